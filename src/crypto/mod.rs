@@ -1,0 +1,20 @@
+//! The only code that names a cipher crate: AES-256-GCM behind two engines, XAES-256-GCM wrapping, SHA-256, HMAC,
+//! HKDF, Argon2id, and the fork-safe generator. It knows no keys by name.
+
+mod aead;
+mod hash;
+mod kek;
+mod lane;
+mod password;
+mod selftest;
+
+pub(crate) use aead::AeadKey;
+pub(crate) use hash::{ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
+pub(crate) use kek::{Kek, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
+pub(crate) use lane::{Lane, fill_random, with_lane};
+pub(crate) use password::{Argon2Params, argon2id};
+pub(crate) use selftest::passed as self_test;
+
+/// A tag did not verify. Carries nothing: there is one answer for every cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unauthentic;

@@ -1,0 +1,1 @@
+//! The C ABI: argument checks, handles, panics, errors; no logic of its own.

@@ -1,0 +1,92 @@
+//! Where a store is and how it is opened.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Fingerprint;
+use crate::error::{Error, Result};
+
+/// Where a store lies: a path, or `sqlite:PATH` with an optional `?fingerprint=HEX`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// The database file.
+    pub path: PathBuf,
+    /// The fingerprint the store must have, if the caller pins it.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// What handles do in a forked child.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ForkPolicy {
+    /// The child finds the secrets wiped and its calls answer FORKED; it opens the store itself.
+    #[default]
+    Wipe,
+    /// The child goes on using the handles: ready keys stay, management opens connections of its own.
+    Inherit,
+}
+
+/// Options of [`super::Store::open`].
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// No writes; works on a read-only file system.
+    pub read_only: bool,
+    /// What forked children may do.
+    pub fork: ForkPolicy,
+    /// How long changes by other processes may go unseen. 250 ms by default; 0 looks at every call.
+    pub refresh: Duration,
+    /// How long to wait for another process's transaction. 5 s by default.
+    pub busy_timeout: Duration,
+    /// Accepts a network file system, where SQLite's locks may not work.
+    pub allow_network_file_system: bool,
+    /// Refuses to open when the system will not lock secret pages into memory.
+    pub require_locked_memory: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions {
+            read_only: false,
+            fork: ForkPolicy::Wipe,
+            refresh: Duration::from_millis(250),
+            busy_timeout: Duration::from_secs(5),
+            allow_network_file_system: false,
+            require_locked_memory: false,
+        }
+    }
+}
+
+/// Options of [`super::Store::init`].
+#[derive(Clone, Debug, Default)]
+pub struct InitOptions {
+    /// How the new store is then opened.
+    pub open: OpenOptions,
+    /// Marks the store for development for ever; `doctor` says so.
+    pub development: bool,
+}
+
+impl FromStr for Location {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Location> {
+        let rest = match text.strip_prefix("sqlite:") {
+            // `sqlite:///path` and `sqlite:path` alike.
+            Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
+            None => return Ok(Location { path: text.into(), fingerprint: None }),
+        };
+        let (path, query) = rest.split_once('?').map_or((rest, None), |(p, q)| (p, Some(q)));
+        let fingerprint = match query.map(|q| q.strip_prefix("fingerprint=")) {
+            None => None,
+            Some(Some(hex)) => Some(hex.parse()?),
+            Some(None) => {
+                return Err(Error::InvalidArgument {
+                    what: "a store URL takes ?fingerprint=HEX and nothing else",
+                });
+            }
+        };
+        if path.is_empty() {
+            return Err(Error::InvalidArgument { what: "the store's path is empty" });
+        }
+        Ok(Location { path: path.into(), fingerprint })
+    }
+}

@@ -1,0 +1,4 @@
+//! The `keyfold` command.
+fn main() -> std::process::ExitCode {
+    keyfold::cli::main()
+}

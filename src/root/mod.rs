@@ -1,0 +1,45 @@
+//! Roots: what protects a store's secret. One file a root, behind [`Root`].
+
+mod file;
+mod passphrase;
+
+use std::path::Path;
+
+pub use file::KeyFile;
+pub use passphrase::Passphrase;
+
+use crate::error::Result;
+use crate::secret::{Key32, OnFork};
+
+/// What a root writes into a store's root slot. Everything here is public and authenticated by the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrapped {
+    /// First 16 bytes of a hash that names the root's secret without helping to guess it; for passphrases random.
+    pub fingerprint: [u8; 16],
+    /// The root's own parameters, as JSON (for a passphrase: salt and Argon2id cost). Bounded when read.
+    pub parameters: serde_json::Value,
+    /// The store secret, wrapped.
+    pub wrapped: Vec<u8>,
+}
+
+/// A root of trust: wraps and unwraps the store secret. HSM, cloud and host-callback roots implement this later,
+/// so a call may take long and may fail for a while; no lock is held over it.
+pub trait Root: Send + Sync {
+    /// The kind as it stands in slots and URLs: `passphrase`, `file`.
+    fn kind(&self) -> &'static str;
+    /// The root without its secret, for people: `file:/run/secrets/root`, `passphrase:`.
+    fn describe(&self) -> String;
+    /// Refuses (ROOT_UNSAFE) when the secret lies where the store lies or can be read by others.
+    fn check(&self, store: Option<&Path>) -> Result<()>;
+    /// Wraps the store secret. `bind` (store id ‖ slot id) goes into the AAD together with the fingerprint.
+    fn wrap(&self, bind: &[u8], secret: &StoreSecret) -> Result<Wrapped>;
+    /// Unwraps it. ROOT_MISMATCH when the slot is another root's.
+    fn unwrap(&self, bind: &[u8], slot: &Wrapped, on_fork: Inherit) -> Result<StoreSecret>;
+}
+
+/// The one secret a root unwraps; opaque outside the crate.
+pub struct StoreSecret(pub(crate) Key32);
+
+/// Whether the secret may live on in forked children.
+#[derive(Clone, Copy, Debug)]
+pub struct Inherit(pub(crate) OnFork);
