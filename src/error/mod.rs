@@ -106,8 +106,8 @@ pub enum Error {
     #[error("{what}")]
     RootUnsafe { what: Box<str> },
     /// A damaged key file, or parameters outside their bounds.
-    #[error("root: {why}")]
-    RootInvalid { why: &'static str },
+    #[error("root {what}: {why}")]
+    RootInvalid { what: Box<str>, why: &'static str },
     /// The last root slot cannot go.
     #[error("the last root of a store cannot be removed")]
     LastRoot,

@@ -1,12 +1,21 @@
 //! Roots: what protects a store's secret. One file a root, behind [`Root`].
+//!
+//! A root's secret never lies in the store: a key file's bytes or a stretched passphrase give a wrapping key, and
+//! the store keeps the store secret wrapped under it (AAD: what the slot is bound to, and the root's fingerprint).
 
+mod cost;
 mod file;
+mod key_text;
 mod passphrase;
+mod safety;
+mod seal;
+mod url;
 
 use std::path::Path;
 
 pub use file::KeyFile;
 pub use passphrase::Passphrase;
+pub use url::{RootUrl, UrlOptions, from_url};
 
 use crate::error::Result;
 use crate::secret::{Key32, OnFork};
@@ -14,9 +23,9 @@ use crate::secret::{Key32, OnFork};
 /// What a root writes into a store's root slot. Everything here is public and authenticated by the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrapped {
-    /// First 16 bytes of a hash that names the root's secret without helping to guess it; for passphrases random.
+    /// 16 bytes that name the root's secret without helping to guess it; for passphrases random.
     pub fingerprint: [u8; 16],
-    /// The root's own parameters, as JSON (for a passphrase: salt and Argon2id cost). Bounded when read.
+    /// The root's own parameters, as JSON (for a passphrase: salt, check value and Argon2id cost). Bounded when read.
     pub parameters: serde_json::Value,
     /// The store secret, wrapped.
     pub wrapped: Vec<u8>,

@@ -1,8 +1,10 @@
 //! What keeps threads and forks apart without a lock on the data path: a small number per thread, the fork word,
 //! coarse clocks, and a cell that is read far more often than it is replaced.
 
+mod process;
 mod swap;
 
+pub(crate) use process::effective_user;
 pub(crate) use swap::Swap;
 
 /// A small number for the calling thread, to spread threads over lanes and counters. Two threads may share one.
