@@ -1,0 +1,154 @@
+# Keyfold: everything a person or a machine does with this tree. Plain `make` explains the targets.
+#
+# What is built lands in build/, whose layout is that of an installation (bin, include, lib, share); cargo's own
+# files stay in target/. The work itself is in scripts/ and tests/; this file says what depends on what.
+
+VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p;/^\[lib\]/q' Cargo.toml)
+SOVERSION := 1
+PREFIX    ?= /usr/local
+LIBDIR    ?= lib
+DESTDIR   ?=
+BUILD     := build
+CARGO     ?= cargo
+PYTHON    ?= python3
+GO        ?= go
+CC        ?= cc
+CXX       ?= c++
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+OS_ARCH    := $(shell scripts/platform)
+SHARED     := $(BUILD)/lib/libkeyfold.so.$(VERSION)
+STATIC     := $(BUILD)/lib/libkeyfold.a
+COMMAND    := $(BUILD)/bin/keyfold
+GO_STATIC  := bindings/go/lib/$(OS_ARCH)/libkeyfold.a
+PACKAGE    := $(BUILD)/lib/pkgconfig/keyfold.pc
+HEADERS    := $(BUILD)/include/keyfold.h $(BUILD)/include/keyfold.hpp
+TOOLS      := $(BUILD)/.tools
+WHEEL      := $(BUILD)/dist/.wheel
+VENV       := $(BUILD)/venv/.ready
+MANUAL     := $(BUILD)/share/.ready
+
+# Everything that can change what the compiler makes.
+SOURCES := Cargo.toml Cargo.lock $(shell find src -type f)
+RELEASE := --release --locked
+SHIPPED  = RUSTFLAGS="$$(scripts/rust-flags)"
+
+export CARGO PYTHON GO CC CXX VERSION SOVERSION BUILD OS_ARCH
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help set-up build install dist demo test bench fuzz clean header generate fixtures sizes \
+        test-rust test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
+
+help:
+	@echo 'Keyfold $(VERSION): envelope encryption with named, versioned keys behind one C header.'
+	@echo
+	@echo '  make build     command, libraries, headers, pkg-config and CMake files, wheel: all in build/'
+	@echo '  make demo      card records encrypted in C, opened in Python and Go, and the other way round'
+	@echo '  make test      every suite; make test-rust, -c, -package, -embedding, -python, -go, -cli,'
+	@echo '                 -interop, -documents run one each'
+	@echo '  make bench     the measurements of docs/BENCHMARKS.md, on this machine'
+	@echo '  make fuzz      a bounded search for inputs that crash a parser (SECONDS=60 each)'
+	@echo '  make install   PREFIX=/usr/local LIBDIR=lib DESTDIR='
+	@echo '  make dist      source and binary tarballs, wheel, sdist and their checksums in build/dist'
+	@echo '  make header    writes include/keyfold.h from src/ffi'
+	@echo '  make generate  writes the low layers of the Python and Go wrappers from include/keyfold.h'
+	@echo '  make clean     removes build/ and target/'
+	@echo
+	@echo 'Each looks for the tools it needs first and says how to get what is missing.'
+
+set-up: $(TOOLS)
+$(TOOLS): scripts/tools
+	@mkdir -p $(@D)
+	scripts/tools
+	$(CARGO) fetch --locked
+	@touch $@
+
+# --- what is shipped -------------------------------------------------------------------------------------------
+
+build: $(COMMAND) $(SHARED) $(STATIC) $(GO_STATIC) $(HEADERS) $(PACKAGE) $(MANUAL) $(WHEEL) sizes
+
+# Each artefact is linked alone: with several crate types in one build cargo silently skips link-time optimisation.
+$(SHARED): $(SOURCES) include/keyfold.h | $(TOOLS)
+	$(SHIPPED) $(CARGO) rustc $(RELEASE) --lib --crate-type cdylib -- \
+	  -C link-arg=-Wl,-soname,libkeyfold.so.$(SOVERSION) -C link-arg=-Wl,-z,nodelete
+	@mkdir -p $(@D)
+	objcopy --strip-unneeded $(TARGET_DIR)/release/libkeyfold.so $@
+	ln -sf libkeyfold.so.$(VERSION) $(@D)/libkeyfold.so.$(SOVERSION)
+	ln -sf libkeyfold.so.$(SOVERSION) $(@D)/libkeyfold.so
+
+$(STATIC): $(SOURCES) include/keyfold.h scripts/static-library scripts/api-symbols | $(TOOLS)
+	$(SHIPPED) $(CARGO) rustc $(RELEASE) --lib --crate-type staticlib
+	@mkdir -p $(@D)
+	scripts/static-library $(TARGET_DIR)/release/libkeyfold.a $@
+
+$(COMMAND): $(SOURCES) | $(TOOLS)
+	$(SHIPPED) $(CARGO) build $(RELEASE) --bin keyfold --features cli
+	@mkdir -p $(@D)
+	objcopy --strip-all $(TARGET_DIR)/release/keyfold $@
+
+$(GO_STATIC): $(STATIC)
+	@mkdir -p $(@D)
+	cp $< $@
+
+$(BUILD)/include/%: include/%
+	@mkdir -p $(@D)
+	cp $< $@
+
+$(PACKAGE): scripts/package-files Cargo.toml
+	scripts/package-files lib $(BUILD)
+
+$(MANUAL): $(COMMAND) scripts/manual
+	scripts/manual $(COMMAND) $(BUILD)/share
+	@touch $@
+
+$(WHEEL): $(SHARED) $(VENV) $(shell find bindings/python -name '*.py' -o -name '*.toml' -o -name py.typed 2>/dev/null)
+	@mkdir -p $(@D)
+	rm -f $(@D)/keyfold-*.whl
+	$(BUILD)/venv/bin/python -m build --wheel --no-isolation --outdir $(@D) bindings/python
+	@touch $@
+
+$(VENV): tests/python-requirements.txt | $(TOOLS)
+	$(PYTHON) -m venv $(BUILD)/venv
+	$(BUILD)/venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+sizes: $(SHARED) $(STATIC) $(COMMAND)
+	@scripts/sizes $^
+
+# --- installation ----------------------------------------------------------------------------------------------
+
+ROOT := $(DESTDIR)$(PREFIX)
+
+install: $(COMMAND) $(SHARED) $(STATIC) $(HEADERS) $(MANUAL)
+	install -d $(ROOT)/bin $(ROOT)/include $(ROOT)/$(LIBDIR) $(ROOT)/share
+	install -m 755 $(COMMAND) $(ROOT)/bin/keyfold
+	install -m 644 $(HEADERS) $(ROOT)/include
+	install -m 755 $(SHARED) $(ROOT)/$(LIBDIR)
+	ln -sf libkeyfold.so.$(VERSION) $(ROOT)/$(LIBDIR)/libkeyfold.so.$(SOVERSION)
+	ln -sf libkeyfold.so.$(SOVERSION) $(ROOT)/$(LIBDIR)/libkeyfold.so
+	install -m 644 $(STATIC) $(ROOT)/$(LIBDIR)
+	cp -R $(BUILD)/share/. $(ROOT)/share
+	rm -f $(ROOT)/share/.ready
+	scripts/package-files $(LIBDIR) $(ROOT)
+
+# --- sources that are generated, and committed -----------------------------------------------------------------
+
+header:
+	KEYFOLD_BLESS=1 $(CARGO) test --locked --quiet header
+
+generate: header
+	$(PYTHON) bindings/generate
+
+# --- tests -----------------------------------------------------------------------------------------------------
+
+test: test-rust test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
+	@echo 'every suite passed'
+
+test-package: build
+	tests/package/run
+
+clean:
+	rm -rf $(BUILD) bindings/go/lib
+	$(CARGO) clean
