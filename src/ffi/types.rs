@@ -1,0 +1,244 @@
+//! Every type and constant of the C ABI. cbindgen reads this file; nothing here is a Rust type in disguise.
+#![allow(non_camel_case_types)]
+
+/// The version of this ABI; compare it with keyfold_abi_version() after loading the library. It changes only when
+/// something is taken away or changes its meaning; additions are told by each item's "since".
+pub const KEYFOLD_ABI_VERSION: u32 = 1;
+
+/// Bytes that hold the longest detail of keyfold_last_error with its NUL.
+pub const KEYFOLD_ERROR_SIZE: u32 = 512;
+
+/// Bytes of a key id.
+pub const KEYFOLD_KEY_ID_SIZE: u32 = 16;
+
+/// Bytes of a material id.
+pub const KEYFOLD_MATERIAL_ID_SIZE: u32 = 8;
+
+/// The greatest size of a packed encryption context, so that a buffer of it always fits.
+pub const KEYFOLD_CONTEXT_MAX_SIZE: u32 = 8192;
+
+/// Accepts a key file, or a folder of it, that other users can read.
+pub const KEYFOLD_KEY_FILE_ALLOW_READABLE: u32 = 1;
+
+/// Accepts a key file that lies in the folder of the key store it opens.
+pub const KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE: u32 = 2;
+
+/// Opens a store without the right to write; works on a read-only file system. Not for keyfold_store_init.
+pub const KEYFOLD_OPEN_READ_ONLY: u32 = 1;
+
+/// Accepts a store on a network file system, where file locks may not work.
+pub const KEYFOLD_OPEN_ALLOW_NETWORK_FILE_SYSTEM: u32 = 2;
+
+/// Refuses to open when the system will not lock secret memory, instead of going on without.
+pub const KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY: u32 = 4;
+
+/// Looks for other processes' changes at every call, whatever refresh_millis says.
+pub const KEYFOLD_OPEN_REFRESH_EVERY_CALL: u32 = 8;
+
+/// Does not wait for other processes' transactions, whatever busy_timeout_millis says.
+pub const KEYFOLD_OPEN_NO_WAIT: u32 = 16;
+
+/// Marks a new store for development, for ever. For keyfold_store_init only.
+pub const KEYFOLD_OPEN_DEVELOPMENT: u32 = 32;
+
+/// Accepts context values that only the envelope itself gives, instead of asking the caller for every pair. An
+/// envelope moved to another row then vouches for itself: read the authenticated context and judge it.
+pub const KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT: u32 = 1;
+
+/// As KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT, for the envelope that is re-encrypted.
+pub const KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT: u32 = 1;
+
+/// Drops wrappings under keys out of reach; without it they make keyfold_reencrypt fail with KEY_NOT_FOUND.
+pub const KEYFOLD_REENCRYPT_DROP_UNREACHABLE: u32 = 2;
+
+/// What handles of a store do in a forked child.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fork {
+    /// The child finds the secrets wiped; its calls answer FORKED, and it opens the store itself.
+    Wipe = 0,
+    /// The child goes on using the handles, keys included.
+    Inherit = 1,
+}
+
+/// What of the encryption context is written into the envelope, readable by anyone.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreContext {
+    /// Nothing.
+    None = 0,
+    /// All names, no value.
+    Names = 1,
+    /// All names and all values.
+    All = 2,
+    /// All names, and the values of the names chosen by the call's stored block.
+    Chosen = 3,
+}
+
+/// A root of trust: what protects a store's secret. Made by keyfold_root_open_*, ended by keyfold_root_close. Any
+/// number of threads may use one at once. It may be closed as soon as the call that took it has returned.
+pub struct keyfold_root {
+    _opaque: (),
+}
+
+/// An open key store. Made by keyfold_store_open and its kin, ended by keyfold_store_close. Any number of threads
+/// may use one at once. Keys opened from it stay usable after it is closed.
+pub struct keyfold_store {
+    _opaque: (),
+}
+
+/// A key of a store, ready for use. Made by keyfold_key_open, ended by keyfold_key_close. Any number of threads may
+/// use one at once. It follows rotation and disabling by itself.
+pub struct keyfold_key {
+    _opaque: (),
+}
+
+/// Bytes that the library made and the caller owns; given back with keyfold_buffer_free, which wipes them. Text
+/// (JSON) in it is UTF-8 without a NUL at its end.
+#[repr(C)]
+pub struct keyfold_buffer {
+    /// The bytes, or NULL.
+    pub data: *mut u8,
+    /// How many.
+    pub len: usize,
+}
+
+/// One pair of an encryption context, for keyfold_context_pack. KEYFOLD_PAIR makes one of two C strings.
+#[repr(C)]
+pub struct keyfold_pair {
+    /// The name: 1 to 256 bytes of UTF-8 without control characters.
+    pub name: *const u8,
+    /// Bytes of the name.
+    pub name_len: usize,
+    /// The value: 0 to 8,192 bytes of UTF-8; NULL with 0 is an empty value.
+    pub value: *const u8,
+    /// Bytes of the value.
+    pub value_len: usize,
+}
+
+/// Options of keyfold_root_open_key_file.
+#[repr(C)]
+pub struct keyfold_key_file_options {
+    /// sizeof(keyfold_key_file_options).
+    pub size: u32,
+    /// Any of KEYFOLD_KEY_FILE_*.
+    pub flags: u32,
+}
+
+/// Options of keyfold_store_open and keyfold_store_init.
+#[repr(C)]
+pub struct keyfold_store_options {
+    /// sizeof(keyfold_store_options).
+    pub size: u32,
+    /// Any of KEYFOLD_OPEN_*.
+    pub flags: u32,
+    /// One of KEYFOLD_FORK_*.
+    pub fork: u32,
+    /// Milliseconds for which another process's change may go unseen; 0 means 250.
+    pub refresh_millis: u32,
+    /// Milliseconds to wait for another process's transaction; 0 means 5,000.
+    pub busy_timeout_millis: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Options of keyfold_key_create and keyfold_key_import_material.
+#[repr(C)]
+pub struct keyfold_key_options {
+    /// sizeof(keyfold_key_options).
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Free text about the key, NUL-ended UTF-8, up to 8,192 bytes, or NULL. It is not secret.
+    pub description: *const std::ffi::c_char,
+}
+
+/// Options of encryption and of making data keys.
+#[repr(C)]
+pub struct keyfold_encrypt_options {
+    /// sizeof(keyfold_encrypt_options).
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// One of KEYFOLD_STORE_CONTEXT_*; CHOSEN only where the call takes a stored block.
+    pub store_context: u32,
+    /// Room for so many later wrappings (104 bytes each), 0 to 8; one lets a file be rewrapped in place. Not for
+    /// data keys.
+    pub free_cells: u32,
+}
+
+/// Options of decryption.
+#[repr(C)]
+pub struct keyfold_decrypt_options {
+    /// sizeof(keyfold_decrypt_options).
+    pub size: u32,
+    /// Any of KEYFOLD_DECRYPT_*.
+    pub flags: u32,
+}
+
+/// Options of keyfold_reencrypt.
+#[repr(C)]
+pub struct keyfold_reencrypt_options {
+    /// sizeof(keyfold_reencrypt_options).
+    pub size: u32,
+    /// Any of KEYFOLD_REENCRYPT_*.
+    pub flags: u32,
+    /// One of KEYFOLD_STORE_CONTEXT_*, for the new envelope.
+    pub store_context: u32,
+    /// As in keyfold_encrypt_options, for the new envelope.
+    pub free_cells: u32,
+}
+
+/// Which key a decryption used.
+#[repr(C)]
+pub struct keyfold_opened {
+    /// sizeof(keyfold_opened), set by the caller before the call.
+    pub size: u32,
+    /// The key's version, from 1.
+    pub version: u32,
+    /// The key's id.
+    pub key_id: [u8; 16],
+}
+
+/// One version of a key.
+#[repr(C)]
+pub struct keyfold_key_version {
+    /// sizeof(keyfold_key_version), set by the caller before the call.
+    pub size: u32,
+    /// The version, from 1.
+    pub version: u32,
+    /// The key's id.
+    pub key_id: [u8; 16],
+    /// Names the version's bytes without telling them.
+    pub material_id: [u8; 8],
+}
+
+/// What a rewrap did.
+#[repr(C)]
+pub struct keyfold_rewrapped {
+    /// sizeof(keyfold_rewrapped), set by the caller before the call.
+    pub size: u32,
+    /// Wrappings made new, under the current version of their key.
+    pub cells_rewrapped: u32,
+    /// Wrappings that were current already.
+    pub cells_current: u32,
+    /// Wrappings of keys out of reach, left as they were.
+    pub cells_skipped: u32,
+}
+
+/// How the secret memory of this process is really protected. All but bytes should be 0.
+#[repr(C)]
+pub struct keyfold_protection {
+    /// sizeof(keyfold_protection), set by the caller before the call.
+    pub size: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Bytes of secret memory.
+    pub bytes: u64,
+    /// Of these, bytes that the system refused to lock; they can reach swap.
+    pub unlocked_bytes: u64,
+    /// Of these, bytes that the system would not keep out of core dumps.
+    pub dumpable_bytes: u64,
+    /// Of these, bytes that the system would not wipe in forked children though they should be.
+    pub not_wiped_bytes: u64,
+}
