@@ -2,16 +2,36 @@
 //!
 //! Everything here takes [`Key`]s and bytes; nothing here knows how a store keeps its keys.
 
+mod cells;
+mod chunks;
 mod context;
+mod head;
+mod inspect;
+mod size;
+mod stored;
 
 use std::path::Path;
 
 use serde::Serialize;
 
-pub use context::{Context, StoredContext};
+pub use context::Context;
+pub use head::Kind;
+pub use inspect::{CellInfo, CellKey, Inspection, StoredPair, inspect};
+pub use size::{data_key_blob_size, data_key_size, decrypted_size, encrypted_size, head_len, head_size};
+pub use stored::StoredContext;
 
 use crate::error::Result;
 use crate::keystore::{Key, KeyId, KeyName, Store};
+
+/// Suite 0x01, the only one: FORMAT.md section 6.
+const SUITE: u8 = 1;
+/// Bytes of an envelope's DEK.
+const DEK: usize = 32;
+const MIN_DATA_KEY: usize = 16;
+const MAX_DATA_KEY: usize = 1024;
+/// Bounds of the cell area.
+const MIN_AREA: usize = 88;
+const MAX_AREA: usize = 32_768;
 
 /// Options of encryption. Zero is the default of every field.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,16 +65,9 @@ pub struct Opened {
     pub key_id: KeyId,
     /// That key's version.
     pub version: u32,
-}
-
-/// Exact size of the envelope for a message of this length: 44 + stored context + cells + 16 a chunk.
-pub fn encrypted_size(
-    _plaintext_len: usize,
-    _keys: usize,
-    _stored_len: usize,
-    _options: &EncryptOptions,
-) -> Result<usize> {
-    todo!()
+    /// The whole authenticated context in its canonical encoding, where stored values were accepted: look at it
+    /// before trusting the message. None otherwise: it is what the caller supplied.
+    pub context: Option<Vec<u8>>,
 }
 
 /// Encrypts a message under one or more keys (1 to 32 less the free cells), out of place, into exactly
@@ -81,16 +94,6 @@ pub fn encrypt_in_place(
     _stored: &StoredContext<'_>,
     _options: &EncryptOptions,
 ) -> Result<usize> {
-    todo!()
-}
-
-/// Size of the head (fixed part, stored context, cells) for so many keys.
-pub fn head_size(_keys: usize, _stored_len: usize, _options: &EncryptOptions) -> Result<usize> {
-    todo!()
-}
-
-/// Exact plaintext size of an envelope, from its head and length, without a key. Not authenticated.
-pub fn decrypted_size(_envelope: &[u8]) -> Result<usize> {
     todo!()
 }
 
@@ -134,16 +137,6 @@ pub fn generate_data_key(
     _plaintext: Option<&mut [u8]>,
     _blob: &mut [u8],
 ) -> Result<usize> {
-    todo!()
-}
-
-/// Exact size of a data key blob.
-pub fn data_key_blob_size(_size: usize, _keys: usize, _stored_len: usize) -> Result<usize> {
-    todo!()
-}
-
-/// Size of the data key in a blob, from its head.
-pub fn data_key_size(_blob: &[u8]) -> Result<usize> {
     todo!()
 }
 
@@ -208,15 +201,6 @@ pub fn reencrypt(
     _new_stored: &StoredContext<'_>,
     _options: &ReencryptOptions,
 ) -> Result<Vec<u8>> {
-    todo!()
-}
-
-/// What can be read of an envelope without any key. Nothing in it is authenticated. Serializes to JSON.
-#[derive(Clone, Debug, Serialize)]
-pub struct Inspection {}
-
-/// Reads a head (the file's first 64 KiB suffice; `total_len` is the whole size, if known).
-pub fn inspect(_head: &[u8], _total_len: Option<u64>) -> Result<Inspection> {
     todo!()
 }
 

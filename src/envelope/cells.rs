@@ -1,0 +1,175 @@
+//! Cells, the parts of a head that a rewrap writes: FORMAT.md sections 3 and 7.
+
+use crate::crypto::{MaterialId, WRAP_NONCE_SIZE, WrapNonce};
+use crate::error::{Error, Result};
+use crate::keystore::KeyId;
+
+pub(super) const MAX_CELLS: usize = 32;
+/// What every cell begins with: type, zero, length.
+pub(super) const PREFIX: usize = 4;
+/// The part of a key cell that its wrap authenticates: everything before the nonce.
+pub(super) const NAMED: usize = 32;
+/// A key cell before its wrapped DEK.
+pub(super) const WRAPPED_AT: usize = NAMED + WRAP_NONCE_SIZE;
+pub(super) const TAG: usize = 16;
+
+pub(super) const TYPE_KEY: u8 = 0x01;
+pub(super) const TYPE_SEALED: u8 = 0x02;
+pub(super) const TYPE_ROOT: u8 = 0x03;
+pub(super) const TYPE_FREE: u8 = 0x7F;
+
+/// Size of a key cell for a DEK of `n` bytes.
+pub(super) const fn key_cell(n: usize) -> usize {
+    WRAPPED_AT + n + TAG
+}
+
+/// A cell of an envelope.
+pub(super) const CELL: usize = key_cell(super::DEK);
+
+/// One cell, where it lies in the cell area.
+#[derive(Clone, Copy)]
+pub(super) struct Cell<'a> {
+    pub(super) offset: usize,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Cell<'a> {
+    pub(super) fn tag(&self) -> u8 {
+        self.bytes.first().copied().unwrap_or(TYPE_FREE)
+    }
+
+    /// The cell as a key cell, its fields copied once; None for other types.
+    pub(super) fn key(&self) -> Option<KeyCell<'a>> {
+        let (head, wrapped) = self.bytes.split_first_chunk::<WRAPPED_AT>()?;
+        (head[0] == TYPE_KEY).then_some(KeyCell { head: *head, wrapped })
+    }
+}
+
+/// A key cell: what it names, and the wrapped DEK.
+#[derive(Clone, Copy)]
+pub(super) struct KeyCell<'a> {
+    head: [u8; WRAPPED_AT],
+    /// The DEK under XAES-256-GCM, tag last.
+    pub(super) wrapped: &'a [u8],
+}
+
+impl KeyCell<'_> {
+    pub(super) fn key_id(&self) -> KeyId {
+        KeyId(self.part(4))
+    }
+
+    pub(super) fn version(&self) -> u32 {
+        u32::from_be_bytes(self.part(20))
+    }
+
+    pub(super) fn material_id(&self) -> MaterialId {
+        self.part(24)
+    }
+
+    pub(super) fn nonce(&self) -> WrapNonce {
+        self.part(NAMED)
+    }
+
+    /// The part that the wrap authenticates.
+    pub(super) fn named(&self) -> [u8; NAMED] {
+        self.part(0)
+    }
+
+    fn part<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut part = [0; N];
+        part.copy_from_slice(&self.head[at..at + N]);
+        part
+    }
+}
+
+/// Writes the part of a key cell that its wrap authenticates.
+pub(super) fn write_named(out: &mut [u8], size: usize, key_id: KeyId, version: u32, material_id: MaterialId) {
+    write_prefix(out, TYPE_KEY, size);
+    out[4..20].copy_from_slice(&key_id.0);
+    out[20..24].copy_from_slice(&version.to_be_bytes());
+    out[24..NAMED].copy_from_slice(&material_id);
+}
+
+/// Writes a cell's first four bytes. A cell is at most 32,768 bytes long.
+pub(super) fn write_prefix(out: &mut [u8], tag: u8, size: usize) {
+    let [high, low] = (size as u16).to_be_bytes();
+    out[..PREFIX].copy_from_slice(&[tag, 0, high, low]);
+}
+
+/// The cells of an area. Ends early at an area that [`check_area`] would refuse, and never panics, even if the
+/// bytes change under it.
+#[derive(Clone)]
+pub(super) struct Cells<'a> {
+    area: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn of(area: &'a [u8]) -> Cells<'a> {
+        Cells { area, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Cells<'a> {
+    type Item = Cell<'a>;
+
+    fn next(&mut self) -> Option<Cell<'a>> {
+        let rest = self.area.get(self.at..)?;
+        let prefix = rest.first_chunk::<PREFIX>()?;
+        let size = usize::from(u16::from_be_bytes([prefix[2], prefix[3]]));
+        let bytes = rest.get(..size)?;
+        if size < PREFIX {
+            return None;
+        }
+        let cell = Cell { offset: self.at, bytes };
+        self.at += size;
+        Some(cell)
+    }
+}
+
+/// Checks a cell area, and gives the size of the DEK that its key cells wrap (None where it has none). `fixed`: the
+/// size that it must be.
+pub(super) fn check_area(area: &[u8], fixed: Option<usize>) -> Result<Option<usize>> {
+    let bad = |why| Err(Error::Malformed { why });
+    let mut rest = area;
+    let (mut count, mut free) = (0, 0);
+    let mut size = fixed.map(key_cell);
+    let mut keys = 0;
+    while !rest.is_empty() {
+        let Some(&[tag, zero, high, low]) = rest.first_chunk::<PREFIX>() else {
+            return bad("its cells do not fill their area");
+        };
+        let len = usize::from(u16::from_be_bytes([high, low]));
+        if len < PREFIX || len > rest.len() {
+            return bad("its cells do not fill their area");
+        }
+        if zero != 0 {
+            return bad("a cell's reserved byte is not zero");
+        }
+        count += 1;
+        if count > MAX_CELLS {
+            return bad("it has over 32 cells");
+        }
+        let (cell, after) = rest.split_at(len);
+        match tag {
+            TYPE_FREE => free += 1,
+            TYPE_KEY => {
+                keys += 1;
+                if len != *size.get_or_insert(len)
+                    || !(key_cell(super::MIN_DATA_KEY)..=key_cell(super::MAX_DATA_KEY)).contains(&len)
+                {
+                    return bad("a cell has a length that its type does not have");
+                }
+                if cell[20..24] == [0; 4] {
+                    return bad("a cell names version 0");
+                }
+            }
+            _ => {}
+        }
+        rest = after;
+    }
+    if count == free {
+        return bad("none of its cells is in use");
+    }
+    Ok(size.filter(|_| keys > 0).map(|size| size - WRAPPED_AT - TAG))
+}

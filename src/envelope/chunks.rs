@@ -1,0 +1,148 @@
+//! The payload's chunks: C2SP chunked-encryption with AES-256-GCM, FORMAT.md 6.4.
+//!
+//! Everything here takes a base nonce and the index of the first chunk, so that a stream or a reader by position
+//! can use it for a part of a payload. Envelopes pass a base nonce of zero.
+
+use crate::crypto::{AeadKey, Unauthentic};
+
+/// Plaintext bytes of every chunk but the last.
+pub(super) const CHUNK: usize = 16_384;
+pub(super) const TAG: usize = 16;
+/// A full chunk as it lies in the payload.
+pub(super) const SEALED: usize = CHUNK + TAG;
+const MAX_CHUNKS: u64 = 1 << 38;
+/// The longest message: the last chunk is never full.
+pub(super) const MAX_PLAINTEXT: u64 = MAX_CHUNKS * CHUNK as u64 - 1;
+
+/// Where a run of chunks lies in its message.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    pub(super) base: [u8; 12],
+    pub(super) first: u64,
+}
+
+impl Position {
+    /// The beginning of an envelope's payload.
+    pub(super) const START: Position = Position { base: [0; 12], first: 0 };
+
+    /// The nonce of the chunk `k` after the first: base nonce XOR its index as 12 bytes.
+    fn nonce(&self, k: usize) -> [u8; 12] {
+        let mut nonce = self.base;
+        let index = (self.first + k as u64).to_be_bytes();
+        for (byte, other) in nonce[4..].iter_mut().zip(index) {
+            *byte ^= other;
+        }
+        nonce
+    }
+}
+
+/// Size of the payload for a message; None over the format's limit.
+pub(super) fn sealed_len(plain: usize) -> Option<usize> {
+    if plain as u64 > MAX_PLAINTEXT {
+        return None;
+    }
+    plain.checked_add(TAG * (plain / CHUNK + 1))
+}
+
+/// Size of the message in a payload; None for a size that no payload has.
+pub(super) fn plain_len(sealed: usize) -> Option<usize> {
+    let plain = (sealed / SEALED).checked_mul(CHUNK)? + (sealed % SEALED).checked_sub(TAG)?;
+    (plain as u64 <= MAX_PLAINTEXT).then_some(plain)
+}
+
+/// Seals a whole message, out of place. `out` has exactly [`sealed_len`] bytes.
+pub(super) fn seal(key: &AeadKey, at: Position, plain: &[u8], out: &mut [u8]) {
+    let full = plain.len() / CHUNK;
+    for k in 0..=full {
+        let message = &plain[k * CHUNK..plain.len().min((k + 1) * CHUNK)];
+        key.seal(&at.nonce(k), &[], message, &mut out[k * SEALED..k * SEALED + message.len() + TAG]);
+    }
+}
+
+/// Opens a whole payload, out of place, each chunk after its tag. `sealed` has a size that [`plain_len`] takes, `out`
+/// exactly the size it gives. On failure `out` is all zero.
+pub(super) fn open(key: &AeadKey, at: Position, sealed: &[u8], out: &mut [u8]) -> Result<(), Unauthentic> {
+    for (k, chunk) in sealed.chunks(SEALED).enumerate() {
+        let end = k * CHUNK + chunk.len() - TAG;
+        if let Err(e) = key.open(&at.nonce(k), &[], chunk, &mut out[k * CHUNK..end]) {
+            out.fill(0);
+            return Err(e);
+        }
+    }
+    Ok(())
+}
+
+/// Seals a message that lies in `buffer[from..from + len]`; its payload then begins at `to`, which is at most `from`.
+///
+/// Chunks grow by their tags, so payload and message move past each other: while the gap still holds the tags so
+/// far, chunks move to the front in order; the others are taken from the last to the first. Either way no chunk is
+/// written over one that has not been read.
+pub(super) fn seal_in_place(
+    key: &AeadKey,
+    at: Position,
+    buffer: &mut [u8],
+    from: usize,
+    len: usize,
+    to: usize,
+) {
+    let full = len / CHUNK;
+    let forward = ((from - to) / TAG).min(full + 1);
+    for k in (0..forward).chain((forward..=full).rev()) {
+        let source = from + k * CHUNK;
+        let size = (len - k * CHUNK).min(CHUNK);
+        let target = to + k * SEALED;
+        if source != target {
+            buffer.copy_within(source..source + size, target);
+        }
+        key.seal_in_place(&at.nonce(k), &[], &mut buffer[target..target + size + TAG]);
+    }
+}
+
+/// Opens the payload `buffer[from..]`, whose size [`plain_len`] takes; the message then lies at the front. On failure
+/// the whole buffer is zero.
+pub(super) fn open_in_place(
+    key: &AeadKey,
+    at: Position,
+    buffer: &mut [u8],
+    from: usize,
+) -> Result<(), Unauthentic> {
+    let chunks = (buffer.len() - from) / SEALED + 1;
+    for k in 0..chunks {
+        let start = from + k * SEALED;
+        let end = buffer.len().min(start + SEALED);
+        if let Err(e) = key.open_in_place(&at.nonce(k), &[], &mut buffer[start..end]) {
+            buffer.fill(0);
+            return Err(e);
+        }
+        buffer.copy_within(start..end - TAG, k * CHUNK);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_message_length_has_one_payload_length() {
+        let mut before = 0;
+        for plain in (0..3 * CHUNK + 40).filter(|n| n % CHUNK < 20 || n % CHUNK > CHUNK - 20) {
+            let sealed = sealed_len(plain).unwrap();
+            assert!(sealed > before);
+            assert_eq!(plain_len(sealed), Some(plain));
+            before = sealed;
+        }
+        for sealed in (0..16).chain(SEALED..SEALED + 16).chain([2 * SEALED]) {
+            assert_eq!(plain_len(sealed), None, "{sealed}");
+        }
+        assert_eq!(sealed_len(usize::MAX), None);
+        assert_eq!(plain_len(usize::MAX - usize::MAX % SEALED - SEALED + 16), None);
+    }
+
+    #[test]
+    fn nonces_count_from_the_base_by_exclusive_or() {
+        let at = Position { base: [0xFF; 12], first: 0x0102_0304_0506_0708 };
+        assert_eq!(at.nonce(1), [0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0xFD, 0xFC, 0xFB, 0xFA, 0xF9, 0xF8, 0xF6]);
+        assert_eq!(Position::START.nonce(258), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
+    }
+}

@@ -1,0 +1,123 @@
+//! Exact sizes, computed before anything else happens. All arithmetic is checked: lengths come from callers.
+
+use super::cells::{CELL, MAX_CELLS, key_cell};
+use super::head::{FIXED, Head, Kind, Sizes};
+use super::{EncryptOptions, MAX_AREA, MAX_DATA_KEY, MIN_DATA_KEY, chunks};
+use crate::error::{Error, Result};
+
+/// The most free cells a caller may ask for.
+const MAX_FREE: u8 = 8;
+
+/// Size of the head (fixed part, stored context, cells) for so many keys.
+///
+/// # Errors
+/// INVALID_ARGUMENT for no key, LIMIT_EXCEEDED for over 32 cells, free ones among them.
+pub fn head_size(keys: usize, stored_len: usize, options: &EncryptOptions) -> Result<usize> {
+    if options.free_cells > MAX_FREE {
+        return Err(Error::LimitExceeded { what: "the number of free cells", limit: MAX_FREE.into() });
+    }
+    let cells = cells(keys, options.free_cells.into())?;
+    Ok(FIXED + stored_len + cells * CELL)
+}
+
+/// Exact size of the envelope for a message of this length: 44 + stored context + cells + 16 a chunk.
+///
+/// # Errors
+/// As [`head_size`], and TOO_LARGE for a message that the format or the address space cannot hold.
+pub fn encrypted_size(
+    plaintext_len: usize,
+    keys: usize,
+    stored_len: usize,
+    options: &EncryptOptions,
+) -> Result<usize> {
+    let head = head_size(keys, stored_len, options)?;
+    chunks::sealed_len(plaintext_len)
+        .and_then(|payload| payload.checked_add(head))
+        .ok_or(Error::TooLarge { what: "the message", limit: chunks::MAX_PLAINTEXT })
+}
+
+/// Exact plaintext size of an envelope, from its head and length, without a key. Not authenticated.
+///
+/// # Errors
+/// As for decryption, and AUTH for a length that no envelope has.
+pub fn decrypted_size(envelope: &[u8]) -> Result<usize> {
+    let head = Head::parse(envelope, Some(Kind::Envelope))?;
+    chunks::plain_len(envelope.len() - head.len()).ok_or(Error::Auth)
+}
+
+/// How much of an envelope or blob is head, from its first 44 bytes, so that a reader of a file knows how much to
+/// read: at most 41,004 bytes. Not authenticated.
+pub fn head_len(first_bytes: &[u8]) -> Result<usize> {
+    Ok(Sizes::parse(first_bytes, None)?.head())
+}
+
+/// Exact size of a data key blob.
+///
+/// # Errors
+/// INVALID_ARGUMENT for a data key of under 16 or over 1,024 bytes or no key, LIMIT_EXCEEDED for cells that do not
+/// fit their area (at 1,024 bytes: over 29).
+pub fn data_key_blob_size(size: usize, keys: usize, stored_len: usize) -> Result<usize> {
+    if !(MIN_DATA_KEY..=MAX_DATA_KEY).contains(&size) {
+        return Err(Error::InvalidArgument { what: "a data key has 16 to 1,024 bytes" });
+    }
+    let area = cells(keys, 0)? * key_cell(size);
+    if area > MAX_AREA {
+        return Err(Error::LimitExceeded {
+            what: "the number of keys of a data key this large",
+            limit: (MAX_AREA / key_cell(size)) as u64,
+        });
+    }
+    Ok(FIXED + stored_len + area)
+}
+
+/// Size of the data key in a blob, from its head. Not authenticated.
+pub fn data_key_size(blob: &[u8]) -> Result<usize> {
+    Head::parse_blob(blob)?.dek.ok_or(Error::NoUsableCell)
+}
+
+fn cells(keys: usize, free: usize) -> Result<usize> {
+    if keys == 0 {
+        return Err(Error::InvalidArgument { what: "encryption needs at least one key" });
+    }
+    match keys.checked_add(free) {
+        Some(cells) if cells <= MAX_CELLS => Ok(cells),
+        _ => Err(Error::LimitExceeded { what: "the number of cells", limit: MAX_CELLS as u64 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_of_the_format() {
+        let options = EncryptOptions::default();
+        assert_eq!(encrypted_size(0, 1, 0, &options), Ok(164));
+        assert_eq!(encrypted_size(100, 1, 0, &options), Ok(264));
+        assert_eq!(encrypted_size(16_383, 1, 0, &options), Ok(16_547));
+        assert_eq!(encrypted_size(16_384, 1, 0, &options), Ok(148 + 16_400 + 16));
+        assert_eq!(
+            encrypted_size(40_000, 3, 37, &EncryptOptions { free_cells: 1 }),
+            Ok(44 + 37 + 416 + 40_048)
+        );
+        assert_eq!(data_key_blob_size(16, 1, 0), Ok(132));
+        assert_eq!(data_key_blob_size(1024, 29, 0), Ok(44 + 29 * 1096));
+    }
+
+    #[test]
+    fn limits_are_errors_and_nothing_overflows() {
+        let options = EncryptOptions::default();
+        assert!(encrypted_size(0, 0, 0, &options).is_err());
+        assert!(encrypted_size(0, 33, 0, &options).is_err());
+        assert!(encrypted_size(0, 32, 0, &EncryptOptions { free_cells: 1 }).is_err());
+        assert!(encrypted_size(0, 1, 0, &EncryptOptions { free_cells: 9 }).is_err());
+        assert!(encrypted_size(0, usize::MAX, 0, &EncryptOptions { free_cells: 8 }).is_err());
+        assert!(encrypted_size((1 << 52) - 1, 1, 0, &options).is_ok());
+        for len in [1 << 52, usize::MAX, usize::MAX - 16] {
+            assert!(matches!(encrypted_size(len, 1, 0, &options), Err(Error::TooLarge { .. })), "{len}");
+        }
+        assert!(data_key_blob_size(15, 1, 0).is_err());
+        assert!(data_key_blob_size(1025, 1, 0).is_err());
+        assert!(data_key_blob_size(1024, 30, 0).is_err());
+    }
+}
