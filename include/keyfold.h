@@ -217,7 +217,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_UNSUPPORTED_OPTION = 106,
     /**
-     * Another thread is using an object that serves one at a time.
+     * Another thread is using an object that serves one at a time. Trying again may help.
      */
     KEYFOLD_STATUS_BUSY = 107,
     /**
@@ -305,7 +305,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_LAST_ROOT = 404,
     /**
-     * The root could not be reached.
+     * The root could not be reached. Trying again may help.
      */
     KEYFOLD_STATUS_ROOT_UNAVAILABLE = 405,
     /**
@@ -337,11 +337,11 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_SCHEMA_CHANGED = 506,
     /**
-     * Another process holds the store for longer than the call may wait.
+     * Another process holds the store for longer than the call may wait. Trying again may help.
      */
     KEYFOLD_STATUS_STORE_BUSY = 507,
     /**
-     * Reading or writing the store failed.
+     * Reading or writing the store failed. Trying again may help.
      */
     KEYFOLD_STATUS_STORE_IO = 508,
     /**
@@ -349,7 +349,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_STORE_READ_ONLY = 509,
     /**
-     * The disk is full.
+     * The disk is full. Trying again may help.
      */
     KEYFOLD_STATUS_STORE_FULL = 510,
     /**
@@ -365,7 +365,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_STORE_UNSAFE = 513,
     /**
-     * Reading or writing a file failed.
+     * Reading or writing a file failed. Trying again may help.
      */
     KEYFOLD_STATUS_IO = 514,
     /**
@@ -381,11 +381,11 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_SELF_TEST = 901,
     /**
-     * The system gives no random bytes.
+     * The system gives no random bytes. Trying again may help.
      */
     KEYFOLD_STATUS_RANDOM = 902,
     /**
-     * There is not enough memory, or not enough of it may be locked.
+     * There is not enough memory, or not enough of it may be locked. Trying again may help.
      */
     KEYFOLD_STATUS_OUT_OF_MEMORY = 903,
 };

@@ -26,7 +26,7 @@ pub enum Status {
     BuffersOverlap = 105,
     /// An option was set that this version of the library does not know.
     UnsupportedOption = 106,
-    /// Another thread is using an object that serves one at a time.
+    /// Another thread is using an object that serves one at a time. Trying again may help.
     Busy = 107,
     /// The call was made in a forked child that may not make it.
     Forked = 108,
@@ -70,7 +70,7 @@ pub enum Status {
     RootInvalid = 403,
     /// The last root of a store cannot be removed.
     LastRoot = 404,
-    /// The root could not be reached.
+    /// The root could not be reached. Trying again may help.
     RootUnavailable = 405,
     /// There is no key store at this place.
     StoreNotFound = 500,
@@ -86,13 +86,13 @@ pub enum Status {
     StoreRolledBack = 505,
     /// The store's tables are not the ones the library made.
     SchemaChanged = 506,
-    /// Another process holds the store for longer than the call may wait.
+    /// Another process holds the store for longer than the call may wait. Trying again may help.
     StoreBusy = 507,
-    /// Reading or writing the store failed.
+    /// Reading or writing the store failed. Trying again may help.
     StoreIo = 508,
     /// The store was opened read-only, or the file system is.
     StoreReadOnly = 509,
-    /// The disk is full.
+    /// The disk is full. Trying again may help.
     StoreFull = 510,
     /// The store is not the one whose fingerprint was given.
     FingerprintMismatch = 511,
@@ -100,7 +100,7 @@ pub enum Status {
     StorePoisoned = 512,
     /// The store cannot be used from here: a network file system, or another copy of SQLite holds it in this process.
     StoreUnsafe = 513,
-    /// Reading or writing a file failed.
+    /// Reading or writing a file failed. Trying again may help.
     Io = 514,
     /// A file that should be made exists already.
     FileExists = 515,
@@ -108,9 +108,9 @@ pub enum Status {
     Internal = 900,
     /// The start-up self-test failed; no call works.
     SelfTest = 901,
-    /// The system gives no random bytes.
+    /// The system gives no random bytes. Trying again may help.
     Random = 902,
-    /// There is not enough memory, or not enough of it may be locked.
+    /// There is not enough memory, or not enough of it may be locked. Trying again may help.
     OutOfMemory = 903,
 }
 
