@@ -1,0 +1,2007 @@
+/*
+ * keyfold.h: envelope encryption with named, versioned keys.
+ *
+ * Written by cbindgen from src/ffi; do not edit. docs/ABI.md has the JSON shapes, the table of errors and the
+ * promise of compatibility; keyfold.hpp is the same for C++17.
+ *
+ * A ROOT protects a STORE, a store keeps KEYS, and a key encrypts messages into ENVELOPES, each under a data key of
+ * its own that only this key unwraps:
+ *
+ *     keyfold_root *root;
+ *     keyfold_store *store;
+ *     keyfold_key *cards;
+ *     keyfold_root_open_key_file("/run/secrets/root", NULL, &root);
+ *     keyfold_store_open("/var/lib/app/keys.db", root, NULL, &store);
+ *     keyfold_key_open(store, "cards", &cards);
+ *
+ *     keyfold_pair who[] = { KEYFOLD_PAIR("table", "cards"), KEYFOLD_PAIR("column", "pan") };
+ *     uint8_t context[64];
+ *     size_t context_len, n;
+ *     keyfold_context_pack(who, 2, context, sizeof context, &context_len);
+ *     keyfold_encrypt(cards, pan, pan_len, context, context_len, NULL, out, sizeof out, &n);
+ *
+ * ERRORS. Every call that can fail returns a keyfold_status; 0 is success and nothing else is. The hundreds tell
+ * what to do: 1xx mend the call, 2xx look at the key, 3xx the data, 4xx the root, 5xx the store, 9xx the library
+ * or machine. keyfold_last_error gives this thread's detail. AUTH is one answer for a wrong key, a wrong context and
+ * changed data; keyfold_explain tells more to whoever holds the store. Every call may besides answer SELF_TEST or
+ * INTERNAL. No call aborts, throws, or prints.
+ *
+ * THREADS. A pointer to const is shared: any number of threads may use the object at once. Closing an object that
+ * other threads use is safe: calls under way finish, later ones get INVALID_HANDLE. The library has no threads of
+ * its own, handles no signal, and registers nothing at exit.
+ *
+ * HANDLES (keyfold_root, keyfold_store, keyfold_key) are numbers in the guise of pointers, and are checked: NULL, a
+ * closed one, one of another kind, or of another copy of the library is INVALID_HANDLE, never undefined. They may
+ * be closed in any order.
+ *
+ * MEMORY. The caller owns what it passes; nothing is kept after a call. Results go into the caller's buffers:
+ * *out_len is set to the size needed whether or not it fits, and where it does not, the call answers
+ * BUFFER_TOO_SMALL and has done nothing. So a NULL buffer with 0 asks for the size. OK always means done. Results of
+ * no known size come in a keyfold_buffer, freed with keyfold_buffer_free. NULL with length 0 is empty; NULL with a
+ * length is NULL_ARGUMENT. An output must not overlap an input or another output (BUFFERS_OVERLAP), and input must
+ * not change during a call. When a call fails, what it had written to its outputs is wiped.
+ *
+ * OPTIONS and results begin with their own size: initialise them with their _INIT macro, then set fields. NULL
+ * options mean all defaults, zero is the default of every field. An older program works with a newer library; a
+ * newer program with an older library works, or gets UNSUPPORTED_OPTION if it asks for what is not there.
+ *
+ * FORK. See docs/EMBEDDING.md: by default a forked child's handles answer FORKED, and it opens the store itself;
+ * with KEYFOLD_FORK_INHERIT it goes on.
+ *
+ * Tags in the comments below: [in], [out], [inout]; shared: a handle that is only used; handle: a handle that the
+ * call makes; closes: one that it ends; text: NUL-ended UTF-8; bytes(n) and array(n): so many bytes or elements, n
+ * being a parameter; nullable; nullable-if-0: NULL when n is 0; buffer: a keyfold_buffer to free; result: a
+ * size-first struct; static: text that lives as long as the library.
+ */
+
+
+#ifndef KEYFOLD_H
+#define KEYFOLD_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if !defined(UINTPTR_MAX) || UINTPTR_MAX < 0xFFFFFFFFFFFFFFFF
+#error "keyfold needs a 64-bit target"
+#endif
+
+/** The version of the library that this header belongs to. */
+#define KEYFOLD_VERSION "0.1.0"
+#define KEYFOLD_VERSION_MAJOR 0
+#define KEYFOLD_VERSION_MINOR 1
+#define KEYFOLD_VERSION_PATCH 0
+
+/* Marks functions whose status must be looked at. */
+#if defined(__GNUC__)
+#define KEYFOLD_MUST_USE __attribute__((warn_unused_result))
+#else
+#define KEYFOLD_MUST_USE
+#endif
+
+/* Marks what will go; define KEYFOLD_NO_DEPRECATED_WARNINGS to silence it. */
+#if defined(__GNUC__) && !defined(KEYFOLD_NO_DEPRECATED_WARNINGS)
+#define KEYFOLD_DEPRECATED(why) __attribute__((deprecated(why)))
+#else
+#define KEYFOLD_DEPRECATED(why)
+#endif
+
+/** A keyfold_pair of two C strings. */
+#define KEYFOLD_PAIR(name, value) \
+    { (const uint8_t *)(name), strlen(name), (const uint8_t *)(value), strlen(value) }
+
+
+/**
+ * The version of this ABI; compare it with keyfold_abi_version() after loading the library. It changes only when
+ * something is taken away or changes its meaning; additions are told by each item's "since".
+ */
+#define KEYFOLD_ABI_VERSION 1
+
+/**
+ * Bytes that hold the longest detail of keyfold_last_error with its NUL.
+ */
+#define KEYFOLD_ERROR_SIZE 512
+
+/**
+ * Bytes of a key id.
+ */
+#define KEYFOLD_KEY_ID_SIZE 16
+
+/**
+ * Bytes of a material id.
+ */
+#define KEYFOLD_MATERIAL_ID_SIZE 8
+
+/**
+ * The greatest size of a packed encryption context, so that a buffer of it always fits.
+ */
+#define KEYFOLD_CONTEXT_MAX_SIZE 8192
+
+/**
+ * Accepts a key file, or a folder of it, that other users can read.
+ */
+#define KEYFOLD_KEY_FILE_ALLOW_READABLE 1
+
+/**
+ * Accepts a key file that lies in the folder of the key store it opens.
+ */
+#define KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE 2
+
+/**
+ * Opens a store without the right to write; works on a read-only file system. Not for keyfold_store_init.
+ */
+#define KEYFOLD_OPEN_READ_ONLY 1
+
+/**
+ * Accepts a store on a network file system, where file locks may not work.
+ */
+#define KEYFOLD_OPEN_ALLOW_NETWORK_FILE_SYSTEM 2
+
+/**
+ * Refuses to open when the system will not lock secret memory, instead of going on without.
+ */
+#define KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY 4
+
+/**
+ * Looks for other processes' changes at every call, whatever refresh_millis says.
+ */
+#define KEYFOLD_OPEN_REFRESH_EVERY_CALL 8
+
+/**
+ * Does not wait for other processes' transactions, whatever busy_timeout_millis says.
+ */
+#define KEYFOLD_OPEN_NO_WAIT 16
+
+/**
+ * Marks a new store for development, for ever. For keyfold_store_init only.
+ */
+#define KEYFOLD_OPEN_DEVELOPMENT 32
+
+/**
+ * Accepts context values that only the envelope itself gives, instead of asking the caller for every pair. An
+ * envelope moved to another row then vouches for itself: read the authenticated context and judge it.
+ */
+#define KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT 1
+
+/**
+ * As KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT, for the envelope that is re-encrypted.
+ */
+#define KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT 1
+
+/**
+ * Drops wrappings under keys out of reach; without it they make keyfold_reencrypt fail with KEY_NOT_FOUND.
+ */
+#define KEYFOLD_REENCRYPT_DROP_UNREACHABLE 2
+
+/**
+ * What a call came to. 0 is success; every other value is an error whose hundreds name its category: 1xx the
+ * caller's mistake, 2xx a key's state or policy, 3xx the data, 4xx roots, 5xx the store and input/output, 9xx
+ * internal. Numbers never change their meaning.
+ */
+enum keyfold_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The call did what it says.
+     */
+    KEYFOLD_STATUS_OK = 0,
+    /**
+     * A required pointer is NULL.
+     */
+    KEYFOLD_STATUS_NULL_ARGUMENT = 100,
+    /**
+     * The handle is NULL, closed, of another kind, or from another copy of the library.
+     */
+    KEYFOLD_STATUS_INVALID_HANDLE = 101,
+    /**
+     * An argument has a value that the call does not take.
+     */
+    KEYFOLD_STATUS_INVALID_ARGUMENT = 102,
+    /**
+     * The output buffer is too small; the size needed has been reported and nothing was done.
+     */
+    KEYFOLD_STATUS_BUFFER_TOO_SMALL = 103,
+    /**
+     * Text is not valid UTF-8.
+     */
+    KEYFOLD_STATUS_INVALID_UTF8 = 104,
+    /**
+     * Input and output buffers overlap.
+     */
+    KEYFOLD_STATUS_BUFFERS_OVERLAP = 105,
+    /**
+     * An option was set that this version of the library does not know.
+     */
+    KEYFOLD_STATUS_UNSUPPORTED_OPTION = 106,
+    /**
+     * Another thread is using an object that serves one at a time. Trying again may help.
+     */
+    KEYFOLD_STATUS_BUSY = 107,
+    /**
+     * The call was made in a forked child that may not make it.
+     */
+    KEYFOLD_STATUS_FORKED = 108,
+    /**
+     * The encryption context is not in the canonical encoding, or breaks one of its limits.
+     */
+    KEYFOLD_STATUS_INVALID_CONTEXT = 109,
+    /**
+     * A size is over the documented limit.
+     */
+    KEYFOLD_STATUS_TOO_LARGE = 110,
+    /**
+     * The key, alias or version is not in the store, or no cell of the envelope names one that is.
+     */
+    KEYFOLD_STATUS_KEY_NOT_FOUND = 200,
+    /**
+     * The key is disabled.
+     */
+    KEYFOLD_STATUS_KEY_DISABLED = 201,
+    /**
+     * A key or alias of this name, or a key of this id, exists already.
+     */
+    KEYFOLD_STATUS_ALREADY_EXISTS = 202,
+    /**
+     * The envelope is under a key other than the one named.
+     */
+    KEYFOLD_STATUS_KEY_NOT_ALLOWED = 203,
+    /**
+     * The name is not a well-formed key id or alias.
+     */
+    KEYFOLD_STATUS_INVALID_NAME = 204,
+    /**
+     * Key material or an exported key is not acceptable.
+     */
+    KEYFOLD_STATUS_INVALID_KEY_MATERIAL = 205,
+    /**
+     * A name in the stored encryption context was not given by the caller.
+     */
+    KEYFOLD_STATUS_CONTEXT_REQUIRED = 206,
+    /**
+     * A limit on a key or store has been reached.
+     */
+    KEYFOLD_STATUS_LIMIT_EXCEEDED = 207,
+    /**
+     * The key's state does not permit the operation.
+     */
+    KEYFOLD_STATUS_INVALID_KEY_STATE = 208,
+    /**
+     * The data is not a Keyfold envelope, data key blob or exported key.
+     */
+    KEYFOLD_STATUS_NOT_AN_ENVELOPE = 300,
+    /**
+     * The data is in a later format or suite than this library knows.
+     */
+    KEYFOLD_STATUS_UNSUPPORTED_FORMAT = 301,
+    /**
+     * The head of the data is damaged: sizes, cells or stored context do not fit together.
+     */
+    KEYFOLD_STATUS_MALFORMED = 302,
+    /**
+     * The data could not be authenticated: wrong key, wrong context, or changed data.
+     */
+    KEYFOLD_STATUS_AUTH = 303,
+    /**
+     * The root is not where it was said to be.
+     */
+    KEYFOLD_STATUS_ROOT_NOT_FOUND = 400,
+    /**
+     * The root does not open this store: wrong passphrase or wrong key file.
+     */
+    KEYFOLD_STATUS_ROOT_MISMATCH = 401,
+    /**
+     * The root's secret is not kept safely: others can read it, or it lies beside the store.
+     */
+    KEYFOLD_STATUS_ROOT_UNSAFE = 402,
+    /**
+     * The root's file or parameters are not valid.
+     */
+    KEYFOLD_STATUS_ROOT_INVALID = 403,
+    /**
+     * The last root of a store cannot be removed.
+     */
+    KEYFOLD_STATUS_LAST_ROOT = 404,
+    /**
+     * The root could not be reached. Trying again may help.
+     */
+    KEYFOLD_STATUS_ROOT_UNAVAILABLE = 405,
+    /**
+     * There is no key store at this place.
+     */
+    KEYFOLD_STATUS_STORE_NOT_FOUND = 500,
+    /**
+     * There is a file at this place already.
+     */
+    KEYFOLD_STATUS_STORE_EXISTS = 501,
+    /**
+     * The file is not a key store.
+     */
+    KEYFOLD_STATUS_NOT_A_STORE = 502,
+    /**
+     * The store, or a key in it, was written by a later version of the library.
+     */
+    KEYFOLD_STATUS_STORE_TOO_NEW = 503,
+    /**
+     * Something in the store was changed by someone without its root, or is missing.
+     */
+    KEYFOLD_STATUS_STORE_INTEGRITY = 504,
+    /**
+     * The store is older than a state this process has already seen.
+     */
+    KEYFOLD_STATUS_STORE_ROLLED_BACK = 505,
+    /**
+     * The store's tables are not the ones the library made.
+     */
+    KEYFOLD_STATUS_SCHEMA_CHANGED = 506,
+    /**
+     * Another process holds the store for longer than the call may wait. Trying again may help.
+     */
+    KEYFOLD_STATUS_STORE_BUSY = 507,
+    /**
+     * Reading or writing the store failed. Trying again may help.
+     */
+    KEYFOLD_STATUS_STORE_IO = 508,
+    /**
+     * The store was opened read-only, or the file system is.
+     */
+    KEYFOLD_STATUS_STORE_READ_ONLY = 509,
+    /**
+     * The disk is full. Trying again may help.
+     */
+    KEYFOLD_STATUS_STORE_FULL = 510,
+    /**
+     * The store is not the one whose fingerprint was given.
+     */
+    KEYFOLD_STATUS_FINGERPRINT_MISMATCH = 511,
+    /**
+     * An earlier write failed in a way that leaves the file's state unknown; close the store and open it again.
+     */
+    KEYFOLD_STATUS_STORE_POISONED = 512,
+    /**
+     * The store cannot be used from here: a network file system, or another copy of SQLite holds it in this process.
+     */
+    KEYFOLD_STATUS_STORE_UNSAFE = 513,
+    /**
+     * Reading or writing a file failed. Trying again may help.
+     */
+    KEYFOLD_STATUS_IO = 514,
+    /**
+     * A file that should be made exists already.
+     */
+    KEYFOLD_STATUS_FILE_EXISTS = 515,
+    /**
+     * The library met a defect of its own.
+     */
+    KEYFOLD_STATUS_INTERNAL = 900,
+    /**
+     * The start-up self-test failed; no call works.
+     */
+    KEYFOLD_STATUS_SELF_TEST = 901,
+    /**
+     * The system gives no random bytes. Trying again may help.
+     */
+    KEYFOLD_STATUS_RANDOM = 902,
+    /**
+     * There is not enough memory, or not enough of it may be locked. Trying again may help.
+     */
+    KEYFOLD_STATUS_OUT_OF_MEMORY = 903,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum keyfold_status keyfold_status;
+#else
+typedef int32_t keyfold_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What handles of a store do in a forked child.
+ */
+enum keyfold_fork
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The child finds the secrets wiped; its calls answer FORKED, and it opens the store itself.
+     */
+    KEYFOLD_FORK_WIPE = 0,
+    /**
+     * The child goes on using the handles, keys included.
+     */
+    KEYFOLD_FORK_INHERIT = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum keyfold_fork keyfold_fork;
+#else
+typedef uint32_t keyfold_fork;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What of the encryption context is written into the envelope, readable by anyone.
+ */
+enum keyfold_store_context
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing.
+     */
+    KEYFOLD_STORE_CONTEXT_NONE = 0,
+    /**
+     * All names, no value.
+     */
+    KEYFOLD_STORE_CONTEXT_NAMES = 1,
+    /**
+     * All names and all values.
+     */
+    KEYFOLD_STORE_CONTEXT_ALL = 2,
+    /**
+     * All names, and the values of the names chosen by the call's stored block.
+     */
+    KEYFOLD_STORE_CONTEXT_CHOSEN = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum keyfold_store_context keyfold_store_context;
+#else
+typedef uint32_t keyfold_store_context;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A key of a store, ready for use. Made by keyfold_key_open, ended by keyfold_key_close. Any number of threads may
+ * use one at once. It follows rotation and disabling by itself.
+ */
+typedef struct keyfold_key keyfold_key;
+
+/**
+ * A root of trust: what protects a store's secret. Made by keyfold_root_open_*, ended by keyfold_root_close. Any
+ * number of threads may use one at once. It may be closed as soon as the call that took it has returned.
+ */
+typedef struct keyfold_root keyfold_root;
+
+/**
+ * An open key store. Made by keyfold_store_open and its kin, ended by keyfold_store_close. Any number of threads
+ * may use one at once. Keys opened from it stay usable after it is closed.
+ */
+typedef struct keyfold_store keyfold_store;
+
+/**
+ * How the secret memory of this process is really protected. All but bytes should be 0.
+ */
+typedef struct keyfold_protection {
+    /**
+     * sizeof(keyfold_protection), set by the caller before the call.
+     */
+    uint32_t size;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+    /**
+     * Bytes of secret memory.
+     */
+    uint64_t bytes;
+    /**
+     * Of these, bytes that the system refused to lock; they can reach swap.
+     */
+    uint64_t unlocked_bytes;
+    /**
+     * Of these, bytes that the system would not keep out of core dumps.
+     */
+    uint64_t dumpable_bytes;
+    /**
+     * Of these, bytes that the system would not wipe in forked children though they should be.
+     */
+    uint64_t not_wiped_bytes;
+} keyfold_protection;
+
+/** All defaults. */
+#define KEYFOLD_PROTECTION_INIT { (uint32_t)sizeof(keyfold_protection), 0, 0, 0, 0, 0 }
+
+/**
+ * Bytes that the library made and the caller owns; given back with keyfold_buffer_free, which wipes them. Text
+ * (JSON) in it is UTF-8 without a NUL at its end.
+ */
+typedef struct keyfold_buffer {
+    /**
+     * The bytes, or NULL.
+     */
+    uint8_t *data;
+    /**
+     * How many.
+     */
+    size_t len;
+} keyfold_buffer;
+
+/**
+ * One pair of an encryption context, for keyfold_context_pack. KEYFOLD_PAIR makes one of two C strings.
+ */
+typedef struct keyfold_pair {
+    /**
+     * The name: 1 to 256 bytes of UTF-8 without control characters.
+     */
+    const uint8_t *name;
+    /**
+     * Bytes of the name.
+     */
+    size_t name_len;
+    /**
+     * The value: 0 to 8,192 bytes of UTF-8; NULL with 0 is an empty value.
+     */
+    const uint8_t *value;
+    /**
+     * Bytes of the value.
+     */
+    size_t value_len;
+} keyfold_pair;
+
+/**
+ * Options of keyfold_root_open_key_file.
+ */
+typedef struct keyfold_key_file_options {
+    /**
+     * sizeof(keyfold_key_file_options).
+     */
+    uint32_t size;
+    /**
+     * Any of KEYFOLD_KEY_FILE_*.
+     */
+    uint32_t flags;
+} keyfold_key_file_options;
+
+/** All defaults. */
+#define KEYFOLD_KEY_FILE_OPTIONS_INIT { (uint32_t)sizeof(keyfold_key_file_options), 0 }
+
+/**
+ * Options of keyfold_store_open and keyfold_store_init.
+ */
+typedef struct keyfold_store_options {
+    /**
+     * sizeof(keyfold_store_options).
+     */
+    uint32_t size;
+    /**
+     * Any of KEYFOLD_OPEN_*.
+     */
+    uint32_t flags;
+    /**
+     * One of KEYFOLD_FORK_*.
+     */
+    uint32_t fork;
+    /**
+     * Milliseconds for which another process's change may go unseen; 0 means 250.
+     */
+    uint32_t refresh_millis;
+    /**
+     * Milliseconds to wait for another process's transaction; 0 means 5,000.
+     */
+    uint32_t busy_timeout_millis;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+} keyfold_store_options;
+
+/** All defaults. */
+#define KEYFOLD_STORE_OPTIONS_INIT { (uint32_t)sizeof(keyfold_store_options), 0, 0, 0, 0, 0 }
+
+/**
+ * Options of keyfold_key_create and keyfold_key_import_material.
+ */
+typedef struct keyfold_key_options {
+    /**
+     * sizeof(keyfold_key_options).
+     */
+    uint32_t size;
+    /**
+     * Zero.
+     */
+    uint32_t flags;
+    /**
+     * Free text about the key, NUL-ended UTF-8, up to 8,192 bytes, or NULL. It is not secret.
+     */
+    const char *description;
+} keyfold_key_options;
+
+/** All defaults. */
+#define KEYFOLD_KEY_OPTIONS_INIT { (uint32_t)sizeof(keyfold_key_options), 0, NULL }
+
+/**
+ * One version of a key.
+ */
+typedef struct keyfold_key_version {
+    /**
+     * sizeof(keyfold_key_version), set by the caller before the call.
+     */
+    uint32_t size;
+    /**
+     * The version, from 1.
+     */
+    uint32_t version;
+    /**
+     * The key's id.
+     */
+    uint8_t key_id[16];
+    /**
+     * Names the version's bytes without telling them.
+     */
+    uint8_t material_id[8];
+} keyfold_key_version;
+
+/** All defaults. */
+#define KEYFOLD_KEY_VERSION_INIT { (uint32_t)sizeof(keyfold_key_version), 0, { 0 }, { 0 } }
+
+/**
+ * Options of encryption and of making data keys.
+ */
+typedef struct keyfold_encrypt_options {
+    /**
+     * sizeof(keyfold_encrypt_options).
+     */
+    uint32_t size;
+    /**
+     * Zero.
+     */
+    uint32_t flags;
+    /**
+     * One of KEYFOLD_STORE_CONTEXT_*; CHOSEN only where the call takes a stored block.
+     */
+    uint32_t store_context;
+    /**
+     * Room for so many later wrappings (104 bytes each), 0 to 8; one lets a file be rewrapped in place. Not for
+     * data keys.
+     */
+    uint32_t free_cells;
+} keyfold_encrypt_options;
+
+/** All defaults. */
+#define KEYFOLD_ENCRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_encrypt_options), 0, 0, 0 }
+
+/**
+ * Options of decryption.
+ */
+typedef struct keyfold_decrypt_options {
+    /**
+     * sizeof(keyfold_decrypt_options).
+     */
+    uint32_t size;
+    /**
+     * Any of KEYFOLD_DECRYPT_*.
+     */
+    uint32_t flags;
+} keyfold_decrypt_options;
+
+/** All defaults. */
+#define KEYFOLD_DECRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_decrypt_options), 0 }
+
+/**
+ * Which key a decryption used.
+ */
+typedef struct keyfold_opened {
+    /**
+     * sizeof(keyfold_opened), set by the caller before the call.
+     */
+    uint32_t size;
+    /**
+     * The key's version, from 1.
+     */
+    uint32_t version;
+    /**
+     * The key's id.
+     */
+    uint8_t key_id[16];
+} keyfold_opened;
+
+/** All defaults. */
+#define KEYFOLD_OPENED_INIT { (uint32_t)sizeof(keyfold_opened), 0, { 0 } }
+
+/**
+ * What a rewrap did.
+ */
+typedef struct keyfold_rewrapped {
+    /**
+     * sizeof(keyfold_rewrapped), set by the caller before the call.
+     */
+    uint32_t size;
+    /**
+     * Wrappings made new, under the current version of their key.
+     */
+    uint32_t cells_rewrapped;
+    /**
+     * Wrappings that were current already.
+     */
+    uint32_t cells_current;
+    /**
+     * Wrappings of keys out of reach, left as they were.
+     */
+    uint32_t cells_skipped;
+} keyfold_rewrapped;
+
+/** All defaults. */
+#define KEYFOLD_REWRAPPED_INIT { (uint32_t)sizeof(keyfold_rewrapped), 0, 0, 0 }
+
+/**
+ * Options of keyfold_reencrypt.
+ */
+typedef struct keyfold_reencrypt_options {
+    /**
+     * sizeof(keyfold_reencrypt_options).
+     */
+    uint32_t size;
+    /**
+     * Any of KEYFOLD_REENCRYPT_*.
+     */
+    uint32_t flags;
+    /**
+     * One of KEYFOLD_STORE_CONTEXT_*, for the new envelope.
+     */
+    uint32_t store_context;
+    /**
+     * As in keyfold_encrypt_options, for the new envelope.
+     */
+    uint32_t free_cells;
+} keyfold_reencrypt_options;
+
+/** All defaults. */
+#define KEYFOLD_REENCRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_reencrypt_options), 0, 0, 0 }
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Tells the version of the ABI that the library was built with. Programs compare it with KEYFOLD_ABI_VERSION when
+ * they load the library.
+ *
+ * @returns the version
+ * @errors   none
+ * @threads  any   @callback never   @since 0.1
+ */
+uint32_t keyfold_abi_version(void);
+
+/**
+ * Tells the version of the library, such as "0.1.0".
+ *
+ * @returns [static] the version
+ * @errors   none
+ * @threads  any   @callback never   @since 0.1
+ */
+const char *keyfold_version(void);
+
+/**
+ * Names the engine that does AES-256-GCM in this build: "aws-lc" or "aes-gcm". Both give the same bytes.
+ *
+ * @returns [static] the engine
+ * @errors   none
+ * @threads  any   @callback never   @since 0.1
+ */
+const char *keyfold_engine(void);
+
+/**
+ * Names a status, such as "KEY_DISABLED"; for logs and for programs. Names never change.
+ *
+ * @param status   [in]   any number
+ * @returns [static] the name, or "UNKNOWN" for a number that is none
+ * @errors   none
+ * @threads  any   @callback never   @since 0.1
+ */
+const char *keyfold_status_name(int32_t status);
+
+/**
+ * Tells in a sentence what a status means and what to do about it. Sentences may change.
+ *
+ * @param status   [in]   any number
+ * @returns [static] the sentence
+ * @errors   none
+ * @threads  any   @callback never   @since 0.1
+ */
+const char *keyfold_status_text(int32_t status);
+
+/**
+ * Tells whether the same call may succeed later without anything being mended.
+ *
+ * @param status   [in]   any number
+ * @returns 1 if so, else 0
+ * @errors   none
+ * @threads  any   @callback never   @since 0.1
+ */
+uint32_t keyfold_status_retryable(int32_t status);
+
+/**
+ * Copies the detail of the last failure in this thread: a sentence that names what was given and says what to do.
+ * Every call that returns a status forgets the detail first, so it is never stale; a close that succeeds leaves it
+ * alone, so that one may clean up before reporting. It carries no secret.
+ *
+ * @param out       [out, text(out_cap), nullable-if-0]   NUL-ended; cut at a character when it does not fit.
+ *                  KEYFOLD_ERROR_SIZE bytes always suffice
+ * @param out_len   [out, nullable]   bytes of the whole sentence without its NUL; 0 when nothing failed
+ * @errors   NULL_ARGUMENT
+ * @threads  any   @callback never   @since 0.1
+ */
+keyfold_status keyfold_last_error(char *out,
+                                  size_t out_cap,
+                                  size_t *out_len);
+
+/**
+ * Counts the handles (roots, stores, keys) that are open in this copy of the library; 0 at the end of a program
+ * that closes all it opens.
+ *
+ * @returns the number of open handles
+ * @errors   none
+ * @threads  any   @callback never   @since 0.1
+ */
+size_t keyfold_open_handles(void);
+
+/**
+ * Runs the self-test (known answers on both engines, one against the other) unless it has run, and tells how it
+ * came out. Every call does so by itself; this one is for programs that want to know at their start.
+ *
+ * @errors   SELF_TEST
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_self_test(void);
+
+/**
+ * Reports how the secret memory of this process is really protected.
+ *
+ * @param out   [out, result]
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_protection_status(struct keyfold_protection *out);
+
+/**
+ * Makes every generator of this process take fresh entropy from the kernel before its next output. Call it when a
+ * machine or container has been restored from a snapshot or cloned while running.
+ *
+ * @errors   SELF_TEST
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reseed(void);
+
+/**
+ * Fills a buffer with random bytes that are fit for keys.
+ *
+ * @param out   [out, bytes(out_len), nullable-if-0]   zeroed if the call fails
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_generate_random(uint8_t *out, size_t out_len);
+
+/**
+ * Wipes and frees bytes that the library made, and sets the buffer to NULL and 0. NULL, and a buffer that is
+ * already so, are left alone.
+ *
+ * @param buffer   [inout, nullable]
+ * @errors   none
+ * @threads  one   @callback never   @since 0.1
+ */
+void keyfold_buffer_free(struct keyfold_buffer *buffer);
+
+/**
+ * Writes the canonical encoding of an encryption context: pairs sorted by name, with their lengths. The block can
+ * be kept and used for any number of calls.
+ *
+ * @param pairs     [in, array(pairs_len), nullable-if-0]   in any order; 0 to 64
+ * @param out       [out, bytes(out_cap), nullable-if-0]    KEYFOLD_CONTEXT_MAX_SIZE bytes always suffice
+ * @param out_len   [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, BUFFER_TOO_SMALL, INVALID_UTF8, INVALID_CONTEXT, BUFFERS_OVERLAP
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_context_pack(const struct keyfold_pair *pairs,
+                                    size_t pairs_len,
+                                    uint8_t *out,
+                                    size_t out_cap,
+                                    size_t *out_len);
+
+/**
+ * Checks that a block is the canonical encoding of an encryption context.
+ *
+ * @param context   [in, bytes(context_len), nullable-if-0]   NULL with 0 is the empty context
+ * @errors   NULL_ARGUMENT, INVALID_CONTEXT
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_context_check(const uint8_t *context, size_t context_len);
+
+/**
+ * Makes a new key file: 32 random bytes in a small text format, readable by its owner alone, synced to disk. Keep
+ * it, and a copy of it, apart from the store; without it the store cannot be opened.
+ *
+ * @param path   [in, text]   of a file that does not exist
+ * @errors   NULL_ARGUMENT, INVALID_UTF8, FILE_EXISTS, ROOT_UNSAFE, IO, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_root_create_key_file(const char *path);
+
+/**
+ * Names a key file as a root. The file is read, and its protection checked, by the calls that take the root.
+ *
+ * @param path       [in, text]
+ * @param options    [in, nullable]
+ * @param out_root   [out, handle]   closed with keyfold_root_close
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_root_open_key_file(const char *path,
+                                          const struct keyfold_key_file_options *options,
+                                          struct keyfold_root **out_root);
+
+/**
+ * Takes a passphrase as a root, into locked memory. The caller wipes its own copy.
+ *
+ * @param passphrase   [in, bytes(passphrase_len)]   1 to 1,024 bytes, taken as they are
+ * @param out_root     [out, handle]   closed with keyfold_root_close
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, OUT_OF_MEMORY
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_root_open_passphrase(const uint8_t *passphrase,
+                                            size_t passphrase_len,
+                                            struct keyfold_root **out_root);
+
+/**
+ * Closes a root and wipes what it held. Stores opened with it stay open.
+ *
+ * @param root   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
+ * @errors   INVALID_HANDLE
+ * @threads  any   @callback never   @since 0.1
+ */
+keyfold_status keyfold_root_close(struct keyfold_root *root);
+
+/**
+ * Makes a new key store, protected by a root, and opens it.
+ *
+ * @param location    [in, text]   a path, or a URL: "sqlite:PATH"
+ * @param root        [in, shared]
+ * @param options     [in, nullable]
+ * @param out_store   [out, handle]   closed with keyfold_store_close
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, STORE_EXISTS,
+ *           STORE_UNSAFE, STORE_IO, STORE_FULL, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_init(const char *location,
+                                  const struct keyfold_root *root,
+                                  const struct keyfold_store_options *options,
+                                  struct keyfold_store **out_store);
+
+/**
+ * Opens a key store that exists.
+ *
+ * @param location    [in, text]   a path, or a URL: "sqlite:PATH", "sqlite:PATH?fingerprint=HEX"
+ * @param root        [in, shared]
+ * @param options     [in, nullable]
+ * @param out_store   [out, handle]   closed with keyfold_store_close
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, STORE_NOT_FOUND,
+ *           NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, SCHEMA_CHANGED, STORE_BUSY, STORE_IO, STORE_UNSAFE,
+ *           FINGERPRINT_MISMATCH, ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_open(const char *location,
+                                  const struct keyfold_root *root,
+                                  const struct keyfold_store_options *options,
+                                  struct keyfold_store **out_store);
+
+/**
+ * Makes a store in memory with the same calls, for tests. It is gone when it and all keys opened from it are closed.
+ *
+ * @param out_store   [out, handle]   closed with keyfold_store_close
+ * @errors   NULL_ARGUMENT, OUT_OF_MEMORY, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_open_in_memory(struct keyfold_store **out_store);
+
+/**
+ * Closes a store. Keys opened from it go on working.
+ *
+ * @param store   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
+ * @errors   INVALID_HANDLE
+ * @threads  any   @callback never   @since 0.1
+ */
+keyfold_status keyfold_store_close(struct keyfold_store *store);
+
+/**
+ * Tells identity and state of a store, as JSON: StoreInfo in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param out_json   [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_info(const struct keyfold_store *store,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Reads everything in a store and verifies it.
+ *
+ * @param store      [in, shared]
+ * @param out_keys   [out, nullable]   number of keys verified
+ * @errors   INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_ROLLED_BACK, SCHEMA_CHANGED, STORE_IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_store_verify(const struct keyfold_store *store, uint64_t *out_keys);
+
+/**
+ * Lists the roots that can open a store, as JSON: an array of RootSlot in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param out_json   [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_list_roots(const struct keyfold_store *store,
+                                        struct keyfold_buffer *out_json);
+
+/**
+ * Adds a root that can open a store, beside those there are.
+ *
+ * @param store      [in, shared]
+ * @param root       [in, shared]
+ * @param out_json   [out, buffer, nullable]   the new RootSlot
+ * @errors   INVALID_HANDLE, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS, STORE_READ_ONLY,
+ *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_add_root(const struct keyfold_store *store,
+                                      const struct keyfold_root *root,
+                                      struct keyfold_buffer *out_json);
+
+/**
+ * Removes a root from a store; never the last.
+ *
+ * @param store     [in, shared]
+ * @param slot_id   [in, text]   a slot_id of keyfold_store_list_roots
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, LAST_ROOT, STORE_READ_ONLY,
+ *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_remove_root(const struct keyfold_store *store,
+                                         const char *slot_id);
+
+/**
+ * Puts a new root in the place of another, in one transaction.
+ *
+ * @param store      [in, shared]
+ * @param slot_id    [in, text, nullable]   the slot to replace; NULL means the one that opened this handle
+ * @param root       [in, shared]           the new root
+ * @param out_json   [out, buffer, nullable]   the new RootSlot
+ * @errors   INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, STORE_READ_ONLY,
+ *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_change_root(const struct keyfold_store *store,
+                                         const char *slot_id,
+                                         const struct keyfold_root *root,
+                                         struct keyfold_buffer *out_json);
+
+/**
+ * Makes a key with its first version.
+ *
+ * @param store      [in, shared]
+ * @param alias      [in, text, nullable]   a name for it
+ * @param options    [in, nullable]
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME, ALREADY_EXISTS,
+ *           TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_create(const struct keyfold_store *store,
+                                  const char *alias,
+                                  const struct keyfold_key_options *options,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Makes a key whose first version is 32 bytes of the caller's own.
+ *
+ * @param store      [in, shared]
+ * @param alias      [in, text, nullable]   a name for it
+ * @param material   [in, bytes(material_len)]   exactly 32 random bytes; the caller wipes its own copy
+ * @param options    [in, nullable]
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME,
+ *           INVALID_KEY_MATERIAL, ALREADY_EXISTS, TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_import_material(const struct keyfold_store *store,
+                                           const char *alias,
+                                           const uint8_t *material,
+                                           size_t material_len,
+                                           const struct keyfold_key_options *options,
+                                           struct keyfold_buffer *out_json);
+
+/**
+ * Describes a key, as JSON: KeyMetadata in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
+ *           STORE_IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_describe(const struct keyfold_store *store,
+                                    const char *name,
+                                    struct keyfold_buffer *out_json);
+
+/**
+ * Lists keys in the order of their ids, a page at a time, as JSON: KeyPage in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param after      [in, text, nullable]   the "next" of the page before; NULL begins
+ * @param limit      [in]   keys at most, up to 1,000; 0 means 100
+ * @param out_json   [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_list(const struct keyfold_store *store,
+                                const char *after,
+                                uint32_t limit,
+                                struct keyfold_buffer *out_json);
+
+/**
+ * Lets a key be used again.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
+ *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_enable(const struct keyfold_store *store,
+                                  const char *name,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Stops every use of a key, through handles that are open as well, until it is enabled.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
+ *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_disable(const struct keyfold_store *store,
+                                   const char *name,
+                                   struct keyfold_buffer *out_json);
+
+/**
+ * Adds a version to a key. New envelopes use it at once; older versions go on opening what they sealed.
+ *
+ * @param store         [in, shared]
+ * @param name          [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_version   [out, result, nullable]   the new version
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
+ *           INVALID_KEY_STATE, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_rotate(const struct keyfold_store *store,
+                                  const char *name,
+                                  struct keyfold_key_version *out_version);
+
+/**
+ * Exports a whole key (all versions, names, state), wrapped under another key, for keyfold_key_import elsewhere.
+ *
+ * @param store   [in, shared]
+ * @param name    [in, text]   a key id, "alias/NAME" or NAME
+ * @param under   [in, text]   the wrapping key, which the other store must hold too
+ * @param out     [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
+ *           KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_export(const struct keyfold_store *store,
+                                  const char *name,
+                                  const char *under,
+                                  struct keyfold_buffer *out);
+
+/**
+ * Takes a key that keyfold_key_export made; the wrapping key must be in this store. Its id, version numbers and
+ * material ids stay the same.
+ *
+ * @param store      [in, shared]
+ * @param exported   [in, bytes(exported_len)]
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND,
+ *           KEY_DISABLED, ALREADY_EXISTS, INVALID_KEY_MATERIAL, FORKED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_import(const struct keyfold_store *store,
+                                  const uint8_t *exported,
+                                  size_t exported_len,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Gives a key another name.
+ *
+ * @param store      [in, shared]
+ * @param alias      [in, text]   the new name: 1 to 256 of A-Z a-z 0-9 / _ -, not beginning keyfold/
+ * @param name       [in, text]   the key: its id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ALREADY_EXISTS,
+ *           LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_alias_create(const struct keyfold_store *store,
+                                    const char *alias,
+                                    const char *name,
+                                    struct keyfold_buffer *out_json);
+
+/**
+ * Moves a name from its key to another, in one transaction. Key handles that are open keep the key they have.
+ *
+ * @param store      [in, shared]
+ * @param alias      [in, text]   a name that exists
+ * @param name       [in, text]   the key that gets it: its id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, LIMIT_EXCEEDED, FORKED,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_alias_move(const struct keyfold_store *store,
+                                  const char *alias,
+                                  const char *name,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Removes a name; its key stays.
+ *
+ * @param store   [in, shared]
+ * @param alias   [in, text]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
+ *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_alias_delete(const struct keyfold_store *store,
+                                    const char *alias);
+
+/**
+ * Lists names in their order, a page at a time, as JSON: AliasPage in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param after      [in, text, nullable]   the "next" of the page before; NULL begins
+ * @param limit      [in]   names at most, up to 1,000; 0 means 100
+ * @param out_json   [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_alias_list(const struct keyfold_store *store,
+                                  const char *after,
+                                  uint32_t limit,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Opens a key for use: resolved once, verified, its current version ready. It stays this key when its names move,
+ * and follows rotation, disabling and enabling by itself.
+ *
+ * @param store     [in, shared]
+ * @param name      [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_key   [out, handle]   closed with keyfold_key_close
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
+ *           STORE_IO, OUT_OF_MEMORY
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_open(const struct keyfold_store *store,
+                                const char *name,
+                                struct keyfold_key **out_key);
+
+/**
+ * Closes a key handle. Calls under way in other threads finish first; the key itself stays in its store.
+ *
+ * @param key   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
+ * @errors   INVALID_HANDLE
+ * @threads  any   @callback never   @since 0.1
+ */
+keyfold_status keyfold_key_close(struct keyfold_key *key);
+
+/**
+ * Tells the id of a key.
+ *
+ * @param key      [in, shared]
+ * @param out_id   [out, bytes(16)]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_key_id(const struct keyfold_key *key, uint8_t *out_id);
+
+/**
+ * Tells the exact size of the envelope that keyfold_encrypt makes of a message of this length under one key.
+ *
+ * @param plaintext_len   [in]
+ * @param context         [in, bytes(context_len), nullable-if-0]   as it will be given to keyfold_encrypt
+ * @param options         [in, nullable]                            likewise
+ * @param out_size        [out]
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, TOO_LARGE
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_encrypted_size(size_t plaintext_len,
+                                      const uint8_t *context,
+                                      size_t context_len,
+                                      const struct keyfold_encrypt_options *options,
+                                      size_t *out_size);
+
+/**
+ * Encrypts a message under a key, with a data key of its own.
+ *
+ * @param key         [in, shared]
+ * @param plaintext   [in, bytes(plaintext_len), nullable-if-0]
+ * @param context     [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+ * @param options     [in, nullable]
+ * @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
+ * @param out_len     [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_encrypt(const struct keyfold_key *key,
+                               const uint8_t *plaintext,
+                               size_t plaintext_len,
+                               const uint8_t *context,
+                               size_t context_len,
+                               const struct keyfold_encrypt_options *options,
+                               uint8_t *out,
+                               size_t out_cap,
+                               size_t *out_len);
+
+/**
+ * Encrypts a message under one or more keys, any of which opens it, and chooses what of the context to store.
+ *
+ * @param keys        [in, array(keys_len), shared]   1 to 32, less the free cells
+ * @param plaintext   [in, bytes(plaintext_len), nullable-if-0]
+ * @param context     [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+ * @param chosen      [in, bytes(chosen_len), nullable-if-0]    with KEYFOLD_STORE_CONTEXT_CHOSEN: a packed context
+ *                    whose names are those whose values are stored (its own values mean nothing); else empty
+ * @param options     [in, nullable]
+ * @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
+ * @param out_len     [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_encrypt_to(const struct keyfold_key *const *keys,
+                                  size_t keys_len,
+                                  const uint8_t *plaintext,
+                                  size_t plaintext_len,
+                                  const uint8_t *context,
+                                  size_t context_len,
+                                  const uint8_t *chosen,
+                                  size_t chosen_len,
+                                  const struct keyfold_encrypt_options *options,
+                                  uint8_t *out,
+                                  size_t out_cap,
+                                  size_t *out_len);
+
+/**
+ * Tells how many bytes must be free before a message for keyfold_encrypt_in_place: the size of the head.
+ *
+ * @param context    [in, bytes(context_len), nullable-if-0]   as it will be given to keyfold_encrypt_in_place
+ * @param options    [in, nullable]                            likewise
+ * @param out_size   [out]
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_headroom(const uint8_t *context,
+                                size_t context_len,
+                                const struct keyfold_encrypt_options *options,
+                                size_t *out_size);
+
+/**
+ * Encrypts a message in its own buffer. The message lies at an offset of at least keyfold_headroom; the envelope
+ * begins at the buffer's first byte.
+ *
+ * @param key          [in, shared]
+ * @param buffer       [inout, bytes(buffer_cap)]   untouched if the call is refused, zeroed if it fails half-way
+ * @param offset       [in]   where the message begins
+ * @param length       [in]   bytes of the message
+ * @param context      [in, bytes(context_len), nullable-if-0]   apart from the buffer
+ * @param options      [in, nullable]
+ * @param out_len      [out]   bytes of the envelope, or the capacity needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_encrypt_in_place(const struct keyfold_key *key,
+                                        uint8_t *buffer,
+                                        size_t buffer_cap,
+                                        size_t offset,
+                                        size_t length,
+                                        const uint8_t *context,
+                                        size_t context_len,
+                                        const struct keyfold_encrypt_options *options,
+                                        size_t *out_len);
+
+/**
+ * Tells the exact size of the message in an envelope, from its head and length. Nothing is authenticated by this.
+ *
+ * @param envelope   [in, bytes(envelope_len), nullable-if-0]   the whole envelope
+ * @param out_size   [out]
+ * @errors   NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypted_size(const uint8_t *envelope,
+                                      size_t envelope_len,
+                                      size_t *out_size);
+
+/**
+ * Decrypts an envelope under the key named, and no other.
+ *
+ * @param key        [in, shared]
+ * @param envelope   [in, bytes(envelope_len), nullable-if-0]
+ * @param context    [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options    [in, nullable]
+ * @param out        [out, bytes(out_cap), nullable-if-0]      the message; zeroed if the call fails
+ * @param out_len    [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
+ *           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt(const struct keyfold_key *key,
+                               const uint8_t *envelope,
+                               size_t envelope_len,
+                               const uint8_t *context,
+                               size_t context_len,
+                               const struct keyfold_decrypt_options *options,
+                               uint8_t *out,
+                               size_t out_cap,
+                               size_t *out_len);
+
+/**
+ * Decrypts an envelope under any of the keys named.
+ *
+ * @param keys       [in, array(keys_len), shared]   1 to 32
+ * @param envelope   [in, bytes(envelope_len), nullable-if-0]
+ * @param context    [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options    [in, nullable]
+ * @param out        [out, bytes(out_cap), nullable-if-0]      the message; zeroed if the call fails
+ * @param out_len    [out]   bytes written, or needed
+ * @param opened     [out, result, nullable]   which key it was
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
+ *           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_with_keys(const struct keyfold_key *const *keys,
+                                         size_t keys_len,
+                                         const uint8_t *envelope,
+                                         size_t envelope_len,
+                                         const uint8_t *context,
+                                         size_t context_len,
+                                         const struct keyfold_decrypt_options *options,
+                                         uint8_t *out,
+                                         size_t out_cap,
+                                         size_t *out_len,
+                                         struct keyfold_opened *opened);
+
+/**
+ * Decrypts an envelope under whichever key of a store opens it. Prefer keyfold_decrypt: here an envelope of any
+ * key is accepted, so look at "opened" wherever it matters which it was.
+ *
+ * @param store      [in, shared]
+ * @param envelope   [in, bytes(envelope_len), nullable-if-0]
+ * @param context    [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options    [in, nullable]
+ * @param out        [out, bytes(out_cap), nullable-if-0]      the message; zeroed if the call fails
+ * @param out_len    [out]   bytes written, or needed
+ * @param opened     [out, result, nullable]   which key it was
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
+ *           AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_any(const struct keyfold_store *store,
+                                   const uint8_t *envelope,
+                                   size_t envelope_len,
+                                   const uint8_t *context,
+                                   size_t context_len,
+                                   const struct keyfold_decrypt_options *options,
+                                   uint8_t *out,
+                                   size_t out_cap,
+                                   size_t *out_len,
+                                   struct keyfold_opened *opened);
+
+/**
+ * Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
+ *
+ * @param key       [in, shared]
+ * @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if the call fails once it has begun
+ * @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted;
+ *                  apart from the buffer
+ * @param options   [in, nullable]
+ * @param out_len   [out]   bytes of the message
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
+ *           INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_in_place(const struct keyfold_key *key,
+                                        uint8_t *buffer,
+                                        size_t buffer_len,
+                                        const uint8_t *context,
+                                        size_t context_len,
+                                        const struct keyfold_decrypt_options *options,
+                                        size_t *out_len);
+
+/**
+ * Returns the whole authenticated context of an envelope that keyfold_decrypt would open, packed, without its
+ * message. With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
+ *
+ * @param key           [in, shared]
+ * @param envelope      [in, bytes(envelope_len), nullable-if-0]
+ * @param context       [in, bytes(context_len), nullable-if-0]
+ * @param options       [in, nullable]
+ * @param out_context   [out, buffer]   a packed context
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+ *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+ *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_authenticated_context(const struct keyfold_key *key,
+                                             const uint8_t *envelope,
+                                             size_t envelope_len,
+                                             const uint8_t *context,
+                                             size_t context_len,
+                                             const struct keyfold_decrypt_options *options,
+                                             struct keyfold_buffer *out_context);
+
+/**
+ * As keyfold_authenticated_context, for an envelope that keyfold_decrypt_any would open.
+ *
+ * @param store         [in, shared]
+ * @param envelope      [in, bytes(envelope_len), nullable-if-0]
+ * @param context       [in, bytes(context_len), nullable-if-0]
+ * @param options       [in, nullable]
+ * @param out_context   [out, buffer]   a packed context
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+ *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
+ *           FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_authenticated_context_any(const struct keyfold_store *store,
+                                                 const uint8_t *envelope,
+                                                 size_t envelope_len,
+                                                 const uint8_t *context,
+                                                 size_t context_len,
+                                                 const struct keyfold_decrypt_options *options,
+                                                 struct keyfold_buffer *out_context);
+
+/**
+ * Encrypts many messages under one key, each into an envelope of its own. Messages lie one after another in one
+ * block, message i from offsets[i] to offsets[i + 1]; so do the envelopes, in out_offsets. Contexts are one for
+ * all, or one each, laid out likewise. It is all or nothing.
+ *
+ * @param key               [in, shared]
+ * @param plaintexts        [in, bytes(plaintexts_len), nullable-if-0]
+ * @param offsets           [in, array(count + 1)]             never falling, the last at most plaintexts_len
+ * @param count             [in]   number of messages
+ * @param contexts          [in, bytes(contexts_len), nullable-if-0]   packed contexts
+ * @param context_offsets   [in, array(count + 1), nullable]   NULL: contexts is one context, for every message
+ * @param options           [in, nullable]
+ * @param out               [out, bytes(out_cap), nullable-if-0]       zeroed if the call fails
+ * @param out_len           [out]   bytes written, or needed
+ * @param out_offsets       [out, array(count + 1)]   where each envelope begins, and the end of the last
+ * @param out_failed        [out, nullable]   the message at which the call failed; count where it was not one
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_encrypt_batch(const struct keyfold_key *key,
+                                     const uint8_t *plaintexts,
+                                     size_t plaintexts_len,
+                                     const uint64_t *offsets,
+                                     size_t count,
+                                     const uint8_t *contexts,
+                                     size_t contexts_len,
+                                     const uint64_t *context_offsets,
+                                     const struct keyfold_encrypt_options *options,
+                                     uint8_t *out,
+                                     size_t out_cap,
+                                     size_t *out_len,
+                                     uint64_t *out_offsets,
+                                     size_t *out_failed);
+
+/**
+ * Decrypts many envelopes under the key named. Layout as in keyfold_encrypt_batch, the other way round. It is all
+ * or nothing.
+ *
+ * @param key               [in, shared]
+ * @param envelopes         [in, bytes(envelopes_len), nullable-if-0]
+ * @param offsets           [in, array(count + 1)]             never falling, the last at most envelopes_len
+ * @param count             [in]   number of envelopes
+ * @param contexts          [in, bytes(contexts_len), nullable-if-0]   packed contexts
+ * @param context_offsets   [in, array(count + 1), nullable]   NULL: contexts is one context, for every envelope
+ * @param options           [in, nullable]
+ * @param out               [out, bytes(out_cap), nullable-if-0]       zeroed if the call fails
+ * @param out_len           [out]   bytes written, or needed
+ * @param out_offsets       [out, array(count + 1)]   where each message begins, and the end of the last
+ * @param out_failed        [out, nullable]   the envelope at which the call failed; count where it was not one
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT,
+ *           MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_batch(const struct keyfold_key *key,
+                                     const uint8_t *envelopes,
+                                     size_t envelopes_len,
+                                     const uint64_t *offsets,
+                                     size_t count,
+                                     const uint8_t *contexts,
+                                     size_t contexts_len,
+                                     const uint64_t *context_offsets,
+                                     const struct keyfold_decrypt_options *options,
+                                     uint8_t *out,
+                                     size_t out_cap,
+                                     size_t *out_len,
+                                     uint64_t *out_offsets,
+                                     size_t *out_failed);
+
+/**
+ * Brings the wrappings of a key in an envelope, a data key blob, or the head of one, to the key's current version.
+ * Size, message and context stay; no plaintext appears.
+ *
+ * @param key         [in, shared]
+ * @param data        [inout, bytes(data_len)]   unchanged if the call fails
+ * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked, for walks over data whose
+ *                    contexts are elsewhere; else it is checked first
+ * @param rewrapped   [out, result, nullable]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+ *           FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_rewrap(const struct keyfold_key *key,
+                              uint8_t *data,
+                              size_t data_len,
+                              const uint8_t *context,
+                              size_t context_len,
+                              struct keyfold_rewrapped *rewrapped);
+
+/**
+ * As keyfold_rewrap, for the wrappings of every key of a store.
+ *
+ * @param store       [in, shared]
+ * @param data        [inout, bytes(data_len)]   unchanged if the call fails
+ * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
+ * @param rewrapped   [out, result, nullable]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_rewrap_any(const struct keyfold_store *store,
+                                  uint8_t *data,
+                                  size_t data_len,
+                                  const uint8_t *context,
+                                  size_t context_len,
+                                  struct keyfold_rewrapped *rewrapped);
+
+/**
+ * Rewraps a file that holds an envelope or data key blob, under a lock and so that it opens after a crash at any
+ * moment. A file without a free cell is written anew and renamed over the old one.
+ *
+ * @param key         [in, shared]
+ * @param path        [in, text]
+ * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
+ * @param rewrapped   [out, result, nullable]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+ *           FORKED, STORE_POISONED, RANDOM, IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_rewrap_file(const struct keyfold_key *key,
+                                   const char *path,
+                                   const uint8_t *context,
+                                   size_t context_len,
+                                   struct keyfold_rewrapped *rewrapped);
+
+/**
+ * As keyfold_rewrap_file, for the wrappings of every key of a store.
+ *
+ * @param store       [in, shared]
+ * @param path        [in, text]
+ * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
+ * @param rewrapped   [out, result, nullable]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_rewrap_file_any(const struct keyfold_store *store,
+                                       const char *path,
+                                       const uint8_t *context,
+                                       size_t context_len,
+                                       struct keyfold_rewrapped *rewrapped);
+
+/**
+ * Puts an envelope under other keys, or another context, without producing its message.
+ *
+ * @param from_keys     [in, array(from_keys_len), shared]   any of which may open it; 1 to 32
+ * @param envelope      [in, bytes(envelope_len), nullable-if-0]
+ * @param context       [in, bytes(context_len), nullable-if-0]   the context it has
+ * @param to_keys       [in, array(to_keys_len), shared]     1 to 32, less the free cells
+ * @param new_context   [in, bytes(new_context_len), nullable-if-0]   the context it gets
+ * @param chosen        [in, bytes(chosen_len), nullable-if-0]   as for keyfold_encrypt_to
+ * @param options       [in, nullable]
+ * @param out           [out, buffer]   the new envelope
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+ *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+ *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reencrypt(const struct keyfold_key *const *from_keys,
+                                 size_t from_keys_len,
+                                 const uint8_t *envelope,
+                                 size_t envelope_len,
+                                 const uint8_t *context,
+                                 size_t context_len,
+                                 const struct keyfold_key *const *to_keys,
+                                 size_t to_keys_len,
+                                 const uint8_t *new_context,
+                                 size_t new_context_len,
+                                 const uint8_t *chosen,
+                                 size_t chosen_len,
+                                 const struct keyfold_reencrypt_options *options,
+                                 struct keyfold_buffer *out);
+
+/**
+ * As keyfold_reencrypt, for an envelope under any key of a store.
+ *
+ * @param store         [in, shared]
+ * @param envelope      [in, bytes(envelope_len), nullable-if-0]
+ * @param context       [in, bytes(context_len), nullable-if-0]   the context it has
+ * @param to_keys       [in, array(to_keys_len), shared]     1 to 32, less the free cells
+ * @param new_context   [in, bytes(new_context_len), nullable-if-0]   the context it gets
+ * @param chosen        [in, bytes(chosen_len), nullable-if-0]   as for keyfold_encrypt_to
+ * @param options       [in, nullable]
+ * @param out           [out, buffer]   the new envelope
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+ *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
+ *           FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reencrypt_any(const struct keyfold_store *store,
+                                     const uint8_t *envelope,
+                                     size_t envelope_len,
+                                     const uint8_t *context,
+                                     size_t context_len,
+                                     const struct keyfold_key *const *to_keys,
+                                     size_t to_keys_len,
+                                     const uint8_t *new_context,
+                                     size_t new_context_len,
+                                     const uint8_t *chosen,
+                                     size_t chosen_len,
+                                     const struct keyfold_reencrypt_options *options,
+                                     struct keyfold_buffer *out);
+
+/**
+ * Tells the exact size of the blob of a data key under one key.
+ *
+ * @param key_size   [in]   bytes of the data key, 16 to 1,024
+ * @param context    [in, bytes(context_len), nullable-if-0]   as it will be given to keyfold_generate_data_key
+ * @param options    [in, nullable]                            likewise
+ * @param out_size   [out]
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_data_key_blob_size(size_t key_size,
+                                          const uint8_t *context,
+                                          size_t context_len,
+                                          const struct keyfold_encrypt_options *options,
+                                          size_t *out_size);
+
+/**
+ * Makes a random data key, and the blob from which keyfold_decrypt_data_key gives it back. Keep the blob, wipe the
+ * data key after use.
+ *
+ * @param key         [in, shared]
+ * @param context     [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+ * @param options     [in, nullable]
+ * @param plaintext   [out, bytes(plaintext_len)]   the data key: as many bytes as wanted, 16 to 1,024; zeroed if
+ *                    the call fails
+ * @param blob        [out, bytes(blob_cap), nullable-if-0]     zeroed if the call fails
+ * @param blob_len    [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_generate_data_key(const struct keyfold_key *key,
+                                         const uint8_t *context,
+                                         size_t context_len,
+                                         const struct keyfold_encrypt_options *options,
+                                         uint8_t *plaintext,
+                                         size_t plaintext_len,
+                                         uint8_t *blob,
+                                         size_t blob_cap,
+                                         size_t *blob_len);
+
+/**
+ * Makes a random data key and returns only its blob, for others to open: whoever prepares rows or files need not
+ * see their keys.
+ *
+ * @param key        [in, shared]
+ * @param key_size   [in]   bytes of the data key, 16 to 1,024
+ * @param context    [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+ * @param options    [in, nullable]
+ * @param blob       [out, bytes(blob_cap), nullable-if-0]     zeroed if the call fails
+ * @param blob_len   [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_generate_data_key_without_plaintext(const struct keyfold_key *key,
+                                                           size_t key_size,
+                                                           const uint8_t *context,
+                                                           size_t context_len,
+                                                           const struct keyfold_encrypt_options *options,
+                                                           uint8_t *blob,
+                                                           size_t blob_cap,
+                                                           size_t *blob_len);
+
+/**
+ * Tells the size of the data key in a blob, from its head. Nothing is authenticated by this.
+ *
+ * @param blob       [in, bytes(blob_len), nullable-if-0]
+ * @param out_size   [out]
+ * @errors   NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_data_key_size(const uint8_t *blob, size_t blob_len, size_t *out_size);
+
+/**
+ * Opens the blob of a data key under the key named, and no other.
+ *
+ * @param key       [in, shared]
+ * @param blob      [in, bytes(blob_len), nullable-if-0]
+ * @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was made
+ * @param options   [in, nullable]
+ * @param out       [out, bytes(out_cap), nullable-if-0]      the data key; zeroed if the call fails
+ * @param out_len   [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
+ *           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_data_key(const struct keyfold_key *key,
+                                        const uint8_t *blob,
+                                        size_t blob_len,
+                                        const uint8_t *context,
+                                        size_t context_len,
+                                        const struct keyfold_decrypt_options *options,
+                                        uint8_t *out,
+                                        size_t out_cap,
+                                        size_t *out_len);
+
+/**
+ * Opens the blob of a data key under whichever key of a store opens it.
+ *
+ * @param store     [in, shared]
+ * @param blob      [in, bytes(blob_len), nullable-if-0]
+ * @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was made
+ * @param options   [in, nullable]
+ * @param out       [out, bytes(out_cap), nullable-if-0]      the data key; zeroed if the call fails
+ * @param out_len   [out]   bytes written, or needed
+ * @param opened    [out, result, nullable]   which key it was
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
+ *           AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_data_key_any(const struct keyfold_store *store,
+                                            const uint8_t *blob,
+                                            size_t blob_len,
+                                            const uint8_t *context,
+                                            size_t context_len,
+                                            const struct keyfold_decrypt_options *options,
+                                            uint8_t *out,
+                                            size_t out_cap,
+                                            size_t *out_len,
+                                            struct keyfold_opened *opened);
+
+/**
+ * Tells what can be read of an envelope or data key blob without any key, as JSON: Inspection in docs/ABI.md.
+ * Nothing in it is authenticated.
+ *
+ * @param head        [in, bytes(head_len), nullable-if-0]   the whole, or its first 64 KiB
+ * @param total_len   [in]   bytes of the whole; 0: head is the whole
+ * @param out_json    [out, buffer]
+ * @errors   NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_inspect(const uint8_t *head,
+                               size_t head_len,
+                               uint64_t total_len,
+                               struct keyfold_buffer *out_json);
+
+/**
+ * Explains why an envelope or data key blob opens or does not, as a tree of reasons, without producing its
+ * message; as JSON: Explanation in docs/ABI.md. It succeeds whatever is wrong with the data.
+ *
+ * @param store       [in, shared]
+ * @param key         [in, shared, nullable]   explains what keyfold_decrypt with this key would say; NULL: what
+ *                    keyfold_decrypt_any would
+ * @param envelope    [in, bytes(envelope_len), nullable-if-0]   the whole, or its first 64 KiB
+ * @param total_len   [in]   bytes of the whole; 0: envelope is the whole
+ * @param context     [in, bytes(context_len), nullable-if-0]
+ * @param out_json    [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_CONTEXT
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_explain(const struct keyfold_store *store,
+                               const struct keyfold_key *key,
+                               const uint8_t *envelope,
+                               size_t envelope_len,
+                               uint64_t total_len,
+                               const uint8_t *context,
+                               size_t context_len,
+                               struct keyfold_buffer *out_json);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* KEYFOLD_H */

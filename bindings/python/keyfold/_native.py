@@ -1,0 +1,3228 @@
+# Written by bindings/generate from include/keyfold.h; do not edit.
+"""The C interface of Keyfold as ctypes sees it; for `keyfold/__init__.py` alone."""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+from typing import Any, Callable
+
+from ._library import OptionalText, Size, Text, Unsigned32, bind, checked_unsigned, encoded, require_abi
+
+VERSION_MAJOR = 0
+VERSION_MINOR = 1
+VERSION_PATCH = 0
+ABI_VERSION = 1
+"""The version of this ABI; compare it with keyfold_abi_version() after loading the library.
+
+It changes only when something is taken away or changes its meaning; additions are told by each item's
+"since".
+"""
+ERROR_SIZE = 512
+"""Bytes that hold the longest detail of keyfold_last_error with its NUL."""
+KEY_ID_SIZE = 16
+"""Bytes of a key id."""
+MATERIAL_ID_SIZE = 8
+"""Bytes of a material id."""
+CONTEXT_MAX_SIZE = 8192
+"""The greatest size of a packed encryption context, so that a buffer of it always fits."""
+KEY_FILE_ALLOW_READABLE = 1
+"""Accepts a key file, or a folder of it, that other users can read."""
+KEY_FILE_ALLOW_BESIDE_STORE = 2
+"""Accepts a key file that lies in the folder of the key store it opens."""
+OPEN_READ_ONLY = 1
+"""Opens a store without the right to write; works on a read-only file system.
+
+Not for keyfold_store_init.
+"""
+OPEN_ALLOW_NETWORK_FILE_SYSTEM = 2
+"""Accepts a store on a network file system, where file locks may not work."""
+OPEN_REQUIRE_LOCKED_MEMORY = 4
+"""Refuses to open when the system will not lock secret memory, instead of going on without."""
+OPEN_REFRESH_EVERY_CALL = 8
+"""Looks for other processes' changes at every call, whatever refresh_millis says."""
+OPEN_NO_WAIT = 16
+"""Does not wait for other processes' transactions, whatever busy_timeout_millis says."""
+OPEN_DEVELOPMENT = 32
+"""Marks a new store for development, for ever.
+
+For keyfold_store_init only.
+"""
+DECRYPT_ACCEPT_STORED_CONTEXT = 1
+"""Accepts context values that only the envelope itself gives, instead of asking the caller for every pair.
+
+An envelope moved to another row then vouches for itself: read the authenticated context and judge it.
+"""
+REENCRYPT_ACCEPT_STORED_CONTEXT = 1
+"""As KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT, for the envelope that is re-encrypted."""
+REENCRYPT_DROP_UNREACHABLE = 2
+"""Drops wrappings under keys out of reach; without it they make keyfold_reencrypt fail with KEY_NOT_FOUND."""
+
+
+class Status(enum.IntEnum):
+    """What a call came to.
+
+    0 is success; every other value is an error whose hundreds name its category: 1xx the caller's
+    mistake, 2xx a key's state or policy, 3xx the data, 4xx roots, 5xx the store and input/output, 9xx
+    internal. Numbers never change their meaning.
+    """
+
+    OK = 0
+    """The call did what it says."""
+
+    NULL_ARGUMENT = 100
+    """A required pointer is NULL."""
+
+    INVALID_HANDLE = 101
+    """The handle is NULL, closed, of another kind, or from another copy of the library."""
+
+    INVALID_ARGUMENT = 102
+    """An argument has a value that the call does not take."""
+
+    BUFFER_TOO_SMALL = 103
+    """The output buffer is too small; the size needed has been reported and nothing was done."""
+
+    INVALID_UTF8 = 104
+    """Text is not valid UTF-8."""
+
+    BUFFERS_OVERLAP = 105
+    """Input and output buffers overlap."""
+
+    UNSUPPORTED_OPTION = 106
+    """An option was set that this version of the library does not know."""
+
+    BUSY = 107
+    """Another thread is using an object that serves one at a time.
+
+    Trying again may help.
+    """
+
+    FORKED = 108
+    """The call was made in a forked child that may not make it."""
+
+    INVALID_CONTEXT = 109
+    """The encryption context is not in the canonical encoding, or breaks one of its limits."""
+
+    TOO_LARGE = 110
+    """A size is over the documented limit."""
+
+    KEY_NOT_FOUND = 200
+    """The key, alias or version is not in the store, or no cell of the envelope names one that is."""
+
+    KEY_DISABLED = 201
+    """The key is disabled."""
+
+    ALREADY_EXISTS = 202
+    """A key or alias of this name, or a key of this id, exists already."""
+
+    KEY_NOT_ALLOWED = 203
+    """The envelope is under a key other than the one named."""
+
+    INVALID_NAME = 204
+    """The name is not a well-formed key id or alias."""
+
+    INVALID_KEY_MATERIAL = 205
+    """Key material or an exported key is not acceptable."""
+
+    CONTEXT_REQUIRED = 206
+    """A name in the stored encryption context was not given by the caller."""
+
+    LIMIT_EXCEEDED = 207
+    """A limit on a key or store has been reached."""
+
+    INVALID_KEY_STATE = 208
+    """The key's state does not permit the operation."""
+
+    NOT_AN_ENVELOPE = 300
+    """The data is not a Keyfold envelope, data key blob or exported key."""
+
+    UNSUPPORTED_FORMAT = 301
+    """The data is in a later format or suite than this library knows."""
+
+    MALFORMED = 302
+    """The head of the data is damaged: sizes, cells or stored context do not fit together."""
+
+    AUTH = 303
+    """The data could not be authenticated: wrong key, wrong context, or changed data."""
+
+    ROOT_NOT_FOUND = 400
+    """The root is not where it was said to be."""
+
+    ROOT_MISMATCH = 401
+    """The root does not open this store: wrong passphrase or wrong key file."""
+
+    ROOT_UNSAFE = 402
+    """The root's secret is not kept safely: others can read it, or it lies beside the store."""
+
+    ROOT_INVALID = 403
+    """The root's file or parameters are not valid."""
+
+    LAST_ROOT = 404
+    """The last root of a store cannot be removed."""
+
+    ROOT_UNAVAILABLE = 405
+    """The root could not be reached.
+
+    Trying again may help.
+    """
+
+    STORE_NOT_FOUND = 500
+    """There is no key store at this place."""
+
+    STORE_EXISTS = 501
+    """There is a file at this place already."""
+
+    NOT_A_STORE = 502
+    """The file is not a key store."""
+
+    STORE_TOO_NEW = 503
+    """The store, or a key in it, was written by a later version of the library."""
+
+    STORE_INTEGRITY = 504
+    """Something in the store was changed by someone without its root, or is missing."""
+
+    STORE_ROLLED_BACK = 505
+    """The store is older than a state this process has already seen."""
+
+    SCHEMA_CHANGED = 506
+    """The store's tables are not the ones the library made."""
+
+    STORE_BUSY = 507
+    """Another process holds the store for longer than the call may wait.
+
+    Trying again may help.
+    """
+
+    STORE_IO = 508
+    """Reading or writing the store failed.
+
+    Trying again may help.
+    """
+
+    STORE_READ_ONLY = 509
+    """The store was opened read-only, or the file system is."""
+
+    STORE_FULL = 510
+    """The disk is full.
+
+    Trying again may help.
+    """
+
+    FINGERPRINT_MISMATCH = 511
+    """The store is not the one whose fingerprint was given."""
+
+    STORE_POISONED = 512
+    """An earlier write failed in a way that leaves the file's state unknown; close the store and open it
+    again.
+    """
+
+    STORE_UNSAFE = 513
+    """The store cannot be used from here: a network file system, or another copy of SQLite holds it in
+    this process.
+    """
+
+    IO = 514
+    """Reading or writing a file failed.
+
+    Trying again may help.
+    """
+
+    FILE_EXISTS = 515
+    """A file that should be made exists already."""
+
+    INTERNAL = 900
+    """The library met a defect of its own."""
+
+    SELF_TEST = 901
+    """The start-up self-test failed; no call works."""
+
+    RANDOM = 902
+    """The system gives no random bytes.
+
+    Trying again may help.
+    """
+
+    OUT_OF_MEMORY = 903
+    """There is not enough memory, or not enough of it may be locked.
+
+    Trying again may help.
+    """
+
+
+class Fork(enum.IntEnum):
+    """What handles of a store do in a forked child."""
+
+    WIPE = 0
+    """The child finds the secrets wiped; its calls answer FORKED, and it opens the store itself."""
+
+    INHERIT = 1
+    """The child goes on using the handles, keys included."""
+
+
+class StoreContext(enum.IntEnum):
+    """What of the encryption context is written into the envelope, readable by anyone."""
+
+    NONE = 0
+    """Nothing."""
+
+    NAMES = 1
+    """All names, no value."""
+
+    ALL = 2
+    """All names and all values."""
+
+    CHOSEN = 3
+    """All names, and the values of the names chosen by the call's stored block."""
+
+
+class KeyfoldError(Exception):
+    """What a call came to when it did not do what it says."""
+
+    def __init__(self, status: int, detail: str = "") -> None:
+        self.status = Status(status) if status in _STATUSES else status
+        self.detail = detail
+        super().__init__(detail or _text(keyfold_status_text, status))
+
+    @property
+    def name(self) -> str:
+        """The stable name of the status, such as `KEY_DISABLED`; for logs and for programs."""
+        return _text(keyfold_status_name, int(self.status))
+
+    @property
+    def hint(self) -> str:
+        """A sentence that says what the status means and what to do."""
+        return _text(keyfold_status_text, int(self.status))
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later without anything being mended."""
+        return bool(keyfold_status_retryable(int(self.status)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (int(self.status), self.detail))
+
+
+class UsageError(KeyfoldError):
+    """Statuses 1xx: the caller's mistake."""
+
+
+class KeyPolicyError(KeyfoldError):
+    """Statuses 2xx: a key's state or policy."""
+
+
+class InvalidCiphertext(KeyfoldError):
+    """Statuses 3xx: the data."""
+
+
+class RootError(KeyfoldError):
+    """Statuses 4xx: a root."""
+
+
+class StoreError(KeyfoldError):
+    """Statuses 5xx: the store, or a file."""
+
+
+class InternalError(KeyfoldError):
+    """Statuses 9xx: the library or the system."""
+
+
+class InvalidHandle(UsageError, ValueError):
+    """INVALID_HANDLE: The handle is NULL, closed, of another kind, or from another copy of the library."""
+
+
+class InvalidArgument(UsageError, ValueError):
+    """INVALID_ARGUMENT: An argument has a value that the call does not take."""
+
+
+class BufferTooSmall(UsageError, ValueError):
+    """BUFFER_TOO_SMALL: The output buffer is too small; the size needed has been reported and nothing was
+    done.
+    """
+
+
+class Forked(UsageError):
+    """FORKED: The call was made in a forked child that may not make it."""
+
+
+class InvalidContext(UsageError, ValueError):
+    """INVALID_CONTEXT: The encryption context is not in the canonical encoding, or breaks one of its
+    limits.
+    """
+
+
+class KeyNotFound(KeyPolicyError):
+    """KEY_NOT_FOUND: The key, alias or version is not in the store, or no cell of the envelope names one
+    that is.
+    """
+
+
+class KeyDisabled(KeyPolicyError):
+    """KEY_DISABLED: The key is disabled."""
+
+
+class AlreadyExists(KeyPolicyError):
+    """ALREADY_EXISTS: A key or alias of this name, or a key of this id, exists already."""
+
+
+class KeyNotAllowed(KeyPolicyError):
+    """KEY_NOT_ALLOWED: The envelope is under a key other than the one named."""
+
+
+class InvalidName(KeyPolicyError, ValueError):
+    """INVALID_NAME: The name is not a well-formed key id or alias."""
+
+
+class ContextRequired(KeyPolicyError):
+    """CONTEXT_REQUIRED: A name in the stored encryption context was not given by the caller."""
+
+
+class AuthenticationError(InvalidCiphertext):
+    """AUTH: The data could not be authenticated: wrong key, wrong context, or changed data."""
+
+
+class RootNotFound(RootError):
+    """ROOT_NOT_FOUND: The root is not where it was said to be."""
+
+
+class RootMismatch(RootError):
+    """ROOT_MISMATCH: The root does not open this store: wrong passphrase or wrong key file."""
+
+
+class RootUnsafe(RootError):
+    """ROOT_UNSAFE: The root's secret is not kept safely: others can read it, or it lies beside the store."""
+
+
+class StoreNotFound(StoreError):
+    """STORE_NOT_FOUND: There is no key store at this place."""
+
+
+class StoreExists(StoreError):
+    """STORE_EXISTS: There is a file at this place already."""
+
+
+class StoreIntegrityError(StoreError):
+    """STORE_INTEGRITY: Something in the store was changed by someone without its root, or is missing."""
+
+
+class StoreBusy(StoreError):
+    """STORE_BUSY: Another process holds the store for longer than the call may wait."""
+
+
+class StoreReadOnly(StoreError):
+    """STORE_READ_ONLY: The store was opened read-only, or the file system is."""
+
+
+class OutOfMemory(InternalError, MemoryError):
+    """OUT_OF_MEMORY: There is not enough memory, or not enough of it may be locked."""
+
+
+_CLASSES: dict[int, type[KeyfoldError]] = {
+    101: InvalidHandle,
+    102: InvalidArgument,
+    103: BufferTooSmall,
+    108: Forked,
+    109: InvalidContext,
+    200: KeyNotFound,
+    201: KeyDisabled,
+    202: AlreadyExists,
+    203: KeyNotAllowed,
+    204: InvalidName,
+    206: ContextRequired,
+    303: AuthenticationError,
+    400: RootNotFound,
+    401: RootMismatch,
+    402: RootUnsafe,
+    500: StoreNotFound,
+    501: StoreExists,
+    504: StoreIntegrityError,
+    507: StoreBusy,
+    509: StoreReadOnly,
+    903: OutOfMemory,
+}
+_CATEGORIES: dict[int, type[KeyfoldError]] = {
+    1: UsageError,
+    2: KeyPolicyError,
+    3: InvalidCiphertext,
+    4: RootError,
+    5: StoreError,
+    9: InternalError,
+}
+
+
+class Key(ctypes.Structure):
+    """A key of a store, ready for use.
+
+    Made by keyfold_key_open, ended by keyfold_key_close. Any number of threads may use one at once. It
+    follows rotation and disabling by itself.
+    """
+
+
+KeyHandle = ctypes.POINTER(Key)
+KeyRef = "ctypes._Pointer[Key]"
+
+
+class Root(ctypes.Structure):
+    """A root of trust: what protects a store's secret.
+
+    Made by keyfold_root_open_*, ended by keyfold_root_close. Any number of threads may use one at once.
+    It may be closed as soon as the call that took it has returned.
+    """
+
+
+RootHandle = ctypes.POINTER(Root)
+RootRef = "ctypes._Pointer[Root]"
+
+
+class Store(ctypes.Structure):
+    """An open key store.
+
+    Made by keyfold_store_open and its kin, ended by keyfold_store_close. Any number of threads may use
+    one at once. Keys opened from it stay usable after it is closed.
+    """
+
+
+StoreHandle = ctypes.POINTER(Store)
+StoreRef = "ctypes._Pointer[Store]"
+
+
+class Protection(ctypes.Structure):
+    """How the secret memory of this process is really protected.
+
+    All but bytes should be 0.
+    """
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("bytes", ctypes.c_uint64),
+        ("unlocked_bytes", ctypes.c_uint64),
+        ("dumpable_bytes", ctypes.c_uint64),
+        ("not_wiped_bytes", ctypes.c_uint64),
+    ]
+
+    size: int
+    """sizeof(keyfold_protection), set by the caller before the call."""
+
+    reserved: int
+    """Zero."""
+
+    bytes: int
+    """Bytes of secret memory."""
+
+    unlocked_bytes: int
+    """Of these, bytes that the system refused to lock; they can reach swap."""
+
+    dumpable_bytes: int
+    """Of these, bytes that the system would not keep out of core dumps."""
+
+    not_wiped_bytes: int
+    """Of these, bytes that the system would not wipe in forked children though they should be."""
+
+    def __init__(
+        self,
+        *,
+        bytes: int = 0,
+        unlocked_bytes: int = 0,
+        dumpable_bytes: int = 0,
+        not_wiped_bytes: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.bytes = checked_unsigned("bytes", bytes, 64)
+        self.unlocked_bytes = checked_unsigned("unlocked_bytes", unlocked_bytes, 64)
+        self.dumpable_bytes = checked_unsigned("dumpable_bytes", dumpable_bytes, 64)
+        self.not_wiped_bytes = checked_unsigned("not_wiped_bytes", not_wiped_bytes, 64)
+
+
+class Buffer(ctypes.Structure):
+    """Bytes that the library made and the caller owns; given back with keyfold_buffer_free, which wipes
+    them.
+
+    Text (JSON) in it is UTF-8 without a NUL at its end.
+    """
+
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("len", ctypes.c_size_t),
+    ]
+
+    data: int | None
+    """The bytes, or NULL."""
+
+    len: int
+    """How many."""
+
+
+class Pair(ctypes.Structure):
+    """One pair of an encryption context, for keyfold_context_pack.
+
+    KEYFOLD_PAIR makes one of two C strings.
+    """
+
+    _fields_ = [
+        ("name", ctypes.c_void_p),
+        ("name_len", ctypes.c_size_t),
+        ("value", ctypes.c_void_p),
+        ("value_len", ctypes.c_size_t),
+    ]
+
+    name: int | None
+    """The name: 1 to 256 bytes of UTF-8 without control characters."""
+
+    name_len: int
+    """Bytes of the name."""
+
+    value: int | None
+    """The value: 0 to 8,192 bytes of UTF-8; NULL with 0 is an empty value."""
+
+    value_len: int
+    """Bytes of the value."""
+
+
+class KeyFileOptions(ctypes.Structure):
+    """Options of keyfold_root_open_key_file."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+    ]
+
+    size: int
+    """sizeof(keyfold_key_file_options)."""
+
+    flags: int
+    """Any of KEYFOLD_KEY_FILE_*."""
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+
+
+class StoreOptions(ctypes.Structure):
+    """Options of keyfold_store_open and keyfold_store_init."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("fork", ctypes.c_uint32),
+        ("refresh_millis", ctypes.c_uint32),
+        ("busy_timeout_millis", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+    size: int
+    """sizeof(keyfold_store_options)."""
+
+    flags: int
+    """Any of KEYFOLD_OPEN_*."""
+
+    fork: int
+    """One of KEYFOLD_FORK_*."""
+
+    refresh_millis: int
+    """Milliseconds for which another process's change may go unseen; 0 means 250."""
+
+    busy_timeout_millis: int
+    """Milliseconds to wait for another process's transaction; 0 means 5,000."""
+
+    reserved: int
+    """Zero."""
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+        fork: int = 0,
+        refresh_millis: int = 0,
+        busy_timeout_millis: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+        self.fork = checked_unsigned("fork", fork, 32)
+        self.refresh_millis = checked_unsigned("refresh_millis", refresh_millis, 32)
+        self.busy_timeout_millis = checked_unsigned("busy_timeout_millis", busy_timeout_millis, 32)
+
+
+class KeyOptions(ctypes.Structure):
+    """Options of keyfold_key_create and keyfold_key_import_material."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("description", ctypes.c_char_p),
+    ]
+
+    size: int
+    """sizeof(keyfold_key_options)."""
+
+    flags: int
+    """Zero."""
+
+    description: bytes | None
+    """Free text about the key, NUL-ended UTF-8, up to 8,192 bytes, or NULL.
+
+    It is not secret.
+    """
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+        description: str | None = None,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+        self.description = None if description is None else encoded(description)
+
+
+class KeyVersion(ctypes.Structure):
+    """One version of a key."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("version", ctypes.c_uint32),
+        ("key_id", ctypes.c_uint8 * 16),
+        ("material_id", ctypes.c_uint8 * 8),
+    ]
+
+    size: int
+    """sizeof(keyfold_key_version), set by the caller before the call."""
+
+    version: int
+    """The version, from 1."""
+
+    key_id: ctypes.Array[ctypes.c_uint8]
+    """The key's id."""
+
+    material_id: ctypes.Array[ctypes.c_uint8]
+    """Names the version's bytes without telling them."""
+
+    def __init__(
+        self,
+        *,
+        version: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.version = checked_unsigned("version", version, 32)
+
+
+class EncryptOptions(ctypes.Structure):
+    """Options of encryption and of making data keys."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("store_context", ctypes.c_uint32),
+        ("free_cells", ctypes.c_uint32),
+    ]
+
+    size: int
+    """sizeof(keyfold_encrypt_options)."""
+
+    flags: int
+    """Zero."""
+
+    store_context: int
+    """One of KEYFOLD_STORE_CONTEXT_*; CHOSEN only where the call takes a stored block."""
+
+    free_cells: int
+    """Room for so many later wrappings (104 bytes each), 0 to 8; one lets a file be rewrapped in place.
+
+    Not for data keys.
+    """
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+        store_context: int = 0,
+        free_cells: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+        self.store_context = checked_unsigned("store_context", store_context, 32)
+        self.free_cells = checked_unsigned("free_cells", free_cells, 32)
+
+
+class DecryptOptions(ctypes.Structure):
+    """Options of decryption."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+    ]
+
+    size: int
+    """sizeof(keyfold_decrypt_options)."""
+
+    flags: int
+    """Any of KEYFOLD_DECRYPT_*."""
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+
+
+class Opened(ctypes.Structure):
+    """Which key a decryption used."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("version", ctypes.c_uint32),
+        ("key_id", ctypes.c_uint8 * 16),
+    ]
+
+    size: int
+    """sizeof(keyfold_opened), set by the caller before the call."""
+
+    version: int
+    """The key's version, from 1."""
+
+    key_id: ctypes.Array[ctypes.c_uint8]
+    """The key's id."""
+
+    def __init__(
+        self,
+        *,
+        version: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.version = checked_unsigned("version", version, 32)
+
+
+class Rewrapped(ctypes.Structure):
+    """What a rewrap did."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("cells_rewrapped", ctypes.c_uint32),
+        ("cells_current", ctypes.c_uint32),
+        ("cells_skipped", ctypes.c_uint32),
+    ]
+
+    size: int
+    """sizeof(keyfold_rewrapped), set by the caller before the call."""
+
+    cells_rewrapped: int
+    """Wrappings made new, under the current version of their key."""
+
+    cells_current: int
+    """Wrappings that were current already."""
+
+    cells_skipped: int
+    """Wrappings of keys out of reach, left as they were."""
+
+    def __init__(
+        self,
+        *,
+        cells_rewrapped: int = 0,
+        cells_current: int = 0,
+        cells_skipped: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.cells_rewrapped = checked_unsigned("cells_rewrapped", cells_rewrapped, 32)
+        self.cells_current = checked_unsigned("cells_current", cells_current, 32)
+        self.cells_skipped = checked_unsigned("cells_skipped", cells_skipped, 32)
+
+
+class ReencryptOptions(ctypes.Structure):
+    """Options of keyfold_reencrypt."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("store_context", ctypes.c_uint32),
+        ("free_cells", ctypes.c_uint32),
+    ]
+
+    size: int
+    """sizeof(keyfold_reencrypt_options)."""
+
+    flags: int
+    """Any of KEYFOLD_REENCRYPT_*."""
+
+    store_context: int
+    """One of KEYFOLD_STORE_CONTEXT_*, for the new envelope."""
+
+    free_cells: int
+    """As in keyfold_encrypt_options, for the new envelope."""
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+        store_context: int = 0,
+        free_cells: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+        self.store_context = checked_unsigned("store_context", store_context, 32)
+        self.free_cells = checked_unsigned("free_cells", free_cells, 32)
+
+
+_STATUSES = frozenset(int(status) for status in Status)
+
+
+def error(status: int) -> KeyfoldError:
+    """The exception for a status, with the detail that this thread's last call left."""
+    buffer = ctypes.create_string_buffer(ERROR_SIZE)
+    keyfold_last_error(ctypes.addressof(buffer), ERROR_SIZE, ctypes.c_size_t())
+    kind = _CLASSES.get(status) or _CATEGORIES.get(status // 100, KeyfoldError)
+    return kind(status, buffer.value.decode("utf-8", "replace"))
+
+
+def _text(call: Callable[[int], bytes | None], status: int) -> str:
+    return (call(status) or b"").decode("utf-8")
+
+
+def _check(status: int, _function: Any, _arguments: Any) -> None:
+    if status:
+        raise error(status)
+
+
+keyfold_abi_version: Callable[
+    [],
+    int,
+] = bind(
+    "keyfold_abi_version",
+    ctypes.c_uint32,
+    [],
+    None,
+)
+"""Tells the version of the ABI that the library was built with.
+
+Programs compare it with KEYFOLD_ABI_VERSION when they load the library.
+
+Threads: any. Since 0.1.
+"""
+
+keyfold_version: Callable[
+    [],
+    bytes | None,
+] = bind(
+    "keyfold_version",
+    ctypes.c_char_p,
+    [],
+    None,
+)
+"""Tells the version of the library, such as "0.1.0".
+
+Threads: any. Since 0.1.
+"""
+
+keyfold_engine: Callable[
+    [],
+    bytes | None,
+] = bind(
+    "keyfold_engine",
+    ctypes.c_char_p,
+    [],
+    None,
+)
+"""Names the engine that does AES-256-GCM in this build: "aws-lc" or "aes-gcm".
+
+Both give the same bytes.
+
+Threads: any. Since 0.1.
+"""
+
+keyfold_status_name: Callable[
+    [
+        int,
+    ],
+    bytes | None,
+] = bind(
+    "keyfold_status_name",
+    ctypes.c_char_p,
+    [
+        ctypes.c_int32,
+    ],
+    None,
+)
+"""Names a status, such as "KEY_DISABLED"; for logs and for programs.
+
+Names never change.
+
+- status [in]: any number
+Threads: any. Since 0.1.
+"""
+
+keyfold_status_text: Callable[
+    [
+        int,
+    ],
+    bytes | None,
+] = bind(
+    "keyfold_status_text",
+    ctypes.c_char_p,
+    [
+        ctypes.c_int32,
+    ],
+    None,
+)
+"""Tells in a sentence what a status means and what to do about it.
+
+Sentences may change.
+
+- status [in]: any number
+Threads: any. Since 0.1.
+"""
+
+keyfold_status_retryable: Callable[
+    [
+        int,
+    ],
+    int,
+] = bind(
+    "keyfold_status_retryable",
+    ctypes.c_uint32,
+    [
+        ctypes.c_int32,
+    ],
+    None,
+)
+"""Tells whether the same call may succeed later without anything being mended.
+
+- status [in]: any number
+Threads: any. Since 0.1.
+"""
+
+keyfold_last_error: Callable[
+    [
+        int | None,
+        int,
+        "ctypes.c_size_t | None",
+    ],
+    None,
+] = bind(
+    "keyfold_last_error",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Copies the detail of the last failure in this thread: a sentence that names what was given and says what
+to do.
+
+Every call that returns a status forgets the detail first, so it is never stale; a close that succeeds
+leaves it alone, so that one may clean up before reporting. It carries no secret.
+
+- out [out, nullable-if-0, text]: NUL-ended; cut at a character when it does not fit. KEYFOLD_ERROR_SIZE bytes
+  always suffice
+- out_len [out, nullable]: bytes of the whole sentence without its NUL; 0 when nothing failed
+
+Raises for: NULL_ARGUMENT.
+Threads: any. Since 0.1.
+"""
+
+keyfold_open_handles: Callable[
+    [],
+    int,
+] = bind(
+    "keyfold_open_handles",
+    ctypes.c_size_t,
+    [],
+    None,
+)
+"""Counts the handles (roots, stores, keys) that are open in this copy of the library; 0 at the end of a
+program that closes all it opens.
+
+Threads: any. Since 0.1.
+"""
+
+keyfold_self_test: Callable[
+    [],
+    None,
+] = bind(
+    "keyfold_self_test",
+    ctypes.c_int32,
+    [],
+    _check,
+)
+"""Runs the self-test (known answers on both engines, one against the other) unless it has run, and tells
+how it came out.
+
+Every call does so by itself; this one is for programs that want to know at their start.
+
+Raises for: SELF_TEST.
+Threads: any. Since 0.1.
+"""
+
+keyfold_protection_status: Callable[
+    [
+        "Protection",
+    ],
+    None,
+] = bind(
+    "keyfold_protection_status",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(Protection),
+    ],
+    _check,
+)
+"""Reports how the secret memory of this process is really protected.
+
+- out [out, result]
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reseed: Callable[
+    [],
+    None,
+] = bind(
+    "keyfold_reseed",
+    ctypes.c_int32,
+    [],
+    _check,
+)
+"""Makes every generator of this process take fresh entropy from the kernel before its next output.
+
+Call it when a machine or container has been restored from a snapshot or cloned while running.
+
+Raises for: SELF_TEST.
+Threads: any. Since 0.1.
+"""
+
+keyfold_generate_random: Callable[
+    [
+        int | None,
+        int,
+    ],
+    None,
+] = bind(
+    "keyfold_generate_random",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ],
+    _check,
+)
+"""Fills a buffer with random bytes that are fit for keys.
+
+- out [out, bytes, nullable-if-0]: zeroed if the call fails
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_buffer_free: Callable[
+    [
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_buffer_free",
+    None,
+    [
+        ctypes.POINTER(Buffer),
+    ],
+    None,
+)
+"""Wipes and frees bytes that the library made, and sets the buffer to NULL and 0.
+
+NULL, and a buffer that is already so, are left alone.
+
+- buffer [inout, nullable]
+Threads: one. Since 0.1.
+"""
+
+keyfold_context_pack: Callable[
+    [
+        "ctypes.Array[Pair] | None",
+        int,
+        int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_context_pack",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(Pair),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Writes the canonical encoding of an encryption context: pairs sorted by name, with their lengths.
+
+The block can be kept and used for any number of calls.
+
+- pairs [in, array, nullable-if-0]: in any order; 0 to 64
+- out [out, bytes, nullable-if-0]: KEYFOLD_CONTEXT_MAX_SIZE bytes always suffice
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, BUFFER_TOO_SMALL, INVALID_UTF8, INVALID_CONTEXT, BUFFERS_OVERLAP.
+Threads: any. Since 0.1.
+"""
+
+keyfold_context_check: Callable[
+    [
+        bytes | int | None,
+        int,
+    ],
+    None,
+] = bind(
+    "keyfold_context_check",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ],
+    _check,
+)
+"""Checks that a block is the canonical encoding of an encryption context.
+
+- context [in, bytes, nullable-if-0]: NULL with 0 is the empty context
+
+Raises for: NULL_ARGUMENT, INVALID_CONTEXT.
+Threads: any. Since 0.1.
+"""
+
+keyfold_root_create_key_file: Callable[
+    [
+        str,
+    ],
+    None,
+] = bind(
+    "keyfold_root_create_key_file",
+    ctypes.c_int32,
+    [
+        Text,
+    ],
+    _check,
+)
+"""Makes a new key file: 32 random bytes in a small text format, readable by its owner alone, synced to
+disk.
+
+Keep it, and a copy of it, apart from the store; without it the store cannot be opened.
+
+- path [in, text]: of a file that does not exist
+
+Raises for: NULL_ARGUMENT, INVALID_UTF8, FILE_EXISTS, ROOT_UNSAFE, IO, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_root_open_key_file: Callable[
+    [
+        str,
+        "KeyFileOptions | None",
+        "ctypes._Pointer[Root]",
+    ],
+    None,
+] = bind(
+    "keyfold_root_open_key_file",
+    ctypes.c_int32,
+    [
+        Text,
+        ctypes.POINTER(KeyFileOptions),
+        ctypes.POINTER(RootHandle),
+    ],
+    _check,
+)
+"""Names a key file as a root.
+
+The file is read, and its protection checked, by the calls that take the root.
+
+- path [in, text]
+- options [in, nullable]
+- out_root [out, handle]: closed with keyfold_root_close
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8.
+Threads: any. Since 0.1.
+"""
+
+keyfold_root_open_passphrase: Callable[
+    [
+        bytes | int | None,
+        int,
+        "ctypes._Pointer[Root]",
+    ],
+    None,
+] = bind(
+    "keyfold_root_open_passphrase",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(RootHandle),
+    ],
+    _check,
+)
+"""Takes a passphrase as a root, into locked memory.
+
+The caller wipes its own copy.
+
+- passphrase [in, bytes]: 1 to 1,024 bytes, taken as they are
+- out_root [out, handle]: closed with keyfold_root_close
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, OUT_OF_MEMORY.
+Threads: any. Since 0.1.
+"""
+
+keyfold_root_close: Callable[
+    [
+        "ctypes._Pointer[Root] | None",
+    ],
+    None,
+] = bind(
+    "keyfold_root_close",
+    ctypes.c_int32,
+    [
+        RootHandle,
+    ],
+    _check,
+)
+"""Closes a root and wipes what it held.
+
+Stores opened with it stay open.
+
+- root [in, closes, nullable]: NULL is OK; a second close is INVALID_HANDLE
+
+Raises for: INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_init: Callable[
+    [
+        str,
+        "ctypes._Pointer[Root]",
+        "StoreOptions | None",
+        "ctypes._Pointer[Store]",
+    ],
+    None,
+] = bind(
+    "keyfold_store_init",
+    ctypes.c_int32,
+    [
+        Text,
+        RootHandle,
+        ctypes.POINTER(StoreOptions),
+        ctypes.POINTER(StoreHandle),
+    ],
+    _check,
+)
+"""Makes a new key store, protected by a root, and opens it.
+
+- location [in, text]: a path, or a URL: "sqlite:PATH"
+- root [in, shared]
+- options [in, nullable]
+- out_store [out, handle]: closed with keyfold_store_close
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, STORE_EXISTS,
+STORE_UNSAFE, STORE_IO, STORE_FULL, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_open: Callable[
+    [
+        str,
+        "ctypes._Pointer[Root]",
+        "StoreOptions | None",
+        "ctypes._Pointer[Store]",
+    ],
+    None,
+] = bind(
+    "keyfold_store_open",
+    ctypes.c_int32,
+    [
+        Text,
+        RootHandle,
+        ctypes.POINTER(StoreOptions),
+        ctypes.POINTER(StoreHandle),
+    ],
+    _check,
+)
+"""Opens a key store that exists.
+
+- location [in, text]: a path, or a URL: "sqlite:PATH", "sqlite:PATH?fingerprint=HEX"
+- root [in, shared]
+- options [in, nullable]
+- out_store [out, handle]: closed with keyfold_store_close
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8,
+STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, SCHEMA_CHANGED, STORE_BUSY, STORE_IO,
+STORE_UNSAFE, FINGERPRINT_MISMATCH, ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_open_in_memory: Callable[
+    [
+        "ctypes._Pointer[Store]",
+    ],
+    None,
+] = bind(
+    "keyfold_store_open_in_memory",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(StoreHandle),
+    ],
+    _check,
+)
+"""Makes a store in memory with the same calls, for tests.
+
+It is gone when it and all keys opened from it are closed.
+
+- out_store [out, handle]: closed with keyfold_store_close
+
+Raises for: NULL_ARGUMENT, OUT_OF_MEMORY, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_close: Callable[
+    [
+        "ctypes._Pointer[Store] | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_close",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+    ],
+    _check,
+)
+"""Closes a store.
+
+Keys opened from it go on working.
+
+- store [in, closes, nullable]: NULL is OK; a second close is INVALID_HANDLE
+
+Raises for: INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_info: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_store_info",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Tells identity and state of a store, as JSON: StoreInfo in docs/ABI.md.
+
+- store [in, shared]
+- out_json [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_verify: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "ctypes.c_uint64 | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_verify",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(ctypes.c_uint64),
+    ],
+    _check,
+)
+"""Reads everything in a store and verifies it.
+
+- store [in, shared]
+- out_keys [out, nullable]: number of keys verified
+
+Raises for: INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_ROLLED_BACK, SCHEMA_CHANGED, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_list_roots: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_store_list_roots",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lists the roots that can open a store, as JSON: an array of RootSlot in docs/ABI.md.
+
+- store [in, shared]
+- out_json [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_add_root: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "ctypes._Pointer[Root]",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_add_root",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        RootHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Adds a root that can open a store, beside those there are.
+
+- store [in, shared]
+- root [in, shared]
+- out_json [out, buffer, nullable]: the new RootSlot
+
+Raises for: INVALID_HANDLE, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS,
+STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_remove_root: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+    ],
+    None,
+] = bind(
+    "keyfold_store_remove_root",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+    ],
+    _check,
+)
+"""Removes a root from a store; never the last.
+
+- store [in, shared]
+- slot_id [in, text]: a slot_id of keyfold_store_list_roots
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, LAST_ROOT, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_change_root: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str | None,
+        "ctypes._Pointer[Root]",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_change_root",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        OptionalText,
+        RootHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Puts a new root in the place of another, in one transaction.
+
+- store [in, shared]
+- slot_id [in, nullable, text]: the slot to replace; NULL means the one that opened this handle
+- root [in, shared]: the new root
+- out_json [out, buffer, nullable]: the new RootSlot
+
+Raises for: INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_create: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str | None,
+        "KeyOptions | None",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_create",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        OptionalText,
+        ctypes.POINTER(KeyOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Makes a key with its first version.
+
+- store [in, shared]
+- alias [in, nullable, text]: a name for it
+- options [in, nullable]
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME, ALREADY_EXISTS,
+TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_import_material: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str | None,
+        bytes | int | None,
+        int,
+        "KeyOptions | None",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_import_material",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        OptionalText,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(KeyOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Makes a key whose first version is 32 bytes of the caller's own.
+
+- store [in, shared]
+- alias [in, nullable, text]: a name for it
+- material [in, bytes]: exactly 32 random bytes; the caller wipes its own copy
+- options [in, nullable]
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME,
+INVALID_KEY_MATERIAL, ALREADY_EXISTS, TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY,
+STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_describe: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_describe",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Describes a key, as JSON: KeyMetadata in docs/ABI.md.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
+STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_list: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str | None,
+        int,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_list",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        OptionalText,
+        Unsigned32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lists keys in the order of their ids, a page at a time, as JSON: KeyPage in docs/ABI.md.
+
+- store [in, shared]
+- after [in, nullable, text]: the "next" of the page before; NULL begins
+- limit [in]: keys at most, up to 1,000; 0 means 100
+- out_json [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_enable: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_enable",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lets a key be used again.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_disable: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_disable",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Stops every use of a key, through handles that are open as well, until it is enabled.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_rotate: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        "KeyVersion | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_rotate",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        ctypes.POINTER(KeyVersion),
+    ],
+    _check,
+)
+"""Adds a version to a key.
+
+New envelopes use it at once; older versions go on opening what they sealed.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_version [out, nullable, result]: the new version
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
+INVALID_KEY_STATE, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_export: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        str,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_export",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        Text,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Exports a whole key (all versions, names, state), wrapped under another key, for keyfold_key_import
+elsewhere.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- under [in, text]: the wrapping key, which the other store must hold too
+- out [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_import: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_import",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Takes a key that keyfold_key_export made; the wrapping key must be in this store.
+
+Its id, version numbers and material ids stay the same.
+
+- store [in, shared]
+- exported [in, bytes]
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_FOUND, KEY_DISABLED, ALREADY_EXISTS, INVALID_KEY_MATERIAL, FORKED, STORE_READ_ONLY, STORE_BUSY,
+STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_alias_create: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        str,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_alias_create",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        Text,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Gives a key another name.
+
+- store [in, shared]
+- alias [in, text]: the new name: 1 to 256 of A-Z a-z 0-9 / _ -, not beginning keyfold/
+- name [in, text]: the key: its id, "alias/NAME" or NAME
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ALREADY_EXISTS,
+LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_alias_move: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        str,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_alias_move",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        Text,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Moves a name from its key to another, in one transaction.
+
+Key handles that are open keep the key they have.
+
+- store [in, shared]
+- alias [in, text]: a name that exists
+- name [in, text]: the key that gets it: its id, "alias/NAME" or NAME
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, LIMIT_EXCEEDED, FORKED,
+STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_alias_delete: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+    ],
+    None,
+] = bind(
+    "keyfold_alias_delete",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+    ],
+    _check,
+)
+"""Removes a name; its key stays.
+
+- store [in, shared]
+- alias [in, text]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_alias_list: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str | None,
+        int,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_alias_list",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        OptionalText,
+        Unsigned32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lists names in their order, a page at a time, as JSON: AliasPage in docs/ABI.md.
+
+- store [in, shared]
+- after [in, nullable, text]: the "next" of the page before; NULL begins
+- limit [in]: names at most, up to 1,000; 0 means 100
+- out_json [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_open: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        "ctypes._Pointer[Key]",
+    ],
+    None,
+] = bind(
+    "keyfold_key_open",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        ctypes.POINTER(KeyHandle),
+    ],
+    _check,
+)
+"""Opens a key for use: resolved once, verified, its current version ready.
+
+It stays this key when its names move, and follows rotation, disabling and enabling by itself.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_key [out, handle]: closed with keyfold_key_close
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
+STORE_IO, OUT_OF_MEMORY.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_close: Callable[
+    [
+        "ctypes._Pointer[Key] | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_close",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+    ],
+    _check,
+)
+"""Closes a key handle.
+
+Calls under way in other threads finish first; the key itself stays in its store.
+
+- key [in, closes, nullable]: NULL is OK; a second close is INVALID_HANDLE
+
+Raises for: INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_id: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        int | None,
+    ],
+    None,
+] = bind(
+    "keyfold_key_id",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+    ],
+    _check,
+)
+"""Tells the id of a key.
+
+- key [in, shared]
+- out_id [out, bytes]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_encrypted_size: Callable[
+    [
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_encrypted_size",
+    ctypes.c_int32,
+    [
+        Size,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells the exact size of the envelope that keyfold_encrypt makes of a message of this length under one
+key.
+
+- plaintext_len [in]
+- context [in, bytes, nullable-if-0]: as it will be given to keyfold_encrypt
+- options [in, nullable]: likewise
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, TOO_LARGE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_encrypt: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_encrypt",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Encrypts a message under a key, with a data key of its own.
+
+- key [in, shared]
+- plaintext [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: the envelope; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_encrypt_to: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_encrypt_to",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Encrypts a message under one or more keys, any of which opens it, and chooses what of the context to
+store.
+
+- keys [in, array, shared]: 1 to 32, less the free cells
+- plaintext [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- chosen [in, bytes, nullable-if-0]: with KEYFOLD_STORE_CONTEXT_CHOSEN: a packed context whose names are those
+  whose values are stored (its own values mean nothing); else empty
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: the envelope; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_headroom: Callable[
+    [
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_headroom",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells how many bytes must be free before a message for keyfold_encrypt_in_place: the size of the head.
+
+- context [in, bytes, nullable-if-0]: as it will be given to keyfold_encrypt_in_place
+- options [in, nullable]: likewise
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT.
+Threads: any. Since 0.1.
+"""
+
+keyfold_encrypt_in_place: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        int | None,
+        int,
+        int,
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_encrypt_in_place",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        Size,
+        Size,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Encrypts a message in its own buffer.
+
+The message lies at an offset of at least keyfold_headroom; the envelope begins at the buffer's first
+byte.
+
+- key [in, shared]
+- buffer [inout, bytes]: untouched if the call is refused, zeroed if it fails half-way
+- offset [in]: where the message begins
+- length [in]: bytes of the message
+- context [in, bytes, nullable-if-0]: apart from the buffer
+- options [in, nullable]
+- out_len [out]: bytes of the envelope, or the capacity needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypted_size: Callable[
+    [
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypted_size",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells the exact size of the message in an envelope, from its head and length.
+
+Nothing is authenticated by this.
+
+- envelope [in, bytes, nullable-if-0]: the whole envelope
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Decrypts an envelope under the key named, and no other.
+
+- key [in, shared]
+- envelope [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: the message; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_with_keys: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+        "Opened | None",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_with_keys",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+        ctypes.POINTER(Opened),
+    ],
+    _check,
+)
+"""Decrypts an envelope under any of the keys named.
+
+- keys [in, array, shared]: 1 to 32
+- envelope [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: the message; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+- opened [out, nullable, result]: which key it was
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+        "Opened | None",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+        ctypes.POINTER(Opened),
+    ],
+    _check,
+)
+"""Decrypts an envelope under whichever key of a store opens it.
+
+Prefer keyfold_decrypt: here an envelope of any key is accepted, so look at "opened" wherever it matters
+which it was.
+
+- store [in, shared]
+- envelope [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: the message; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+- opened [out, nullable, result]: which key it was
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_in_place: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_in_place",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
+
+- key [in, shared]
+- buffer [inout, bytes]: the envelope; zeroed if the call fails once it has begun
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted; apart from the buffer
+- options [in, nullable]
+- out_len [out]: bytes of the message
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
+INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_authenticated_context: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_authenticated_context",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Returns the whole authenticated context of an envelope that keyfold_decrypt would open, packed, without
+its message.
+
+With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
+
+- key [in, shared]
+- envelope [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]
+- options [in, nullable]
+- out_context [out, buffer]: a packed context
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_authenticated_context_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_authenticated_context_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""As keyfold_authenticated_context, for an envelope that keyfold_decrypt_any would open.
+
+- store [in, shared]
+- envelope [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]
+- options [in, nullable]
+- out_context [out, buffer]: a packed context
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_encrypt_batch: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes.c_uint64]",
+        int,
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes.c_uint64] | None",
+        "EncryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+        "ctypes.Array[ctypes.c_uint64]",
+        "ctypes.c_size_t | None",
+    ],
+    None,
+] = bind(
+    "keyfold_encrypt_batch",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(EncryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Encrypts many messages under one key, each into an envelope of its own.
+
+Messages lie one after another in one block, message i from offsets[i] to offsets[i + 1]; so do the
+envelopes, in out_offsets. Contexts are one for all, or one each, laid out likewise. It is all or
+nothing.
+
+- key [in, shared]
+- plaintexts [in, bytes, nullable-if-0]
+- offsets [in, array]: never falling, the last at most plaintexts_len
+- contexts [in, bytes, nullable-if-0]: packed contexts
+- context_offsets [in, array, nullable]: NULL: contexts is one context, for every message
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: zeroed if the call fails
+- out_len [out]: bytes written, or needed
+- out_offsets [out, array]: where each envelope begins, and the end of the last
+- out_failed [out, nullable]: the message at which the call failed; count where it was not one
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_batch: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes.c_uint64]",
+        int,
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes.c_uint64] | None",
+        "DecryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+        "ctypes.Array[ctypes.c_uint64]",
+        "ctypes.c_size_t | None",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_batch",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Decrypts many envelopes under the key named.
+
+Layout as in keyfold_encrypt_batch, the other way round. It is all or nothing.
+
+- key [in, shared]
+- envelopes [in, bytes, nullable-if-0]
+- offsets [in, array]: never falling, the last at most envelopes_len
+- contexts [in, bytes, nullable-if-0]: packed contexts
+- context_offsets [in, array, nullable]: NULL: contexts is one context, for every envelope
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: zeroed if the call fails
+- out_len [out]: bytes written, or needed
+- out_offsets [out, array]: where each message begins, and the end of the last
+- out_failed [out, nullable]: the envelope at which the call failed; count where it was not one
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
+AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_rewrap: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        int | None,
+        int,
+        bytes | int | None,
+        int,
+        "Rewrapped | None",
+    ],
+    None,
+] = bind(
+    "keyfold_rewrap",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Rewrapped),
+    ],
+    _check,
+)
+"""Brings the wrappings of a key in an envelope, a data key blob, or the head of one, to the key's current
+version.
+
+Size, message and context stay; no plaintext appears.
+
+- key [in, shared]
+- data [inout, bytes]: unchanged if the call fails
+- context [in, bytes, nullable]: NULL: it is not checked, for walks over data whose contexts are elsewhere;
+  else it is checked first
+- rewrapped [out, nullable, result]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT,
+CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_rewrap_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        int | None,
+        int,
+        bytes | int | None,
+        int,
+        "Rewrapped | None",
+    ],
+    None,
+] = bind(
+    "keyfold_rewrap_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Rewrapped),
+    ],
+    _check,
+)
+"""As keyfold_rewrap, for the wrappings of every key of a store.
+
+- store [in, shared]
+- data [inout, bytes]: unchanged if the call fails
+- context [in, bytes, nullable]: NULL: it is not checked
+- rewrapped [out, nullable, result]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT,
+CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_rewrap_file: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        str,
+        bytes | int | None,
+        int,
+        "Rewrapped | None",
+    ],
+    None,
+] = bind(
+    "keyfold_rewrap_file",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        Text,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Rewrapped),
+    ],
+    _check,
+)
+"""Rewraps a file that holds an envelope or data key blob, under a lock and so that it opens after a crash
+at any moment.
+
+A file without a free cell is written anew and renamed over the old one.
+
+- key [in, shared]
+- path [in, text]
+- context [in, bytes, nullable]: NULL: it is not checked
+- rewrapped [out, nullable, result]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_POISONED, RANDOM, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_rewrap_file_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        str,
+        bytes | int | None,
+        int,
+        "Rewrapped | None",
+    ],
+    None,
+] = bind(
+    "keyfold_rewrap_file_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        Text,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Rewrapped),
+    ],
+    _check,
+)
+"""As keyfold_rewrap_file, for the wrappings of every key of a store.
+
+- store [in, shared]
+- path [in, text]
+- context [in, bytes, nullable]: NULL: it is not checked
+- rewrapped [out, nullable, result]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY,
+STORE_IO, STORE_POISONED, RANDOM, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reencrypt: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "ReencryptOptions | None",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_reencrypt",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ReencryptOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Puts an envelope under other keys, or another context, without producing its message.
+
+- from_keys [in, array, shared]: any of which may open it; 1 to 32
+- envelope [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: the context it has
+- to_keys [in, array, shared]: 1 to 32, less the free cells
+- new_context [in, bytes, nullable-if-0]: the context it gets
+- chosen [in, bytes, nullable-if-0]: as for keyfold_encrypt_to
+- options [in, nullable]
+- out [out, buffer]: the new envelope
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reencrypt_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "ReencryptOptions | None",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_reencrypt_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ReencryptOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""As keyfold_reencrypt, for an envelope under any key of a store.
+
+- store [in, shared]
+- envelope [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: the context it has
+- to_keys [in, array, shared]: 1 to 32, less the free cells
+- new_context [in, bytes, nullable-if-0]: the context it gets
+- chosen [in, bytes, nullable-if-0]: as for keyfold_encrypt_to
+- options [in, nullable]
+- out [out, buffer]: the new envelope
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
+Threads: any. Since 0.1.
+"""
+
+keyfold_data_key_blob_size: Callable[
+    [
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_data_key_blob_size",
+    ctypes.c_int32,
+    [
+        Size,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells the exact size of the blob of a data key under one key.
+
+- key_size [in]: bytes of the data key, 16 to 1,024
+- context [in, bytes, nullable-if-0]: as it will be given to keyfold_generate_data_key
+- options [in, nullable]: likewise
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT.
+Threads: any. Since 0.1.
+"""
+
+keyfold_generate_data_key: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        int | None,
+        int,
+        int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_generate_data_key",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Makes a random data key, and the blob from which keyfold_decrypt_data_key gives it back.
+
+Keep the blob, wipe the data key after use.
+
+- key [in, shared]
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- options [in, nullable]
+- plaintext [out, bytes]: the data key: as many bytes as wanted, 16 to 1,024; zeroed if the call fails
+- blob [out, bytes, nullable-if-0]: zeroed if the call fails
+- blob_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_generate_data_key_without_plaintext: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_generate_data_key_without_plaintext",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        Size,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Makes a random data key and returns only its blob, for others to open: whoever prepares rows or files
+need not see their keys.
+
+- key [in, shared]
+- key_size [in]: bytes of the data key, 16 to 1,024
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- options [in, nullable]
+- blob [out, bytes, nullable-if-0]: zeroed if the call fails
+- blob_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_data_key_size: Callable[
+    [
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_data_key_size",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells the size of the data key in a blob, from its head.
+
+Nothing is authenticated by this.
+
+- blob [in, bytes, nullable-if-0]
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_data_key: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_data_key",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Opens the blob of a data key under the key named, and no other.
+
+- key [in, shared]
+- blob [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was made
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: the data key; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_data_key_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        int | None,
+        int,
+        "ctypes.c_size_t",
+        "Opened | None",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_data_key_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+        ctypes.POINTER(Opened),
+    ],
+    _check,
+)
+"""Opens the blob of a data key under whichever key of a store opens it.
+
+- store [in, shared]
+- blob [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was made
+- options [in, nullable]
+- out [out, bytes, nullable-if-0]: the data key; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+- opened [out, nullable, result]: which key it was
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_inspect: Callable[
+    [
+        bytes | int | None,
+        int,
+        int,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_inspect",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        Size,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Tells what can be read of an envelope or data key blob without any key, as JSON: Inspection in
+docs/ABI.md.
+
+Nothing in it is authenticated.
+
+- head [in, bytes, nullable-if-0]: the whole, or its first 64 KiB
+- total_len [in]: bytes of the whole; 0: head is the whole
+- out_json [out, buffer]
+
+Raises for: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_explain: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "ctypes._Pointer[Key] | None",
+        bytes | int | None,
+        int,
+        int,
+        bytes | int | None,
+        int,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_explain",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        Size,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Explains why an envelope or data key blob opens or does not, as a tree of reasons, without producing its
+message; as JSON: Explanation in docs/ABI.md.
+
+It succeeds whatever is wrong with the data.
+
+- store [in, shared]
+- key [in, nullable, shared]: explains what keyfold_decrypt with this key would say; NULL: what
+  keyfold_decrypt_any would
+- envelope [in, bytes, nullable-if-0]: the whole, or its first 64 KiB
+- total_len [in]: bytes of the whole; 0: envelope is the whole
+- context [in, bytes, nullable-if-0]
+- out_json [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_CONTEXT.
+Threads: any. Since 0.1.
+"""
+
+require_abi(keyfold_abi_version(), ABI_VERSION)

@@ -1,0 +1,338 @@
+/* Written by bindings/generate from include/keyfold.h; do not edit.
+ *
+ * Compiles (as C11 and as C++17) only where the compiler gives every type, field and constant the size, offset
+ * and value that the Python and Go bindings were generated with; runs only against a library of this ABI. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "keyfold.h"
+
+#ifdef __cplusplus
+#define SAME(what, value) static_assert((what) == (value), #what)
+#define FIELD(type, field) sizeof(static_cast<type *>(nullptr)->field)
+#else
+#define SAME(what, value) _Static_assert((what) == (value), #what)
+#define FIELD(type, field) sizeof(((type *)0)->field)
+#endif
+
+SAME(sizeof(void *), 8);
+
+SAME(KEYFOLD_VERSION_MAJOR, 0);
+SAME(KEYFOLD_VERSION_MINOR, 1);
+SAME(KEYFOLD_VERSION_PATCH, 0);
+SAME(KEYFOLD_ABI_VERSION, 1);
+SAME(KEYFOLD_ERROR_SIZE, 512);
+SAME(KEYFOLD_KEY_ID_SIZE, 16);
+SAME(KEYFOLD_MATERIAL_ID_SIZE, 8);
+SAME(KEYFOLD_CONTEXT_MAX_SIZE, 8192);
+SAME(KEYFOLD_KEY_FILE_ALLOW_READABLE, 1);
+SAME(KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE, 2);
+SAME(KEYFOLD_OPEN_READ_ONLY, 1);
+SAME(KEYFOLD_OPEN_ALLOW_NETWORK_FILE_SYSTEM, 2);
+SAME(KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY, 4);
+SAME(KEYFOLD_OPEN_REFRESH_EVERY_CALL, 8);
+SAME(KEYFOLD_OPEN_NO_WAIT, 16);
+SAME(KEYFOLD_OPEN_DEVELOPMENT, 32);
+SAME(KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT, 1);
+SAME(KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT, 1);
+SAME(KEYFOLD_REENCRYPT_DROP_UNREACHABLE, 2);
+
+SAME(sizeof(keyfold_status), 4);
+SAME(KEYFOLD_STATUS_OK, 0);
+SAME(KEYFOLD_STATUS_NULL_ARGUMENT, 100);
+SAME(KEYFOLD_STATUS_INVALID_HANDLE, 101);
+SAME(KEYFOLD_STATUS_INVALID_ARGUMENT, 102);
+SAME(KEYFOLD_STATUS_BUFFER_TOO_SMALL, 103);
+SAME(KEYFOLD_STATUS_INVALID_UTF8, 104);
+SAME(KEYFOLD_STATUS_BUFFERS_OVERLAP, 105);
+SAME(KEYFOLD_STATUS_UNSUPPORTED_OPTION, 106);
+SAME(KEYFOLD_STATUS_BUSY, 107);
+SAME(KEYFOLD_STATUS_FORKED, 108);
+SAME(KEYFOLD_STATUS_INVALID_CONTEXT, 109);
+SAME(KEYFOLD_STATUS_TOO_LARGE, 110);
+SAME(KEYFOLD_STATUS_KEY_NOT_FOUND, 200);
+SAME(KEYFOLD_STATUS_KEY_DISABLED, 201);
+SAME(KEYFOLD_STATUS_ALREADY_EXISTS, 202);
+SAME(KEYFOLD_STATUS_KEY_NOT_ALLOWED, 203);
+SAME(KEYFOLD_STATUS_INVALID_NAME, 204);
+SAME(KEYFOLD_STATUS_INVALID_KEY_MATERIAL, 205);
+SAME(KEYFOLD_STATUS_CONTEXT_REQUIRED, 206);
+SAME(KEYFOLD_STATUS_LIMIT_EXCEEDED, 207);
+SAME(KEYFOLD_STATUS_INVALID_KEY_STATE, 208);
+SAME(KEYFOLD_STATUS_NOT_AN_ENVELOPE, 300);
+SAME(KEYFOLD_STATUS_UNSUPPORTED_FORMAT, 301);
+SAME(KEYFOLD_STATUS_MALFORMED, 302);
+SAME(KEYFOLD_STATUS_AUTH, 303);
+SAME(KEYFOLD_STATUS_ROOT_NOT_FOUND, 400);
+SAME(KEYFOLD_STATUS_ROOT_MISMATCH, 401);
+SAME(KEYFOLD_STATUS_ROOT_UNSAFE, 402);
+SAME(KEYFOLD_STATUS_ROOT_INVALID, 403);
+SAME(KEYFOLD_STATUS_LAST_ROOT, 404);
+SAME(KEYFOLD_STATUS_ROOT_UNAVAILABLE, 405);
+SAME(KEYFOLD_STATUS_STORE_NOT_FOUND, 500);
+SAME(KEYFOLD_STATUS_STORE_EXISTS, 501);
+SAME(KEYFOLD_STATUS_NOT_A_STORE, 502);
+SAME(KEYFOLD_STATUS_STORE_TOO_NEW, 503);
+SAME(KEYFOLD_STATUS_STORE_INTEGRITY, 504);
+SAME(KEYFOLD_STATUS_STORE_ROLLED_BACK, 505);
+SAME(KEYFOLD_STATUS_SCHEMA_CHANGED, 506);
+SAME(KEYFOLD_STATUS_STORE_BUSY, 507);
+SAME(KEYFOLD_STATUS_STORE_IO, 508);
+SAME(KEYFOLD_STATUS_STORE_READ_ONLY, 509);
+SAME(KEYFOLD_STATUS_STORE_FULL, 510);
+SAME(KEYFOLD_STATUS_FINGERPRINT_MISMATCH, 511);
+SAME(KEYFOLD_STATUS_STORE_POISONED, 512);
+SAME(KEYFOLD_STATUS_STORE_UNSAFE, 513);
+SAME(KEYFOLD_STATUS_IO, 514);
+SAME(KEYFOLD_STATUS_FILE_EXISTS, 515);
+SAME(KEYFOLD_STATUS_INTERNAL, 900);
+SAME(KEYFOLD_STATUS_SELF_TEST, 901);
+SAME(KEYFOLD_STATUS_RANDOM, 902);
+SAME(KEYFOLD_STATUS_OUT_OF_MEMORY, 903);
+
+SAME(sizeof(keyfold_fork), 4);
+SAME(KEYFOLD_FORK_WIPE, 0);
+SAME(KEYFOLD_FORK_INHERIT, 1);
+
+SAME(sizeof(keyfold_store_context), 4);
+SAME(KEYFOLD_STORE_CONTEXT_NONE, 0);
+SAME(KEYFOLD_STORE_CONTEXT_NAMES, 1);
+SAME(KEYFOLD_STORE_CONTEXT_ALL, 2);
+SAME(KEYFOLD_STORE_CONTEXT_CHOSEN, 3);
+
+SAME(sizeof(keyfold_protection), 40);
+SAME(offsetof(keyfold_protection, size), 0);
+SAME(FIELD(keyfold_protection, size), 4);
+SAME(offsetof(keyfold_protection, reserved), 4);
+SAME(FIELD(keyfold_protection, reserved), 4);
+SAME(offsetof(keyfold_protection, bytes), 8);
+SAME(FIELD(keyfold_protection, bytes), 8);
+SAME(offsetof(keyfold_protection, unlocked_bytes), 16);
+SAME(FIELD(keyfold_protection, unlocked_bytes), 8);
+SAME(offsetof(keyfold_protection, dumpable_bytes), 24);
+SAME(FIELD(keyfold_protection, dumpable_bytes), 8);
+SAME(offsetof(keyfold_protection, not_wiped_bytes), 32);
+SAME(FIELD(keyfold_protection, not_wiped_bytes), 8);
+
+SAME(sizeof(keyfold_buffer), 16);
+SAME(offsetof(keyfold_buffer, data), 0);
+SAME(FIELD(keyfold_buffer, data), 8);
+SAME(offsetof(keyfold_buffer, len), 8);
+SAME(FIELD(keyfold_buffer, len), 8);
+
+SAME(sizeof(keyfold_pair), 32);
+SAME(offsetof(keyfold_pair, name), 0);
+SAME(FIELD(keyfold_pair, name), 8);
+SAME(offsetof(keyfold_pair, name_len), 8);
+SAME(FIELD(keyfold_pair, name_len), 8);
+SAME(offsetof(keyfold_pair, value), 16);
+SAME(FIELD(keyfold_pair, value), 8);
+SAME(offsetof(keyfold_pair, value_len), 24);
+SAME(FIELD(keyfold_pair, value_len), 8);
+
+SAME(sizeof(keyfold_key_file_options), 8);
+SAME(offsetof(keyfold_key_file_options, size), 0);
+SAME(FIELD(keyfold_key_file_options, size), 4);
+SAME(offsetof(keyfold_key_file_options, flags), 4);
+SAME(FIELD(keyfold_key_file_options, flags), 4);
+
+SAME(sizeof(keyfold_store_options), 24);
+SAME(offsetof(keyfold_store_options, size), 0);
+SAME(FIELD(keyfold_store_options, size), 4);
+SAME(offsetof(keyfold_store_options, flags), 4);
+SAME(FIELD(keyfold_store_options, flags), 4);
+SAME(offsetof(keyfold_store_options, fork), 8);
+SAME(FIELD(keyfold_store_options, fork), 4);
+SAME(offsetof(keyfold_store_options, refresh_millis), 12);
+SAME(FIELD(keyfold_store_options, refresh_millis), 4);
+SAME(offsetof(keyfold_store_options, busy_timeout_millis), 16);
+SAME(FIELD(keyfold_store_options, busy_timeout_millis), 4);
+SAME(offsetof(keyfold_store_options, reserved), 20);
+SAME(FIELD(keyfold_store_options, reserved), 4);
+
+SAME(sizeof(keyfold_key_options), 16);
+SAME(offsetof(keyfold_key_options, size), 0);
+SAME(FIELD(keyfold_key_options, size), 4);
+SAME(offsetof(keyfold_key_options, flags), 4);
+SAME(FIELD(keyfold_key_options, flags), 4);
+SAME(offsetof(keyfold_key_options, description), 8);
+SAME(FIELD(keyfold_key_options, description), 8);
+
+SAME(sizeof(keyfold_key_version), 32);
+SAME(offsetof(keyfold_key_version, size), 0);
+SAME(FIELD(keyfold_key_version, size), 4);
+SAME(offsetof(keyfold_key_version, version), 4);
+SAME(FIELD(keyfold_key_version, version), 4);
+SAME(offsetof(keyfold_key_version, key_id), 8);
+SAME(FIELD(keyfold_key_version, key_id), 16);
+SAME(offsetof(keyfold_key_version, material_id), 24);
+SAME(FIELD(keyfold_key_version, material_id), 8);
+
+SAME(sizeof(keyfold_encrypt_options), 16);
+SAME(offsetof(keyfold_encrypt_options, size), 0);
+SAME(FIELD(keyfold_encrypt_options, size), 4);
+SAME(offsetof(keyfold_encrypt_options, flags), 4);
+SAME(FIELD(keyfold_encrypt_options, flags), 4);
+SAME(offsetof(keyfold_encrypt_options, store_context), 8);
+SAME(FIELD(keyfold_encrypt_options, store_context), 4);
+SAME(offsetof(keyfold_encrypt_options, free_cells), 12);
+SAME(FIELD(keyfold_encrypt_options, free_cells), 4);
+
+SAME(sizeof(keyfold_decrypt_options), 8);
+SAME(offsetof(keyfold_decrypt_options, size), 0);
+SAME(FIELD(keyfold_decrypt_options, size), 4);
+SAME(offsetof(keyfold_decrypt_options, flags), 4);
+SAME(FIELD(keyfold_decrypt_options, flags), 4);
+
+SAME(sizeof(keyfold_opened), 24);
+SAME(offsetof(keyfold_opened, size), 0);
+SAME(FIELD(keyfold_opened, size), 4);
+SAME(offsetof(keyfold_opened, version), 4);
+SAME(FIELD(keyfold_opened, version), 4);
+SAME(offsetof(keyfold_opened, key_id), 8);
+SAME(FIELD(keyfold_opened, key_id), 16);
+
+SAME(sizeof(keyfold_rewrapped), 16);
+SAME(offsetof(keyfold_rewrapped, size), 0);
+SAME(FIELD(keyfold_rewrapped, size), 4);
+SAME(offsetof(keyfold_rewrapped, cells_rewrapped), 4);
+SAME(FIELD(keyfold_rewrapped, cells_rewrapped), 4);
+SAME(offsetof(keyfold_rewrapped, cells_current), 8);
+SAME(FIELD(keyfold_rewrapped, cells_current), 4);
+SAME(offsetof(keyfold_rewrapped, cells_skipped), 12);
+SAME(FIELD(keyfold_rewrapped, cells_skipped), 4);
+
+SAME(sizeof(keyfold_reencrypt_options), 16);
+SAME(offsetof(keyfold_reencrypt_options, size), 0);
+SAME(FIELD(keyfold_reencrypt_options, size), 4);
+SAME(offsetof(keyfold_reencrypt_options, flags), 4);
+SAME(FIELD(keyfold_reencrypt_options, flags), 4);
+SAME(offsetof(keyfold_reencrypt_options, store_context), 8);
+SAME(FIELD(keyfold_reencrypt_options, store_context), 4);
+SAME(offsetof(keyfold_reencrypt_options, free_cells), 12);
+SAME(FIELD(keyfold_reencrypt_options, free_cells), 4);
+
+/* Every function, declared as the bindings call it: another type is a conflict. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+uint32_t keyfold_abi_version(void);
+const char *keyfold_version(void);
+const char *keyfold_engine(void);
+const char *keyfold_status_name(int32_t);
+const char *keyfold_status_text(int32_t);
+uint32_t keyfold_status_retryable(int32_t);
+keyfold_status keyfold_last_error(char *, size_t, size_t *);
+size_t keyfold_open_handles(void);
+keyfold_status keyfold_self_test(void);
+keyfold_status keyfold_protection_status(keyfold_protection *);
+keyfold_status keyfold_reseed(void);
+keyfold_status keyfold_generate_random(uint8_t *, size_t);
+void keyfold_buffer_free(keyfold_buffer *);
+keyfold_status keyfold_context_pack(const keyfold_pair *, size_t, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_context_check(const uint8_t *, size_t);
+keyfold_status keyfold_root_create_key_file(const char *);
+keyfold_status keyfold_root_open_key_file(const char *, const keyfold_key_file_options *, keyfold_root **);
+keyfold_status keyfold_root_open_passphrase(const uint8_t *, size_t, keyfold_root **);
+keyfold_status keyfold_root_close(keyfold_root *);
+keyfold_status keyfold_store_init(const char *, const keyfold_root *, const keyfold_store_options *,
+    keyfold_store **);
+keyfold_status keyfold_store_open(const char *, const keyfold_root *, const keyfold_store_options *,
+    keyfold_store **);
+keyfold_status keyfold_store_open_in_memory(keyfold_store **);
+keyfold_status keyfold_store_close(keyfold_store *);
+keyfold_status keyfold_store_info(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_store_verify(const keyfold_store *, uint64_t *);
+keyfold_status keyfold_store_list_roots(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_store_add_root(const keyfold_store *, const keyfold_root *, keyfold_buffer *);
+keyfold_status keyfold_store_remove_root(const keyfold_store *, const char *);
+keyfold_status keyfold_store_change_root(const keyfold_store *, const char *, const keyfold_root *,
+    keyfold_buffer *);
+keyfold_status keyfold_key_create(const keyfold_store *, const char *, const keyfold_key_options *,
+    keyfold_buffer *);
+keyfold_status keyfold_key_import_material(const keyfold_store *, const char *, const uint8_t *, size_t, const
+    keyfold_key_options *, keyfold_buffer *);
+keyfold_status keyfold_key_describe(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_list(const keyfold_store *, const char *, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_key_enable(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_disable(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_rotate(const keyfold_store *, const char *, keyfold_key_version *);
+keyfold_status keyfold_key_export(const keyfold_store *, const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_import(const keyfold_store *, const uint8_t *, size_t, keyfold_buffer *);
+keyfold_status keyfold_alias_create(const keyfold_store *, const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_alias_move(const keyfold_store *, const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_alias_delete(const keyfold_store *, const char *);
+keyfold_status keyfold_alias_list(const keyfold_store *, const char *, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_key_open(const keyfold_store *, const char *, keyfold_key **);
+keyfold_status keyfold_key_close(keyfold_key *);
+keyfold_status keyfold_key_id(const keyfold_key *, uint8_t *);
+keyfold_status keyfold_encrypted_size(size_t, const uint8_t *, size_t, const keyfold_encrypt_options *, size_t
+    *);
+keyfold_status keyfold_encrypt(const keyfold_key *, const uint8_t *, size_t, const uint8_t *, size_t, const
+    keyfold_encrypt_options *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_encrypt_to(const keyfold_key *const *, size_t, const uint8_t *, size_t, const uint8_t
+    *, size_t, const uint8_t *, size_t, const keyfold_encrypt_options *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_headroom(const uint8_t *, size_t, const keyfold_encrypt_options *, size_t *);
+keyfold_status keyfold_encrypt_in_place(const keyfold_key *, uint8_t *, size_t, size_t, size_t, const uint8_t
+    *, size_t, const keyfold_encrypt_options *, size_t *);
+keyfold_status keyfold_decrypted_size(const uint8_t *, size_t, size_t *);
+keyfold_status keyfold_decrypt(const keyfold_key *, const uint8_t *, size_t, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_decrypt_with_keys(const keyfold_key *const *, size_t, const uint8_t *, size_t, const
+    uint8_t *, size_t, const keyfold_decrypt_options *, uint8_t *, size_t, size_t *, keyfold_opened *);
+keyfold_status keyfold_decrypt_any(const keyfold_store *, const uint8_t *, size_t, const uint8_t *, size_t,
+    const keyfold_decrypt_options *, uint8_t *, size_t, size_t *, keyfold_opened *);
+keyfold_status keyfold_decrypt_in_place(const keyfold_key *, uint8_t *, size_t, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, size_t *);
+keyfold_status keyfold_authenticated_context(const keyfold_key *, const uint8_t *, size_t, const uint8_t *,
+    size_t, const keyfold_decrypt_options *, keyfold_buffer *);
+keyfold_status keyfold_authenticated_context_any(const keyfold_store *, const uint8_t *, size_t, const uint8_t
+    *, size_t, const keyfold_decrypt_options *, keyfold_buffer *);
+keyfold_status keyfold_encrypt_batch(const keyfold_key *, const uint8_t *, size_t, const uint64_t *, size_t,
+    const uint8_t *, size_t, const uint64_t *, const keyfold_encrypt_options *, uint8_t *, size_t, size_t *,
+    uint64_t *, size_t *);
+keyfold_status keyfold_decrypt_batch(const keyfold_key *, const uint8_t *, size_t, const uint64_t *, size_t,
+    const uint8_t *, size_t, const uint64_t *, const keyfold_decrypt_options *, uint8_t *, size_t, size_t *,
+    uint64_t *, size_t *);
+keyfold_status keyfold_rewrap(const keyfold_key *, uint8_t *, size_t, const uint8_t *, size_t,
+    keyfold_rewrapped *);
+keyfold_status keyfold_rewrap_any(const keyfold_store *, uint8_t *, size_t, const uint8_t *, size_t,
+    keyfold_rewrapped *);
+keyfold_status keyfold_rewrap_file(const keyfold_key *, const char *, const uint8_t *, size_t,
+    keyfold_rewrapped *);
+keyfold_status keyfold_rewrap_file_any(const keyfold_store *, const char *, const uint8_t *, size_t,
+    keyfold_rewrapped *);
+keyfold_status keyfold_reencrypt(const keyfold_key *const *, size_t, const uint8_t *, size_t, const uint8_t *,
+    size_t, const keyfold_key *const *, size_t, const uint8_t *, size_t, const uint8_t *, size_t, const
+    keyfold_reencrypt_options *, keyfold_buffer *);
+keyfold_status keyfold_reencrypt_any(const keyfold_store *, const uint8_t *, size_t, const uint8_t *, size_t,
+    const keyfold_key *const *, size_t, const uint8_t *, size_t, const uint8_t *, size_t, const
+    keyfold_reencrypt_options *, keyfold_buffer *);
+keyfold_status keyfold_data_key_blob_size(size_t, const uint8_t *, size_t, const keyfold_encrypt_options *,
+    size_t *);
+keyfold_status keyfold_generate_data_key(const keyfold_key *, const uint8_t *, size_t, const
+    keyfold_encrypt_options *, uint8_t *, size_t, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_generate_data_key_without_plaintext(const keyfold_key *, size_t, const uint8_t *,
+    size_t, const keyfold_encrypt_options *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_data_key_size(const uint8_t *, size_t, size_t *);
+keyfold_status keyfold_decrypt_data_key(const keyfold_key *, const uint8_t *, size_t, const uint8_t *, size_t,
+    const keyfold_decrypt_options *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_decrypt_data_key_any(const keyfold_store *, const uint8_t *, size_t, const uint8_t *,
+    size_t, const keyfold_decrypt_options *, uint8_t *, size_t, size_t *, keyfold_opened *);
+keyfold_status keyfold_inspect(const uint8_t *, size_t, uint64_t, keyfold_buffer *);
+keyfold_status keyfold_explain(const keyfold_store *, const keyfold_key *, const uint8_t *, size_t, uint64_t,
+    const uint8_t *, size_t, keyfold_buffer *);
+#ifdef __cplusplus
+}
+#endif
+
+int main(void)
+{
+    if (keyfold_abi_version() != KEYFOLD_ABI_VERSION) {
+        fprintf(stderr, "the library has ABI %u, the header %u\n", (unsigned)keyfold_abi_version(),
+                (unsigned)KEYFOLD_ABI_VERSION);
+        return 1;
+    }
+    return 0;
+}
