@@ -1,17 +1,91 @@
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use sha2::block_api::compress256;
+use subtle::ConstantTimeEq;
+
+use crate::secret::{scrub_stack, wipe, wipe_words};
+
+const BLOCK: usize = 64;
+/// The first 32 bits of the fractional parts of the square roots of the first 8 primes (FIPS 180-4, 5.3.3).
+const INITIAL: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
 /// SHA-256 (FIPS 180-4) of the parts one after another, into `out`, through the block function. Nothing secret is
 /// left on the stack.
-pub(crate) fn sha256_into(_parts: &[&[u8]], _out: &mut [u8; 32]) {
-    todo!()
+pub(crate) fn sha256_into(parts: &[&[u8]], out: &mut [u8; 32]) {
+    let mut state = INITIAL;
+    let mut block = [0_u8; BLOCK];
+    let (mut filled, mut total) = (0, 0_u64);
+    for part in parts {
+        total += part.len() as u64;
+        let mut part = *part;
+        if filled > 0 {
+            let (head, rest) = part.split_at(part.len().min(BLOCK - filled));
+            block[filled..filled + head.len()].copy_from_slice(head);
+            filled += head.len();
+            part = rest;
+            if filled < BLOCK {
+                continue;
+            }
+            compress256(&mut state, std::slice::from_ref(&block));
+        }
+        let (whole, rest) = part.as_chunks::<BLOCK>();
+        if !whole.is_empty() {
+            compress256(&mut state, whole);
+        }
+        block[..rest.len()].copy_from_slice(rest);
+        filled = rest.len();
+    }
+    block[filled] = 0x80;
+    block[filled + 1..].fill(0);
+    if filled + 1 > BLOCK - 8 {
+        compress256(&mut state, std::slice::from_ref(&block));
+        block.fill(0);
+    }
+    block[BLOCK - 8..].copy_from_slice(&(total * 8).to_be_bytes());
+    compress256(&mut state, std::slice::from_ref(&block));
+    for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+    wipe(&mut block);
+    wipe_words(&mut state);
 }
+
 /// HMAC-SHA-256 (RFC 2104) of the parts one after another. Callers put lengths before contents.
-pub(crate) fn hmac_sha256(_key: &[u8; 32], _parts: &[&[u8]]) -> [u8; 32] {
-    todo!()
+pub(crate) fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mac = mac(key, parts);
+    scrub_stack::<2048>();
+    mac
 }
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    // HMAC takes keys of every length.
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("any key length is valid");
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
 /// HKDF-SHA-256 (RFC 5869), extract then expand; `out` up to 8,160 bytes.
-pub(crate) fn hkdf_sha256(_salt: &[u8], _ikm: &[u8], _info: &[u8], _out: &mut [u8]) {
-    todo!()
+pub(crate) fn hkdf_sha256(salt: &[u8], ikm: &[u8], info: &[u8], out: &mut [u8]) {
+    expand(salt, ikm, info, out);
+    scrub_stack::<2048>();
 }
+
+#[inline(never)]
+fn expand(salt: &[u8], ikm: &[u8], info: &[u8], out: &mut [u8]) {
+    hkdf::Hkdf::<Sha256>::new(Some(salt), ikm)
+        .expand(info, out)
+        // Every caller asks for a fixed length far below the limit.
+        .expect("HKDF-SHA-256 gives at most 8,160 bytes");
+}
+
 /// Whether two byte strings are equal, in time that depends on their lengths only (`subtle`).
-pub(crate) fn ct_eq(_a: &[u8], _b: &[u8]) -> bool {
-    todo!()
+pub(crate) fn ct_eq(a: &[u8], b: &[u8]) -> bool {
+    a.ct_eq(b).into()
 }
+
+#[cfg(test)]
+#[path = "hash_tests.rs"]
+mod tests;

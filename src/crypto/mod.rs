@@ -2,17 +2,29 @@
 //! HKDF, Argon2id, and the fork-safe generator. It knows no keys by name.
 
 mod aead;
+mod cache;
+#[cfg(feature = "aws-lc")]
+mod engine_aws_lc;
+mod engine_portable;
+#[cfg(feature = "failpoints")]
+pub mod floor;
+mod generator;
 mod hash;
 mod kek;
 mod lane;
 mod password;
 mod selftest;
+mod xaes;
 
-pub(crate) use aead::AeadKey;
+pub(crate) use aead::{AeadKey, Engine};
+#[cfg(any(test, feature = "failpoints"))]
+pub(crate) use generator::script;
 pub(crate) use hash::{ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
 pub(crate) use kek::{Kek, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
 pub(crate) use lane::{Lane, fill_random, with_lane};
 pub(crate) use password::{Argon2Params, argon2id};
+#[cfg(any(test, feature = "failpoints"))]
+pub(crate) use selftest::corrupt as self_test_corrupt;
 pub(crate) use selftest::passed as self_test;
 
 /// A tag did not verify. Carries nothing: there is one answer for every cause.

@@ -2,8 +2,24 @@
 //!
 //! Everything here lies in anonymous pages that are locked into memory (where the system allows), left out of core
 //! dumps, fenced by guard pages and wiped on free. [`OnFork::Wipe`] pages read as zeros in a forked child.
+//!
+//! Nothing here takes a lock, so a fork in another thread's allocation leaves nothing held in the child: runs of
+//! slots are found through push-only lists, and slots are claimed and freed by single bits. Pages are never
+//! unlocked or unmapped once made; what is freed is used again.
 
-use crate::error::Result;
+mod pages;
+mod place;
+mod pool;
+mod slab;
+mod wipe;
+
+pub(crate) use pages::relock;
+pub(crate) use place::Either;
+pub(crate) use pool::{Pool, Taken, ZeroValid, zero_valid};
+pub(crate) use wipe::{scrub_stack, wipe, wipe_words};
+
+use crate::error::{Error, Result};
+use slab::Slot;
 
 /// What a forked child finds in a secret's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,39 +31,55 @@ pub(crate) enum OnFork {
 }
 
 /// 32 secret bytes in a slab slot. Never `Debug`, never `Clone`; wiped when dropped.
-pub(crate) struct Key32 {
-    _todo: (),
-}
+pub(crate) struct Key32(Slot);
 
 impl Key32 {
     /// A slot filled in place by `fill`; if `fill` fails the slot is wiped and freed.
-    pub(crate) fn new_with(
-        _on_fork: OnFork,
-        _fill: impl FnOnce(&mut [u8; 32]) -> Result<()>,
-    ) -> Result<Key32> {
-        todo!()
+    pub(crate) fn new_with(on_fork: OnFork, fill: impl FnOnce(&mut [u8; 32]) -> Result<()>) -> Result<Key32> {
+        let mut slot = Slot::new(32, on_fork)?;
+        fill(slot.as_array_mut())?;
+        Ok(Key32(slot))
     }
 
     /// The bytes. Copies of them must not be made outside this room's memory.
     pub(crate) fn expose(&self) -> &[u8; 32] {
-        todo!()
+        self.0.as_array()
+    }
+
+    /// Whether this key's bytes were wiped by a fork: it was made in another process than the one that asks, in
+    /// pages that children do not inherit.
+    pub(crate) fn lost_to_fork(&self) -> bool {
+        self.0.lost_to_fork()
     }
 }
 
 /// 1 to 4,096 secret bytes in slab memory (passphrases, data keys for the caller, unwrapped documents).
 pub(crate) struct SecretBytes {
-    _todo: (),
+    slot: Slot,
+    len: usize,
 }
 
 impl SecretBytes {
-    pub(crate) fn zeroed(_len: usize, _on_fork: OnFork) -> Result<SecretBytes> {
-        todo!()
+    /// The longest one, in bytes.
+    pub(crate) const MAX: usize = 4096;
+
+    /// `len` zero bytes. Errors: TOO_LARGE over [`SecretBytes::MAX`], INVALID_ARGUMENT for none at all.
+    pub(crate) fn zeroed(len: usize, on_fork: OnFork) -> Result<SecretBytes> {
+        if len == 0 {
+            return Err(Error::InvalidArgument { what: "a secret of no bytes" });
+        }
+        if len > Self::MAX {
+            return Err(Error::TooLarge { what: "the secret's size", limit: Self::MAX as u64 });
+        }
+        Ok(SecretBytes { slot: Slot::new(len, on_fork)?, len })
     }
+
     pub(crate) fn expose(&self) -> &[u8] {
-        todo!()
+        &self.slot.bytes()[..self.len]
     }
+
     pub(crate) fn expose_mut(&mut self) -> &mut [u8] {
-        todo!()
+        &mut self.slot.bytes_mut()[..self.len]
     }
 }
 
@@ -66,5 +98,9 @@ pub struct Protection {
 
 /// The protection of all secret pages of this copy of the library.
 pub(crate) fn protection() -> Protection {
-    todo!()
+    relock();
+    pages::protection()
 }
+
+#[cfg(test)]
+mod tests;

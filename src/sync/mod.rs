@@ -1,24 +1,16 @@
 //! What keeps threads and forks apart without a lock on the data path: a small number per thread, the fork word,
 //! coarse clocks, and a cell that is read far more often than it is replaced.
 
+mod clock;
+mod entropy;
+mod fork;
 mod process;
 mod swap;
+mod thread;
 
-pub(crate) use process::effective_user;
+pub(crate) use clock::{boottime_minus_monotonic, coarse_millis, realtime_minus_monotonic, ticks};
+pub(crate) use entropy::kernel_random;
+pub(crate) use fork::{ForkDetection, fork_detection, fork_id};
+pub(crate) use process::{effective_user, processors};
 pub(crate) use swap::Swap;
-
-/// A small number for the calling thread, to spread threads over lanes and counters. Two threads may share one.
-pub(crate) fn thread_index() -> usize {
-    todo!()
-}
-
-/// A number that changes in every forked child (by whatever call it was made) and never comes back in a process's
-/// descent. Handles remember it at birth; one load of a wipe-on-fork word when nothing changed.
-pub(crate) fn fork_id() -> u64 {
-    todo!()
-}
-
-/// Milliseconds of a coarse monotonic clock (vDSO, no system call).
-pub(crate) fn coarse_millis() -> u64 {
-    todo!()
-}
+pub(crate) use thread::thread_index;
