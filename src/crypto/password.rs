@@ -21,7 +21,7 @@ impl Argon2Params {
     const MAX_LANES: u32 = 16;
 
     fn checked(self) -> Result<Params> {
-        let refused = Error::RootInvalid { why: "the Argon2id parameters are out of bounds" };
+        let refused = Error::InvalidArgument { what: "the Argon2id parameters are out of bounds" };
         if self.memory_kib > Self::MAX_MEMORY_KIB
             || self.passes > Self::MAX_PASSES
             || self.lanes > Self::MAX_LANES
@@ -33,7 +33,7 @@ impl Argon2Params {
 }
 
 /// Argon2id, version 0x13 (RFC 9106), into `out` (4 bytes or more). The work memory, `memory_kib` KiB of ordinary
-/// heap, is wiped. Errors: ROOT_INVALID for parameters out of bounds, before anything is allocated; OUT_OF_MEMORY.
+/// heap, is wiped. Errors: INVALID_ARGUMENT for parameters out of bounds, before anything is allocated; OUT_OF_MEMORY.
 pub(crate) fn argon2id(
     params: Argon2Params,
     passphrase: &[u8],
@@ -87,7 +87,7 @@ mod tests {
             Argon2Params { lanes: 0, ..small },
             Argon2Params { lanes: 17, ..small },
         ] {
-            assert!(matches!(tag(refused), Err(Error::RootInvalid { .. })), "{refused:?}");
+            assert!(matches!(tag(refused), Err(Error::InvalidArgument { .. })), "{refused:?}");
         }
     }
 }
