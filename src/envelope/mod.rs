@@ -6,6 +6,8 @@ mod cells;
 mod chunks;
 mod context;
 mod datakey;
+mod explain;
+mod explain_text;
 mod head;
 mod inspect;
 mod open;
@@ -20,10 +22,9 @@ mod suite;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
-
 pub use context::Context;
 pub use datakey::{decrypt_data_key_into, generate_data_key};
+pub use explain::{CellFindings, ContextFindings, Explanation, StoreReach, explain};
 pub use head::Kind;
 pub use inspect::{CellInfo, CellKey, Inspection, StoredPair, inspect};
 pub use open::{authenticated_context, decrypt_in_place, decrypt_into};
@@ -34,7 +35,7 @@ pub use seal::{encrypt_in_place, encrypt_into};
 pub use size::{data_key_blob_size, data_key_size, decrypted_size, encrypted_size, head_len, head_size};
 pub use stored::StoredContext;
 
-use crate::keystore::{Key, KeyId, KeyName, Store};
+use crate::keystore::{Key, KeyId, Store};
 
 /// Suite 0x01, the only one: FORMAT.md section 6.
 const SUITE: u8 = 1;
@@ -81,19 +82,4 @@ pub struct Opened {
     /// The whole authenticated context in its canonical encoding, where stored values were accepted: look at it
     /// before trusting the message. None otherwise: it is what the caller supplied.
     pub context: Option<Vec<u8>>,
-}
-
-/// Why an envelope opens or does not: a tree of reasons, without producing plaintext. Serializes to JSON.
-#[derive(Clone, Debug, Serialize)]
-pub struct Explanation {}
-
-/// Explains an envelope against a store (None: root or store out of reach, with the error) and a context.
-pub fn explain(
-    _store: std::result::Result<&Store, &crate::Error>,
-    _allowed: Option<&[KeyName]>,
-    _envelope: &[u8],
-    _total_len: Option<u64>,
-    _context: &Context<'_>,
-) -> Explanation {
-    todo!()
 }
