@@ -24,7 +24,7 @@
  * what to do: 1xx mend the call, 2xx look at the key, 3xx the data, 4xx the root, 5xx the store, 9xx the library
  * or machine. keyfold_last_error gives this thread's detail. AUTH is one answer for a wrong key, a wrong context and
  * changed data; keyfold_explain tells more to whoever holds the store. Every call may besides answer SELF_TEST or
- * INTERNAL. No call aborts, throws, or prints.
+ * INTERNAL. No call aborts or throws.
  *
  * THREADS. A pointer to const is shared: any number of threads may use the object at once. Closing an object that
  * other threads use is safe: calls under way finish, later ones get INVALID_HANDLE. The library has no threads of
