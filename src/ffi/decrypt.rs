@@ -137,7 +137,7 @@ pub unsafe extern "C" fn keyfold_decrypt_any(
 /// Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
 ///
 /// @param key       [in, shared]
-/// @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if the call fails once it has begun
+/// @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if it does not open, so keep another copy
 /// @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted;
 ///                  apart from the buffer
 /// @param options   [in, nullable]

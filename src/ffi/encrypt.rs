@@ -42,7 +42,7 @@ pub unsafe extern "C" fn keyfold_encrypted_size(
 /// @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
 /// @param out_len     [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn keyfold_encrypt(
 /// @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
 /// @param out_len     [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -145,14 +145,15 @@ pub unsafe extern "C" fn keyfold_headroom(
 /// begins at the buffer's first byte.
 ///
 /// @param key          [in, shared]
-/// @param buffer       [inout, bytes(buffer_cap)]   untouched if the call is refused, zeroed if it fails half-way
+/// @param buffer       [inout, bytes(buffer_cap)]   untouched if the arguments are refused (1xx); zeroed if the
+///                     call fails otherwise, so keep another copy
 /// @param offset       [in]   where the message begins
 /// @param length       [in]   bytes of the message
 /// @param context      [in, bytes(context_len), nullable-if-0]   apart from the buffer
 /// @param options      [in, nullable]
 /// @param out_len      [out]   bytes of the envelope, or the capacity needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]

@@ -87,7 +87,7 @@ size_first! {
     keyfold_reencrypt_options 16;
     keyfold_opened 24;
     keyfold_key_version 32;
-    keyfold_rewrapped 16;
+    keyfold_rewrapped 20;
     keyfold_protection 40;
 }
 

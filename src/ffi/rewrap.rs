@@ -279,6 +279,7 @@ impl From<envelope::Rewrapped> for keyfold_rewrapped {
             cells_rewrapped: done.cells_rewrapped,
             cells_current: done.cells_current,
             cells_skipped: done.cells_skipped,
+            cells_freed: done.cells_freed,
         }
     }
 }
