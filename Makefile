@@ -206,7 +206,7 @@ $(TESTS)/interop-go: $(GO_STATIC) $(shell find bindings/go tests/interop -name '
 	cd bindings/go && $(GO) build -o ../../$@ ./internal/interop
 
 fixtures: build $(TESTS)/interop-rust
-	tests/interop/make_fixtures.py
+	tests/interop/make_fixtures.py tests/fixtures
 
 # --- measurements ----------------------------------------------------------------------------------------------
 

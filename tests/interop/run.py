@@ -133,7 +133,8 @@ def by_command(store: Store, verb: str, case: Case) -> list[str]:
     if case.accept_stored_context:
         options.append("--accept-stored-context")
     if verb == "open":
-        done = store.keyfold("decrypt", *options, "-o", "-", str(case.file))
+        opens = ["datakey", "--open", str(case.file)] if case.kind == "datakey" else ["decrypt", str(case.file)]
+        done = store.keyfold(*opens, *options, "-o", "-")
         if done.returncode:
             return [f"open {case.file.name}: {done.stderr.decode()}"]
         return [] if done.stdout == case.plaintext else [f"open {case.file.name}: opens to something else"]
