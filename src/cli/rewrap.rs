@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::args::ContextArgs;
 use super::data::{about, with_allowed};
-use super::exit::{Exit, Failure, Result};
+use super::exit::{Failure, Result};
 use super::output;
 use super::progress::Progress;
 use super::session::{self, Session};
@@ -123,6 +123,7 @@ fn counted(files: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::exit::Exit;
     use super::*;
 
     #[test]
