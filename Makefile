@@ -26,6 +26,7 @@ HEADERS    := $(BUILD)/include/keyfold.h $(BUILD)/include/keyfold.hpp
 TOOLS      := $(BUILD)/.tools
 WHEEL      := $(BUILD)/dist/.wheel
 VENV       := $(BUILD)/venv/.ready
+INSTALLED  := $(BUILD)/venv/.installed
 MANUAL     := $(BUILD)/share/.ready
 
 # Everything that can change what the compiler makes.
@@ -114,6 +115,11 @@ $(VENV): tests/python-requirements.txt | $(TOOLS)
 	$(BUILD)/venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# The wheel as a user installs it, in the environment that the tests and the demo use.
+$(INSTALLED): $(WHEEL)
+	$(BUILD)/venv/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILD)/dist/keyfold-*.whl
+	@touch $@
+
 sizes: $(SHARED) $(STATIC) $(COMMAND)
 	@scripts/sizes $^
 
@@ -163,16 +169,15 @@ test-rust: | $(TOOLS)
 test-c: build
 	tests/c/run
 
-test-package: build
+test-package: build $(INSTALLED)
 	tests/package/run
 
 test-embedding: build
 	tests/embedding/run
 
-test-python: build
+test-python: build $(INSTALLED)
 	$(PYTHON) bindings/generate --check
 	cd bindings/generate && ../../$(PYTEST) -q
-	$(BUILD)/venv/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILD)/dist/keyfold-$(VERSION)-*.whl
 	cd bindings/python && ../../$(BUILD)/venv/bin/python -m mypy
 	cd bindings/python && ../../$(PYTEST)
 
@@ -182,10 +187,10 @@ test-go: build
 test-cli: build
 	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/cli/run
 
-test-interop: build $(TESTS)/interop-c $(TESTS)/interop-cpp $(TESTS)/interop-rust $(TESTS)/interop-go
+test-interop: build $(INSTALLED) $(TESTS)/interop-c $(TESTS)/interop-cpp $(TESTS)/interop-rust $(TESTS)/interop-go
 	tests/interop/run.py
 
-test-documents: build
+test-documents: build $(INSTALLED)
 	tests/documents/run.py
 
 $(TESTS)/interop-c: tests/interop/interop.c include/keyfold.h $(SHARED)
@@ -227,5 +232,5 @@ dist: build
 	scripts/dist
 
 clean:
-	rm -rf $(BUILD) bindings/go/lib
+	rm -rf $(BUILD) bindings/go/lib/*/*.a
 	$(CARGO) clean
