@@ -222,10 +222,8 @@ pub struct keyfold_rewrapped {
     pub cells_rewrapped: u32,
     /// Wrappings that were current already.
     pub cells_current: u32,
-    /// Wrappings left as they were: of keys out of reach, of unknown kinds, or that did not authenticate.
+    /// Wrappings of keys out of reach, left as they were.
     pub cells_skipped: u32,
-    /// Old wrappings that were only removed, since an interrupted rewrap had made the new one already.
-    pub cells_freed: u32,
 }
 
 /// How the secret memory of this process is really protected. All but bytes should be 0.

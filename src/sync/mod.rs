@@ -1,6 +1,7 @@
 //! What keeps threads and forks apart without a lock on the data path: a small number per thread, the fork word,
 //! coarse clocks, and a cell that is read far more often than it is replaced.
 
+mod at_fork;
 mod clock;
 mod entropy;
 mod fork;
@@ -8,6 +9,7 @@ mod process;
 mod swap;
 mod thread;
 
+pub(crate) use at_fork::{ForkGuard, ForkLock, at_fork};
 pub(crate) use clock::{boottime_minus_monotonic, coarse_millis, realtime_minus_monotonic, ticks};
 pub(crate) use entropy::kernel_random;
 pub(crate) use fork::{ForkDetection, fork_detection, fork_id};

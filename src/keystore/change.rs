@@ -1,0 +1,272 @@
+//! The one place where a store is changed: a transaction that reads and verifies, lets an [`Action`] do its work on
+//! documents, and writes them with their digests and the next manifest. Its audit event will be born here.
+
+use std::collections::BTreeSet;
+
+use super::backend::{Access, Backend, Entry, Row, Table, conflict};
+use super::document::{
+    AliasDocument, DOCUMENT_LIMIT, KeyDocument, PAGES, PageDocument, VERSIONS_A_PAGE, VersionDocument,
+};
+use super::epochs::Seen;
+use super::failpoint;
+use super::manifest::{Manifest, WRITER, bucket_digest, roots_digest};
+use super::names::{Alias, KeyId};
+use super::secrets::Secrets;
+use super::snapshot::{ROOTS_LIMIT, Snapshot, bucket_of, page_place};
+use crate::error::{Error, Result};
+
+/// What a management call does, as the trail will name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    CreateKey,
+    ImportKeyMaterial,
+    ImportKey,
+    RotateKey,
+    EnableKey,
+    DisableKey,
+    CreateAlias,
+    MoveAlias,
+    DeleteAlias,
+    AddRoot,
+    RemoveRoot,
+    ChangeRoot,
+}
+
+/// Runs `work` in one transaction and commits what it wrote. Nothing `work` made may be used before this returns.
+pub(super) fn change<R>(
+    backend: &dyn Backend,
+    secrets: &Secrets,
+    seen: &Seen,
+    _action: Action,
+    work: impl FnOnce(&mut Change<'_>) -> Result<R>,
+) -> Result<R> {
+    let snapshot = Snapshot::begin(backend, secrets, seen, Access::Write)?;
+    if snapshot.manifest.min_writer > WRITER {
+        let needs = format!("a later release (writer {})", snapshot.manifest.min_writer);
+        return Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() });
+    }
+    let mut change = Change { snapshot, touched: BTreeSet::new(), written: false };
+    let result = work(&mut change)?;
+    let (epoch, mac) = change.finish()?;
+    seen.note(epoch, &mac);
+    Ok(result)
+}
+
+/// A change under way.
+pub(super) struct Change<'a> {
+    snapshot: Snapshot<'a>,
+    touched: BTreeSet<u16>,
+    written: bool,
+}
+
+impl<'a> Change<'a> {
+    /// The store as it stood when the change began, with what has been written since.
+    pub(super) fn snapshot(&mut self) -> &mut Snapshot<'a> {
+        &mut self.snapshot
+    }
+
+    /// Writes a key that is not there yet; `older` are the versions its document does not hold.
+    pub(super) fn create_key(&mut self, key: &mut KeyDocument, older: &[VersionDocument]) -> Result<()> {
+        for version in older {
+            self.page_out(key, version.clone())?;
+        }
+        key.revision = 1;
+        self.snapshot.manifest.keys += 1;
+        self.put_key(key, None)
+    }
+
+    /// Writes a key over the one that was read in this change.
+    pub(super) fn update_key(&mut self, key: &mut KeyDocument) -> Result<()> {
+        while key.versions.len() > VERSIONS_A_PAGE {
+            let oldest = key.versions.remove(0);
+            self.page_out(key, oldest)?;
+        }
+        let was = key.revision;
+        key.revision = was.checked_add(1).ok_or(Error::Internal { what: "a key's revisions are used up" })?;
+        self.put_key(key, Some(was))
+    }
+
+    /// Points an alias at a key, whose document claims it.
+    pub(super) fn put_alias(
+        &mut self,
+        alias: &Alias,
+        was: Option<(u64, AliasDocument)>,
+        key: KeyId,
+    ) -> Result<()> {
+        let place = self.snapshot.secrets.place(Table::Aliases, alias.as_str().as_bytes());
+        let (was, mut document) = match was {
+            Some((revision, document)) => (Some(revision), document),
+            None => (None, AliasDocument::new(key)),
+        };
+        document.key_id = key;
+        let row = self.seal(Table::Aliases, &place, was.unwrap_or(0) + 1, document.write());
+        self.put_member(Table::Aliases, place, was, row)
+    }
+
+    pub(super) fn remove_alias(&mut self, alias: &Alias, was: u64) -> Result<()> {
+        let place = self.snapshot.secrets.place(Table::Aliases, alias.as_str().as_bytes());
+        self.snapshot.bucket(bucket_of(&place))?;
+        self.snapshot.rows.remove_if(Table::Aliases, &place, was)?;
+        self.touch(Table::Aliases, &place, None)
+    }
+
+    pub(super) fn put_root(&mut self, slot_id: &[u8; 16], document: String) -> Result<()> {
+        let row = self.seal(Table::Roots, slot_id, 1, document);
+        self.written = true;
+        self.snapshot.rows.put_if(Table::Roots, slot_id, None, &row)
+    }
+
+    pub(super) fn remove_root(&mut self, entry: &Entry) -> Result<()> {
+        self.written = true;
+        self.snapshot.rows.remove_if(Table::Roots, &entry.place, entry.revision)
+    }
+
+    fn put_key(&mut self, key: &KeyDocument, was: Option<u64>) -> Result<()> {
+        let text = key.write();
+        if text.len() > DOCUMENT_LIMIT {
+            return Err(Error::LimitExceeded { what: "a key's document", limit: DOCUMENT_LIMIT as u64 });
+        }
+        let place = self.snapshot.secrets.key_place(key.id);
+        let row = self.seal(Table::Keys, &place, key.revision, text);
+        self.put_member(Table::Keys, place, was, row)
+    }
+
+    /// Appends a version to the last page of older ones, or to a new one.
+    fn page_out(&mut self, key: &mut KeyDocument, version: VersionDocument) -> Result<()> {
+        let last = match key.pages.len().checked_sub(1) {
+            Some(number) => Some((number, self.snapshot.page(key, number)?)),
+            None => None,
+        };
+        let (number, was, mut page) = match last {
+            Some((number, (revision, page))) if page.versions.len() < VERSIONS_A_PAGE => {
+                (number, Some(revision), page)
+            }
+            _ => (key.pages.len(), None, PageDocument::new()),
+        };
+        if number == PAGES {
+            let limit = (PAGES + 1) * VERSIONS_A_PAGE;
+            return Err(Error::LimitExceeded { what: "versions of a key", limit: limit as u64 });
+        }
+        page.versions.push(version);
+        let place = page_place(key.id, number);
+        let row = self.seal(Table::Pages, &place, was.unwrap_or(0) + 1, page.write());
+        self.snapshot.rows.put_if(Table::Pages, &place, was, &row)?;
+        key.pages.truncate(number);
+        key.pages.push(row.mac);
+        Ok(())
+    }
+
+    fn seal(&self, table: Table, place: &[u8], revision: u64, document: String) -> Row {
+        self.snapshot.secrets.seal(table, &self.snapshot.manifest.incarnation, place, revision, document)
+    }
+
+    fn put_member(&mut self, table: Table, place: Vec<u8>, was: Option<u64>, row: Row) -> Result<()> {
+        // Verified before anything in it is written.
+        self.snapshot.bucket(bucket_of(&place))?;
+        self.snapshot.rows.put_if(table, &place, was, &row)?;
+        let entry = Entry { place: place.clone(), revision: row.revision, mac: row.mac };
+        self.touch(table, &place, Some(entry))
+    }
+
+    /// Brings the list of a verified bucket up to date.
+    fn touch(&mut self, table: Table, place: &[u8], entry: Option<Entry>) -> Result<()> {
+        let number = bucket_of(place);
+        let bucket = self.snapshot.buckets.entry(number).or_default();
+        let entries = bucket.entries_mut(table);
+        match (entries.binary_search_by(|e| e.place.as_slice().cmp(place)), entry) {
+            (Ok(at), Some(entry)) => entries[at] = entry,
+            (Err(at), Some(entry)) => entries.insert(at, entry),
+            (Ok(at), None) => drop(entries.remove(at)),
+            (Err(_), None) => return Err(conflict(table, place)),
+        }
+        self.touched.insert(number);
+        self.written = true;
+        Ok(())
+    }
+
+    /// Writes the groups that were touched and the next manifest, and commits. A change that found nothing to do
+    /// leaves the store as it is.
+    fn finish(mut self) -> Result<(u64, [u8; 32])> {
+        if !self.written {
+            return Ok((self.snapshot.manifest.epoch, self.snapshot.manifest.mac));
+        }
+        let mut groups = BTreeSet::new();
+        for number in std::mem::take(&mut self.touched) {
+            let [high, low] = number.to_be_bytes();
+            let bucket = self.snapshot.buckets.entry(number).or_default().clone();
+            let incarnation = self.snapshot.manifest.incarnation;
+            let digest =
+                bucket_digest(self.snapshot.secrets, &incarnation, number, &bucket.keys, &bucket.aliases);
+            let group = self.snapshot.group(high)?;
+            match bucket.keys.is_empty() && bucket.aliases.is_empty() {
+                true => group.buckets.remove(&low),
+                false => group.buckets.insert(low, digest),
+            };
+            groups.insert(high);
+        }
+        groups.into_iter().try_for_each(|number| self.put_group(number))?;
+        let slots = self.snapshot.rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
+        let manifest = &mut self.snapshot.manifest;
+        manifest.roots = roots_digest(self.snapshot.secrets, &manifest.incarnation, &slots);
+        let was = manifest.epoch;
+        manifest.advance();
+        let mac = put_manifest(&mut self.snapshot, Some(was))?;
+        failpoint::hit("before commit");
+        let epoch = self.snapshot.manifest.epoch;
+        self.snapshot.rows.commit()?;
+        failpoint::hit("after commit");
+        Ok((epoch, mac))
+    }
+
+    fn put_group(&mut self, number: u8) -> Result<()> {
+        let group = self.snapshot.group(number)?.clone();
+        let was = self.snapshot.manifest.groups.contains_key(&number).then_some(group.revision);
+        let row = self.seal(Table::Groups, &[number], group.revision + 1, group.write());
+        self.snapshot.manifest.groups.insert(number, row.mac);
+        self.snapshot.rows.put_if(Table::Groups, &[number], was, &row)
+    }
+}
+
+/// The first state of a new store: settings, root slots and manifest, in one transaction.
+pub(super) fn found(
+    backend: &dyn Backend,
+    secrets: &Secrets,
+    seen: &Seen,
+    incarnation: [u8; 16],
+    settings: &str,
+    slot: Option<(&[u8; 16], String)>,
+) -> Result<()> {
+    let mut rows = backend.begin(Access::Write)?;
+    let mut manifest = Manifest::new(secrets.store_id, incarnation, rows.schema()?);
+    let settings = secrets.seal(Table::Settings, &incarnation, &secrets.store_id, 1, settings.into());
+    manifest.settings = settings.mac;
+    rows.put_if(Table::Settings, &secrets.store_id, None, &settings)?;
+    if let Some((slot_id, document)) = slot {
+        let row = secrets.seal(Table::Roots, &incarnation, slot_id, 1, document);
+        rows.put_if(Table::Roots, slot_id, None, &row)?;
+    }
+    let slots = rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
+    manifest.roots = roots_digest(secrets, &incarnation, &slots);
+    manifest.advance();
+    let epoch = manifest.epoch;
+    let mut snapshot =
+        Snapshot { rows, secrets, manifest, groups: Default::default(), buckets: Default::default() };
+    let mac = put_manifest(&mut snapshot, None)?;
+    snapshot.rows.commit()?;
+    seen.note(epoch, &mac);
+    Ok(())
+}
+
+fn put_manifest(snapshot: &mut Snapshot<'_>, was: Option<u64>) -> Result<[u8; 32]> {
+    let manifest = &snapshot.manifest;
+    let place = &snapshot.secrets.store_id;
+    let row = snapshot.secrets.seal(
+        Table::Manifest,
+        &manifest.incarnation,
+        place,
+        manifest.epoch,
+        manifest.write(),
+    );
+    snapshot.rows.put_if(Table::Manifest, place, was, &row)?;
+    Ok(row.mac)
+}

@@ -1,0 +1,437 @@
+//! A key as it is stored: one JSON document, authenticated as its bytes stand.
+//!
+//! Fields that this version does not know are kept and written back, unless the document calls them critical: then
+//! the key is refused, naming the library version it needs.
+
+use serde_json::{Map, Value, json};
+
+use super::backend::Mac;
+use super::json::{Fields, Refused, bytes, hex};
+use super::names::{Alias, KeyId};
+use super::time::Time;
+use super::types::{KeyMetadata, KeyState, Origin, VersionMetadata, VersionState};
+use crate::crypto::MaterialId;
+use crate::error::{Error, Result};
+
+/// The newest versions stand in the document itself, older ones in pages of as many.
+pub(super) const VERSIONS_A_PAGE: usize = 64;
+/// A document, a page: bytes at most.
+pub(super) const DOCUMENT_LIMIT: usize = 65_536;
+/// Pages a key can have; with the document's own, 12,352 versions.
+pub(super) const PAGES: usize = 192;
+/// Former names of one version.
+const FORMER: usize = 8;
+/// Aliases of one key.
+pub(super) const ALIASES: usize = 50;
+pub(super) const DESCRIPTION_LIMIT: usize = 8_192;
+const FORMAT: u64 = 1;
+
+#[derive(Clone, Debug)]
+pub(super) struct KeyDocument {
+    pub(super) id: KeyId,
+    pub(super) revision: u64,
+    pub(super) description: String,
+    pub(super) state: KeyState,
+    pub(super) origin: Origin,
+    pub(super) created: Time,
+    /// Sorted.
+    pub(super) aliases: Vec<Alias>,
+    /// The number of the next version: higher than any that ever was.
+    pub(super) next_version: u32,
+    /// The newest versions, oldest first; the last is the current one.
+    pub(super) versions: Vec<VersionDocument>,
+    /// MACs of the pages of older versions, oldest first.
+    pub(super) pages: Vec<Mac>,
+    pub(super) unknown: Unknown,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct VersionDocument {
+    pub(super) version: u32,
+    pub(super) material_id: MaterialId,
+    pub(super) state: VersionState,
+    pub(super) origin: Origin,
+    pub(super) created: Time,
+    pub(super) nonce: [u8; 24],
+    pub(super) wrapped: [u8; 48],
+    /// Names under which this material sealed elsewhere, before it was imported here.
+    pub(super) former: Vec<(KeyId, u32)>,
+    other: Map<String, Value>,
+}
+
+/// What a document says that this version does not know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unknown {
+    critical: Vec<String>,
+    needs: Option<String>,
+    other: Map<String, Value>,
+}
+
+/// Why a document is not taken.
+pub(super) enum Unreadable {
+    /// It is not in the form this store writes.
+    Damaged(&'static str),
+    /// It is of a later time; the library version it needs.
+    TooNew(String),
+}
+
+impl Unreadable {
+    pub(super) fn error(self, what: &str) -> Error {
+        match self {
+            Unreadable::Damaged(why) => Error::StoreIntegrity { what: format!("{what}: {why}").into() },
+            Unreadable::TooNew(needs) => Error::StoreTooNew { what: what.into(), needs: needs.into() },
+        }
+    }
+}
+
+impl From<&'static str> for Unreadable {
+    fn from(why: &'static str) -> Unreadable {
+        Unreadable::Damaged(why)
+    }
+}
+
+impl Unknown {
+    /// Reads `format`, `critical` and `needs`, which every document begins with. Refuses a later format, and critical
+    /// fields that are not among `known`.
+    pub(super) fn begin(fields: &mut Fields, known: &[&str]) -> std::result::Result<Unknown, Unreadable> {
+        let needs = match fields.take_if_there("needs") {
+            None => None,
+            Some(Value::String(needs)) => Some(needs.chars().take(32).collect()),
+            Some(_) => return Err("a text is expected".into()),
+        };
+        let too_new = || Unreadable::TooNew(needs.clone().unwrap_or_else(|| "a later release".into()));
+        if fields.number("format")? != FORMAT {
+            return Err(too_new());
+        }
+        let mut critical = Vec::new();
+        for name in fields.list("critical")? {
+            match name {
+                Value::String(name) if known.contains(&name.as_str()) => critical.push(name),
+                Value::String(_) => return Err(too_new()),
+                _ => return Err("a list of names is expected".into()),
+            }
+        }
+        Ok(Unknown { critical, needs, other: Map::new() })
+    }
+
+    pub(super) fn end(mut self, fields: Fields) -> Unknown {
+        self.other = fields.rest();
+        self
+    }
+
+    /// The head of a document.
+    pub(super) fn write_begin(&self) -> Map<String, Value> {
+        let mut out = Map::new();
+        out.insert("format".into(), FORMAT.into());
+        out.insert("critical".into(), self.critical.clone().into());
+        if let Some(needs) = &self.needs {
+            out.insert("needs".into(), needs.clone().into());
+        }
+        out
+    }
+
+    pub(super) fn write_end(&self, mut out: Map<String, Value>) -> String {
+        out.extend(self.other.clone());
+        Value::Object(out).to_string()
+    }
+}
+
+const KEY_FIELDS: &[&str] = &[
+    "key_id",
+    "description",
+    "key_usage",
+    "key_spec",
+    "key_state",
+    "origin",
+    "created",
+    "aliases",
+    "current_version",
+    "next_version",
+    "pages",
+    "versions",
+];
+
+impl KeyDocument {
+    pub(super) fn read(text: &str, revision: u64) -> std::result::Result<KeyDocument, Unreadable> {
+        KeyDocument::read_bounded(text, revision, DOCUMENT_LIMIT, VERSIONS_A_PAGE)
+    }
+
+    /// An exported key is one document with all its versions; else the bounds are those of a stored one.
+    pub(super) fn read_bounded(
+        text: &str,
+        revision: u64,
+        limit: usize,
+        versions: usize,
+    ) -> std::result::Result<KeyDocument, Unreadable> {
+        let mut fields = Fields::parse(text, limit)?;
+        let unknown = Unknown::begin(&mut fields, KEY_FIELDS)?;
+        let id = fields.text("key_id")?.parse().map_err(|_| "the key id is malformed")?;
+        let description = fields.text("description")?;
+        let too_new = || Unreadable::TooNew("a later release".into());
+        if fields.text("key_usage")? != "ENCRYPT_DECRYPT" || fields.text("key_spec")? != "SYMMETRIC_DEFAULT" {
+            return Err(too_new());
+        }
+        let state = match fields.text("key_state")?.as_str() {
+            "Enabled" => KeyState::Enabled,
+            "Disabled" => KeyState::Disabled,
+            _ => return Err(too_new()),
+        };
+        let origin = read_origin(&fields.text("origin")?)?;
+        let created = read_time(&mut fields)?;
+        let aliases = read_aliases(fields.list("aliases")?)?;
+        let current = fields.number("current_version")?;
+        let next_version = read_u32(fields.number("next_version")?)?;
+        let pages = fields.list("pages")?.iter().map(bytes).collect::<Refused<Vec<Mac>>>()?;
+        let versions = read_versions(fields.list("versions")?, versions)?;
+        let newest = versions.last().ok_or("it has no version")?;
+        if u64::from(newest.version) != current || newest.version >= next_version || pages.len() > PAGES {
+            return Err("its version numbers do not fit together".into());
+        }
+        let unknown = unknown.end(fields);
+        Ok(KeyDocument {
+            id,
+            revision,
+            description,
+            state,
+            origin,
+            created,
+            aliases,
+            next_version,
+            versions,
+            pages,
+            unknown,
+        })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        let mut put = |name: &str, value: Value| out.insert(name.into(), value);
+        put("key_id", self.id.to_string().into());
+        put("description", self.description.clone().into());
+        put("key_usage", "ENCRYPT_DECRYPT".into());
+        put("key_spec", "SYMMETRIC_DEFAULT".into());
+        put("key_state", self.state.to_string().into());
+        put("origin", origin_name(self.origin).into());
+        put("created", self.created.to_string().into());
+        put("aliases", self.aliases.iter().map(Alias::as_str).collect());
+        put("current_version", self.current().version.into());
+        put("next_version", self.next_version.into());
+        put("pages", self.pages.iter().map(|mac| hex(mac)).collect());
+        put("versions", self.versions.iter().map(VersionDocument::write).collect());
+        self.unknown.write_end(out)
+    }
+
+    /// The version that new cells are wrapped under.
+    pub(super) fn current(&self) -> &VersionDocument {
+        // `read` and `create` refuse a document without versions, and none is ever taken away.
+        &self.versions[self.versions.len() - 1]
+    }
+
+    /// What callers see; `versions` are all of them, oldest first.
+    pub(super) fn metadata(&self, versions: &[VersionDocument]) -> KeyMetadata {
+        KeyMetadata {
+            key_id: self.id,
+            aliases: self.aliases.clone(),
+            description: self.description.clone(),
+            key_state: self.state,
+            key_usage: "ENCRYPT_DECRYPT",
+            key_spec: "SYMMETRIC_DEFAULT",
+            origin: self.origin,
+            created: self.created.to_string(),
+            revision: self.revision,
+            current_version: self.current().version,
+            versions: versions.iter().map(VersionDocument::metadata).collect(),
+        }
+    }
+}
+
+impl VersionDocument {
+    pub(super) fn new(
+        version: u32,
+        material_id: MaterialId,
+        origin: Origin,
+        created: Time,
+        nonce: [u8; 24],
+        wrapped: [u8; 48],
+    ) -> VersionDocument {
+        let state = VersionState::Enabled;
+        let (former, other) = (Vec::new(), Map::new());
+        VersionDocument { version, material_id, state, origin, created, nonce, wrapped, former, other }
+    }
+
+    /// The same version, its material wrapped for another place.
+    pub(super) fn rewrapped(self, nonce: [u8; 24], wrapped: [u8; 48]) -> VersionDocument {
+        VersionDocument { nonce, wrapped, ..self }
+    }
+
+    fn read(value: Value) -> std::result::Result<VersionDocument, Unreadable> {
+        let mut fields = Fields::from_value(value)?;
+        let version = read_u32(fields.number("version")?)?;
+        if version == 0 {
+            return Err("version 0 does not exist".into());
+        }
+        let state = match fields.text("state")?.as_str() {
+            "Enabled" => VersionState::Enabled,
+            _ => return Err(Unreadable::TooNew("a later release".into())),
+        };
+        Ok(VersionDocument {
+            version,
+            material_id: fields.bytes("material_id")?,
+            state,
+            origin: read_origin(&fields.text("origin")?)?,
+            created: read_time(&mut fields)?,
+            nonce: fields.bytes("nonce")?,
+            wrapped: fields.bytes("wrapped")?,
+            former: read_former(fields.take_if_there("former"))?,
+            other: fields.rest(),
+        })
+    }
+
+    fn write(&self) -> Value {
+        let mut out = Map::new();
+        let mut put = |name: &str, value: Value| out.insert(name.into(), value);
+        put("version", self.version.into());
+        put("material_id", hex(&self.material_id).into());
+        put("state", "Enabled".into());
+        put("origin", origin_name(self.origin).into());
+        put("created", self.created.to_string().into());
+        put("nonce", hex(&self.nonce).into());
+        put("wrapped", hex(&self.wrapped).into());
+        if !self.former.is_empty() {
+            let names = self.former.iter().map(|(id, version)| json!([id.to_string(), version]));
+            put("former", names.collect());
+        }
+        out.extend(self.other.clone());
+        Value::Object(out)
+    }
+
+    fn metadata(&self) -> VersionMetadata {
+        VersionMetadata {
+            version: self.version,
+            material_id: self.material_id,
+            state: self.state,
+            origin: self.origin,
+            created: self.created.to_string(),
+        }
+    }
+}
+
+/// A page of older versions.
+pub(super) struct PageDocument {
+    pub(super) versions: Vec<VersionDocument>,
+    unknown: Unknown,
+}
+
+impl PageDocument {
+    pub(super) fn new() -> PageDocument {
+        PageDocument { versions: Vec::new(), unknown: Unknown::default() }
+    }
+
+    pub(super) fn read(text: &str) -> std::result::Result<PageDocument, Unreadable> {
+        let mut fields = Fields::parse(text, DOCUMENT_LIMIT)?;
+        let unknown = Unknown::begin(&mut fields, &["versions"])?;
+        let versions = read_versions(fields.list("versions")?, VERSIONS_A_PAGE)?;
+        Ok(PageDocument { versions, unknown: unknown.end(fields) })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        out.insert("versions".into(), self.versions.iter().map(VersionDocument::write).collect());
+        self.unknown.write_end(out)
+    }
+}
+
+/// An alias row says nothing but which key it leads to; the key's document must say so too.
+pub(super) struct AliasDocument {
+    pub(super) key_id: KeyId,
+    unknown: Unknown,
+}
+
+impl AliasDocument {
+    pub(super) fn new(key_id: KeyId) -> AliasDocument {
+        AliasDocument { key_id, unknown: Unknown::default() }
+    }
+
+    pub(super) fn read(text: &str) -> std::result::Result<AliasDocument, Unreadable> {
+        let mut fields = Fields::parse(text, 4_096)?;
+        let unknown = Unknown::begin(&mut fields, &["key_id"])?;
+        let key_id = fields.text("key_id")?.parse().map_err(|_| "the key id is malformed")?;
+        Ok(AliasDocument { key_id, unknown: unknown.end(fields) })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        out.insert("key_id".into(), self.key_id.to_string().into());
+        self.unknown.write_end(out)
+    }
+}
+
+/// A description as a document takes it: bounded, and without characters that a terminal would obey.
+pub(super) fn check_description(text: &str) -> Result<()> {
+    if text.len() > DESCRIPTION_LIMIT {
+        return Err(Error::TooLarge { what: "a description", limit: DESCRIPTION_LIMIT as u64 });
+    }
+    match text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        true => Err(Error::InvalidArgument { what: "a description has no control characters" }),
+        false => Ok(()),
+    }
+}
+
+fn read_versions(values: Vec<Value>, limit: usize) -> std::result::Result<Vec<VersionDocument>, Unreadable> {
+    if values.len() > limit {
+        return Err("there are more versions than there can be".into());
+    }
+    let versions =
+        values.into_iter().map(VersionDocument::read).collect::<std::result::Result<Vec<_>, _>>()?;
+    match versions.windows(2).all(|pair| pair[0].version <= pair[1].version) {
+        true => Ok(versions),
+        false => Err("its versions are not in order".into()),
+    }
+}
+
+fn read_former(value: Option<Value>) -> Refused<Vec<(KeyId, u32)>> {
+    let names = match value {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(names)) if names.len() <= FORMER => names,
+        Some(_) => return Err("a short list of former names is expected"),
+    };
+    let name = |name: &Value| {
+        let id = name.get(0)?.as_str()?.parse().ok()?;
+        let version = u32::try_from(name.get(1)?.as_u64()?).ok()?;
+        (name.as_array()?.len() == 2).then_some((id, version))
+    };
+    names.iter().map(name).collect::<Option<_>>().ok_or("a former name is malformed")
+}
+
+fn read_aliases(values: Vec<Value>) -> Refused<Vec<Alias>> {
+    let alias = |value: &Value| value.as_str()?.parse::<Alias>().ok();
+    let aliases: Vec<Alias> =
+        values.iter().map(alias).collect::<Option<_>>().ok_or("an alias is malformed")?;
+    match aliases.len() <= ALIASES && aliases.windows(2).all(|pair| pair[0] < pair[1]) {
+        true => Ok(aliases),
+        false => Err("its aliases are not a sorted short list"),
+    }
+}
+
+fn read_origin(text: &str) -> std::result::Result<Origin, Unreadable> {
+    match text {
+        "KEYFOLD" => Ok(Origin::Keyfold),
+        "EXTERNAL" => Ok(Origin::External),
+        _ => Err(Unreadable::TooNew("a later release".into())),
+    }
+}
+
+fn origin_name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Keyfold => "KEYFOLD",
+        Origin::External => "EXTERNAL",
+    }
+}
+
+pub(super) fn read_time(fields: &mut Fields) -> Refused<Time> {
+    Time::parse(&fields.text("created")?).ok_or("a date is malformed")
+}
+
+fn read_u32(number: u64) -> Refused<u32> {
+    u32::try_from(number).map_err(|_| "a number is too large")
+}

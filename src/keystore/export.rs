@@ -1,0 +1,235 @@
+//! Whole keys on their way to another store, wrapped under a key that both have. The bytes are specified in
+//! docs/KEYSTORE.md, "Exported keys"; everything read here is hostile until its MAC has passed.
+
+use super::change::Action;
+use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE, VersionDocument};
+use super::handle::Named;
+use super::manage::{describe, refuse_taken};
+use super::material::{Binding, open, unwrap, version, wrap};
+use super::names::{KeyId, KeyName};
+use super::types::KeyMetadata;
+use super::{Key, Store};
+use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
+use crate::error::{Error, Result};
+use crate::secret::{Key32, OnFork};
+
+/// Magic and version; also what the AAD under the wrapping key begins with.
+const MAGIC: [u8; 4] = *b"KFX\x01";
+/// Magic of the AAD under the export's own key.
+const EXPORTED: [u8; 4] = *b"KFY\x01";
+/// Magic ‖ key id ‖ version ‖ material id: the AAD of the wrapped export secret.
+const NAMED: usize = 32;
+const NONCE: usize = NAMED;
+const SECRET: usize = NONCE + 24;
+const LENGTH: usize = SECRET + 48;
+const DOCUMENT: usize = LENGTH + 4;
+const MAC: usize = 32;
+/// An exported key's document: bytes at most.
+const LIMIT: usize = 8 << 20;
+const VERSIONS: usize = (PAGES + 1) * VERSIONS_A_PAGE;
+
+impl Store {
+    /// The whole key (all versions, names, state), wrapped under another key of this store. The wrapping key must be
+    /// enabled; the key itself need not be.
+    pub fn export_key(&self, name: &KeyName, under: &KeyName) -> Result<Vec<u8>> {
+        let under = self.key(under)?;
+        let secrets = &self.inner.secrets;
+        let (secret, keys) = ExportKeys::draw(secrets.on_fork)?;
+        let mut out = wrap_secret(&under, &secret)?;
+        let (mut key, versions) = self.inner.read(|snapshot| {
+            let key = snapshot.key(name)?;
+            let versions = snapshot.versions(&key)?;
+            Ok((key, versions))
+        })?;
+        if key.id == under.id() {
+            return Err(Error::InvalidArgument { what: "a key cannot be exported under itself" });
+        }
+        let rewrap = |mut version: VersionDocument| {
+            let material = open(secrets, key.id, &version)?;
+            (version.nonce, version.wrapped) = wrap(&keys.material, &exported(key.id, &version), &material)?;
+            Ok(version)
+        };
+        key.versions = versions.into_iter().map(rewrap).collect::<Result<_>>()?;
+        key.pages.clear();
+        let document = key.write();
+        let length = u32::try_from(document.len()).ok().filter(|_| document.len() <= LIMIT);
+        let length = length.ok_or(Error::LimitExceeded { what: "an exported key", limit: LIMIT as u64 })?;
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(document.as_bytes());
+        let mac = keys.mac(&out);
+        out.extend_from_slice(&mac);
+        Ok(out)
+    }
+
+    /// Takes a key that [`Store::export_key`] made; the wrapping key must be in this store, and enabled. Id, version
+    /// numbers, material ids, state and aliases are kept, and refused where they are taken.
+    pub fn import_key(&self, exported_key: &[u8]) -> Result<KeyMetadata> {
+        let parts = Parts::read(exported_key)?;
+        let secrets = &self.inner.secrets;
+        let under = self.key_by_id(parts.under)?;
+        let keys = parts.unwrap_secret(&under, secrets.on_fork)?;
+        if !ct_eq(&keys.mac(parts.authenticated), parts.mac) {
+            return Err(Error::Auth);
+        }
+        let mut key = read_document(parts.document)?;
+        let rewrap = |old: VersionDocument| {
+            let binding = exported(key.id, &old);
+            let material = unwrap(&keys.material, &binding, &old.nonce, &old.wrapped, secrets.on_fork)?
+                .ok_or(Error::InvalidKeyMaterial { why: "a version's material does not open" })?;
+            let fresh = version(secrets, key.id, old.version, old.origin, old.created, &material)?;
+            Ok(old.rewrapped(fresh.nonce, fresh.wrapped))
+        };
+        let mut older = std::mem::take(&mut key.versions)
+            .into_iter()
+            .map(rewrap)
+            .collect::<Result<Vec<VersionDocument>>>()?;
+        key.versions = older.split_off(older.len().saturating_sub(VERSIONS_A_PAGE));
+        self.inner.change(Action::ImportKey, |change| {
+            if change.snapshot().key_by_id(key.id)?.is_some() {
+                return Err(Error::AlreadyExists { what: "key", name: key.id.to_string().into() });
+            }
+            for alias in key.aliases.clone() {
+                refuse_taken(change.snapshot(), &alias)?;
+                change.put_alias(&alias, None, key.id)?;
+            }
+            change.create_key(&mut key, &older)?;
+            describe(change.snapshot(), &key)
+        })
+    }
+}
+
+/// The two keys of one export, derived from a secret that the wrapping key wraps.
+struct ExportKeys {
+    material: Kek,
+    document: Key32,
+}
+
+impl ExportKeys {
+    fn draw(on_fork: OnFork) -> Result<(Key32, ExportKeys)> {
+        let secret = Key32::new_with(on_fork, |out| fill_random(out))?;
+        let keys = ExportKeys::derive(&secret, on_fork)?;
+        Ok((secret, keys))
+    }
+
+    fn derive(secret: &Key32, on_fork: OnFork) -> Result<ExportKeys> {
+        let derive = |info: &[u8]| {
+            Key32::new_with(on_fork, |out| {
+                hkdf_sha256(&[], secret.expose(), info, out);
+                Ok(())
+            })
+        };
+        Ok(ExportKeys {
+            material: Kek::new(derive(b"keyfold/export/1/material")?)?,
+            document: derive(b"keyfold/export/1/document")?,
+        })
+    }
+
+    fn mac(&self, bytes: &[u8]) -> [u8; MAC] {
+        hmac_sha256(self.document.expose(), &[bytes])
+    }
+}
+
+/// Magic, wrapping key's name, nonce and the wrapped export secret.
+fn wrap_secret(under: &Key, secret: &Key32) -> Result<Vec<u8>> {
+    let mut head = vec![0; LENGTH];
+    under.view(|view| {
+        let current = view.current();
+        head[..4].copy_from_slice(&MAGIC);
+        head[4..20].copy_from_slice(&current.key_id.0);
+        head[20..24].copy_from_slice(&current.version.to_be_bytes());
+        head[24..NAMED].copy_from_slice(&current.material_id);
+        let (mut nonce, mut wrapped) = ([0; 24], [0; 48]);
+        with_lane(|lane| current.kek.wrap(lane, &head[..NAMED], secret.expose(), &mut nonce, &mut wrapped))?;
+        head[NONCE..SECRET].copy_from_slice(&nonce);
+        head[SECRET..].copy_from_slice(&wrapped);
+        Ok(())
+    })?;
+    Ok(head)
+}
+
+fn exported(key_id: KeyId, version: &VersionDocument) -> Binding {
+    Binding {
+        magic: EXPORTED,
+        store_id: [0; 16],
+        key_id,
+        version: version.version,
+        material_id: version.material_id,
+        origin: version.origin,
+        created: version.created,
+    }
+}
+
+fn read_document(text: &str) -> Result<KeyDocument> {
+    let key = KeyDocument::read_bounded(text, 0, LIMIT, VERSIONS).map_err(|unreadable| match unreadable {
+        Unreadable::Damaged(why) => Error::InvalidKeyMaterial { why },
+        too_new => too_new.error("the exported key"),
+    })?;
+    match key.pages.is_empty() {
+        true => Ok(key),
+        false => Err(Error::InvalidKeyMaterial { why: "an exported key has no pages" }),
+    }
+}
+
+/// An exported key taken apart; nothing in it is true yet.
+struct Parts<'a> {
+    under: KeyId,
+    version: u32,
+    material_id: [u8; 8],
+    head: &'a [u8],
+    authenticated: &'a [u8],
+    document: &'a str,
+    mac: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Parts<'a>> {
+        if bytes.get(..3) != Some(&MAGIC[..3]) {
+            return Err(Error::NotAnEnvelope);
+        }
+        if let Some(&found) = bytes.get(3)
+            && found != MAGIC[3]
+        {
+            return Err(Error::UnsupportedFormat { found });
+        }
+        let bad = |why| Error::Malformed { why };
+        let head = bytes.get(..DOCUMENT).ok_or(bad("the exported key is cut short"))?;
+        let length = head[LENGTH..].try_into().map_or(u32::MAX, u32::from_be_bytes) as usize;
+        if length > LIMIT || bytes.len() != DOCUMENT + length + MAC {
+            return Err(bad("the exported key is not as long as it says"));
+        }
+        let (authenticated, mac) = bytes.split_at(DOCUMENT + length);
+        let document = std::str::from_utf8(&authenticated[DOCUMENT..]).map_err(|_| Error::Auth)?;
+        let mut parts = Parts {
+            under: KeyId([0; 16]),
+            version: 0,
+            material_id: [0; 8],
+            head,
+            authenticated,
+            document,
+            mac,
+        };
+        parts.under.0.copy_from_slice(&head[4..20]);
+        let mut version = [0; 4];
+        version.copy_from_slice(&head[20..24]);
+        parts.version = u32::from_be_bytes(version);
+        parts.material_id.copy_from_slice(&head[24..NAMED]);
+        Ok(parts)
+    }
+
+    fn unwrap_secret(&self, under: &Key, on_fork: OnFork) -> Result<ExportKeys> {
+        under.view(|view| {
+            let Named::Held(held) = view.named(self.under, self.version, self.material_id) else {
+                return Err(Error::NoUsableCell);
+            };
+            let mut nonce = [0; 24];
+            nonce.copy_from_slice(&self.head[NONCE..SECRET]);
+            let secret = Key32::new_with(on_fork, |out| {
+                with_lane(|lane| {
+                    let (aad, wrapped) = (&self.head[..NAMED], &self.head[SECRET..LENGTH]);
+                    held.kek.unwrap(lane, &nonce, aad, wrapped, out).map_err(|_| Error::Auth)
+                })
+            })?;
+            ExportKeys::derive(&secret, on_fork)
+        })
+    }
+}

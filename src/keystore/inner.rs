@@ -1,0 +1,193 @@
+//! An open store behind its handles: backend, secrets, and what this process knows about both.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::backend::{Access, Backend, DataVersion};
+use super::change::{Action, Change, change};
+use super::epochs::{self, Seen};
+use super::fork::{self, Guarded};
+use super::handle::KeyInner;
+use super::manifest::Settings;
+use super::names::KeyId;
+use super::options::{ForkPolicy, OpenOptions};
+use super::secrets::Secrets;
+use super::snapshot::Snapshot;
+use crate::error::{Error, Result};
+use crate::sync::{ForkLock, coarse_millis, fork_id};
+
+/// Handles kept for `key_by_id`; beyond that the one unused longest is let go.
+const HANDLES: usize = 256;
+
+pub(super) struct Inner {
+    pub(super) backend: Box<dyn Backend>,
+    pub(super) secrets: Secrets,
+    pub(super) seen: Arc<Seen>,
+    pub(super) options: OpenOptions,
+    pub(super) settings: Settings,
+    pub(super) local: Arc<Local>,
+    /// The fork id under which the secrets were made.
+    born: u64,
+    /// When to look for changes by others next, in coarse milliseconds.
+    next_look: AtomicU64,
+}
+
+/// What handles of one open store share and change. A leaf among the locks.
+pub(super) struct Local(ForkLock<Shared>);
+
+pub(super) struct Shared {
+    /// Recently used key handles, the latest last.
+    handles: Vec<(KeyId, Arc<KeyInner>)>,
+    /// The root slot that opened the store.
+    pub(super) slot_in_use: Option<[u8; 16]>,
+    last_look: Option<DataVersion>,
+}
+
+impl Inner {
+    pub(super) fn new(
+        backend: Box<dyn Backend>,
+        secrets: Secrets,
+        seen: Arc<Seen>,
+        settings: Settings,
+        options: OpenOptions,
+        slot_in_use: Option<[u8; 16]>,
+    ) -> Arc<Inner> {
+        let shared = Shared { handles: Vec::new(), slot_in_use, last_look: None };
+        let local = Arc::new(Local(ForkLock::new(shared)));
+        fork::register(local.clone());
+        Arc::new(Inner {
+            backend,
+            secrets,
+            seen,
+            options,
+            settings,
+            local,
+            born: fork_id(),
+            next_look: AtomicU64::new(0),
+        })
+    }
+
+    /// FORKED in a child that may not use this store, STORE_POISONED after a failed sync.
+    #[inline]
+    pub(super) fn check_usable(&self) -> Result<()> {
+        if fork_id() != self.born && self.options.fork == ForkPolicy::Wipe {
+            return Err(Error::Forked);
+        }
+        self.backend.check_usable()
+    }
+
+    /// Runs `work` on one verified state of the store.
+    pub(super) fn read<R>(&self, work: impl FnOnce(&mut Snapshot<'_>) -> Result<R>) -> Result<R> {
+        self.check_usable()?;
+        work(&mut Snapshot::begin(&*self.backend, &self.secrets, &self.seen, Access::Read)?)
+    }
+
+    /// Runs `work` in one transaction, under the action's name.
+    pub(super) fn change<R>(
+        &self,
+        action: Action,
+        work: impl FnOnce(&mut Change<'_>) -> Result<R>,
+    ) -> Result<R> {
+        self.check_usable()?;
+        if self.options.read_only {
+            return Err(Error::StoreReadOnly);
+        }
+        change(&*self.backend, &self.secrets, &self.seen, action, work)
+    }
+
+    /// Looks for changes by other processes if it is time to. Costs one clock reading when it is not.
+    #[inline]
+    pub(super) fn look_if_due(&self) -> Result<()> {
+        let due = self.next_look.load(Ordering::Relaxed);
+        match due != u64::MAX && coarse_millis() >= due {
+            true => self.look(due),
+            false => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn look(&self, due: u64) -> Result<()> {
+        let interval = u64::try_from(self.options.refresh.as_millis()).unwrap_or(u64::MAX - 1);
+        let next = coarse_millis().saturating_add(interval).min(u64::MAX - 1);
+        if self.next_look.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err()
+            && interval > 0
+        {
+            return Ok(()); // another thread is looking
+        }
+        let looked = self.look_now();
+        if looked.is_err() {
+            self.next_look.store(0, Ordering::Relaxed);
+        }
+        looked
+    }
+
+    /// The manifest is read only where file or log moved since the last look, or might have.
+    fn look_now(&self) -> Result<()> {
+        let Some(version) = self.backend.data_version()? else {
+            self.next_look.store(u64::MAX, Ordering::Relaxed);
+            return Ok(());
+        };
+        if self.local.0.lock().last_look == Some(version) {
+            return Ok(());
+        }
+        // Taken before the snapshot, and only trusted when it is old enough to tell the next change apart.
+        Snapshot::begin(&*self.backend, &self.secrets, &self.seen, Access::Read)?;
+        self.local.0.lock().last_look = (!version.young).then_some(version);
+        Ok(())
+    }
+
+    /// The handle kept for a key, if there is one.
+    pub(super) fn kept_handle(&self, id: KeyId) -> Option<Arc<KeyInner>> {
+        let mut shared = self.local.0.lock();
+        let at = shared.handles.iter().position(|(kept, _)| *kept == id)?;
+        shared.handles[at..].rotate_left(1);
+        shared.handles.last().map(|(_, handle)| handle.clone())
+    }
+
+    /// Keeps a handle; the one that is kept already wins over a new one.
+    pub(super) fn keep_handle(&self, id: KeyId, handle: Arc<KeyInner>) -> Arc<KeyInner> {
+        let mut let_go = None;
+        let kept = {
+            let mut shared = self.local.0.lock();
+            match shared.handles.iter().find(|(kept, _)| *kept == id) {
+                Some((_, kept)) => kept.clone(),
+                None => {
+                    if shared.handles.len() == HANDLES {
+                        let_go = Some(shared.handles.remove(0));
+                    }
+                    shared.handles.push((id, handle.clone()));
+                    handle
+                }
+            }
+        };
+        drop(let_go);
+        kept
+    }
+
+    pub(super) fn with_local<R>(&self, work: impl FnOnce(&mut Shared) -> R) -> R {
+        work(&mut self.local.0.lock())
+    }
+
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.backend.path()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        fork::forget(&self.local);
+        if self.path().is_none() {
+            epochs::forget(&self.seen);
+        }
+    }
+}
+
+impl Guarded for Local {
+    fn hold(&self) {
+        self.0.lock().keep_across_fork();
+    }
+    fn release(&self, _in_child: bool) {
+        drop(self.0.resume());
+    }
+}

@@ -1,0 +1,182 @@
+//! Management of keys and aliases. Each call is one transaction on verified documents.
+
+use super::change::Action;
+use super::document::{ALIASES, AliasDocument, KeyDocument, Unknown, check_description};
+use super::names::{Alias, KeyId, KeyName};
+use super::snapshot::Snapshot;
+use super::time::Time;
+use super::types::{CreateKey, KeyMetadata, KeyState, Origin};
+use super::{Store, material};
+use crate::crypto::{Kek, fill_random};
+use crate::error::{Error, Result};
+
+impl Store {
+    /// A key by id or alias, verified.
+    pub fn describe_key(&self, name: &KeyName) -> Result<KeyMetadata> {
+        self.inner.read(|snapshot| {
+            let key = snapshot.key(name)?;
+            describe(snapshot, &key)
+        })
+    }
+
+    /// Makes a key with its first version.
+    pub fn create_key(&self, request: &CreateKey) -> Result<KeyMetadata> {
+        let material = material::draw(self.inner.secrets.on_fork)?;
+        self.new_key(Action::CreateKey, request, Origin::Keyfold, &material)
+    }
+
+    /// Makes a key of exactly 32 bytes of the caller's own material (refused when all bytes are equal).
+    pub fn import_key_material(&self, request: &CreateKey, material: &[u8]) -> Result<KeyMetadata> {
+        let material = material::take(material, self.inner.secrets.on_fork)?;
+        self.new_key(Action::ImportKeyMaterial, request, Origin::External, &material)
+    }
+
+    /// Adds a version, which new envelopes use at once; older versions go on opening what they sealed. Each call
+    /// that returns success has added one version, whatever other processes do at the same time.
+    pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
+        let secrets = &self.inner.secrets;
+        let material = material::draw(secrets.on_fork)?;
+        self.inner.change(Action::RotateKey, |change| {
+            let mut key = change.snapshot().key(name)?;
+            let (number, now) = (key.next_version, Time::now());
+            let version = material::version(secrets, key.id, number, Origin::Keyfold, now, &material)?;
+            key.next_version = number
+                .checked_add(1)
+                .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
+            key.versions.push(version);
+            change.update_key(&mut key)?;
+            describe(change.snapshot(), &key)
+        })
+    }
+
+    /// Lets a key be used again.
+    pub fn enable_key(&self, name: &KeyName) -> Result<KeyMetadata> {
+        self.set_state(Action::EnableKey, name, KeyState::Enabled)
+    }
+
+    /// Stops every use of a key until it is enabled.
+    pub fn disable_key(&self, name: &KeyName) -> Result<KeyMetadata> {
+        self.set_state(Action::DisableKey, name, KeyState::Disabled)
+    }
+
+    /// Adds an alias to a key. ALREADY_EXISTS where it is taken.
+    pub fn create_alias(&self, alias: &Alias, key: &KeyName) -> Result<KeyMetadata> {
+        self.inner.change(Action::CreateAlias, |change| {
+            let mut key = change.snapshot().key(key)?;
+            refuse_taken(change.snapshot(), alias)?;
+            bear(&mut key, alias)?;
+            change.put_alias(alias, None, key.id)?;
+            change.update_key(&mut key)?;
+            describe(change.snapshot(), &key)
+        })
+    }
+
+    /// Moves an alias to another key, in one transaction. Moving it to the key that has it changes nothing.
+    pub fn move_alias(&self, alias: &Alias, key: &KeyName) -> Result<KeyMetadata> {
+        self.inner.change(Action::MoveAlias, |change| {
+            let mut to = change.snapshot().key(key)?;
+            let (mut from, row) = owner(change.snapshot(), alias)?;
+            if from.id != to.id {
+                from.aliases.retain(|other| other != alias);
+                bear(&mut to, alias)?;
+                change.put_alias(alias, Some(row), to.id)?;
+                change.update_key(&mut from)?;
+                change.update_key(&mut to)?;
+            }
+            describe(change.snapshot(), &to)
+        })
+    }
+
+    /// Removes an alias; its key stays.
+    pub fn delete_alias(&self, alias: &Alias) -> Result<()> {
+        self.inner.change(Action::DeleteAlias, |change| {
+            let (mut key, (revision, _)) = owner(change.snapshot(), alias)?;
+            key.aliases.retain(|other| other != alias);
+            change.remove_alias(alias, revision)?;
+            change.update_key(&mut key)
+        })
+    }
+
+    fn new_key(
+        &self,
+        action: Action,
+        request: &CreateKey,
+        origin: Origin,
+        material: &Kek,
+    ) -> Result<KeyMetadata> {
+        check_description(&request.description)?;
+        let secrets = &self.inner.secrets;
+        let (id, created) = (draw_id()?, Time::now());
+        let first = material::version(secrets, id, 1, origin, created, material)?;
+        let mut key = KeyDocument {
+            id,
+            revision: 0,
+            description: request.description.clone(),
+            state: KeyState::Enabled,
+            origin,
+            created,
+            aliases: request.alias.iter().cloned().collect(),
+            next_version: 2,
+            versions: vec![first],
+            pages: Vec::new(),
+            unknown: Unknown::default(),
+        };
+        self.inner.change(action, |change| {
+            if let Some(alias) = &request.alias {
+                refuse_taken(change.snapshot(), alias)?;
+                change.put_alias(alias, None, id)?;
+            }
+            change.create_key(&mut key, &[])?;
+            describe(change.snapshot(), &key)
+        })
+    }
+
+    fn set_state(&self, action: Action, name: &KeyName, state: KeyState) -> Result<KeyMetadata> {
+        self.inner.change(action, |change| {
+            let mut key = change.snapshot().key(name)?;
+            if key.state != state {
+                key.state = state;
+                change.update_key(&mut key)?;
+            }
+            describe(change.snapshot(), &key)
+        })
+    }
+}
+
+pub(super) fn describe(snapshot: &mut Snapshot<'_>, key: &KeyDocument) -> Result<KeyMetadata> {
+    Ok(key.metadata(&snapshot.versions(key)?))
+}
+
+pub(super) fn refuse_taken(snapshot: &mut Snapshot<'_>, alias: &Alias) -> Result<()> {
+    match snapshot.alias(alias)? {
+        None => Ok(()),
+        Some(_) => Err(Error::AlreadyExists { what: "alias", name: alias.as_str().into() }),
+    }
+}
+
+/// The key that bears an alias, and the alias's row.
+fn owner(snapshot: &mut Snapshot<'_>, alias: &Alias) -> Result<(KeyDocument, (u64, AliasDocument))> {
+    let row = snapshot.alias(alias)?;
+    let row = row.ok_or_else(|| Error::KeyNotFound { name: alias.as_str().into() })?;
+    Ok((snapshot.claimed(alias, row.1.key_id)?, row))
+}
+
+/// Enters an alias in a key's document.
+fn bear(key: &mut KeyDocument, alias: &Alias) -> Result<()> {
+    if key.aliases.len() == ALIASES {
+        return Err(Error::LimitExceeded { what: "aliases of a key", limit: ALIASES as u64 });
+    }
+    if let Err(at) = key.aliases.binary_search(alias) {
+        key.aliases.insert(at, alias.clone());
+    }
+    Ok(())
+}
+
+/// A random UUID (RFC 9562, version 4).
+fn draw_id() -> Result<KeyId> {
+    let mut id = [0; 16];
+    fill_random(&mut id)?;
+    id[6] = id[6] & 0x0f | 0x40;
+    id[8] = id[8] & 0x3f | 0x80;
+    Ok(KeyId(id))
+}

@@ -1,0 +1,242 @@
+//! The manifest, the settings and the groups of the digest tree: what ties every row to one state of the store.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::backend::{Entry, Mac};
+use super::document::{Unknown, Unreadable, read_time};
+use super::json::{Fields, Refused, bytes, from_hex, hex};
+use super::secrets::{MacInput, Secrets};
+use super::time::Time;
+
+/// The version of the store's rules that this library reads and writes (`min_reader`, `min_writer`).
+pub(super) const READER: u64 = 1;
+pub(super) const WRITER: u64 = 1;
+/// Manifest, settings and group documents: bytes at most.
+const LIMIT: usize = 65_536;
+
+type Read<T> = std::result::Result<T, Unreadable>;
+
+/// One row a store: its epoch (the row's revision), and digests that reach every other row.
+#[derive(Clone, Debug)]
+pub(super) struct Manifest {
+    pub(super) epoch: u64,
+    /// The row's own MAC.
+    pub(super) mac: Mac,
+    pub(super) store_id: [u8; 16],
+    pub(super) incarnation: [u8; 16],
+    pub(super) min_writer: u64,
+    /// Hash of the tables' definitions.
+    pub(super) schema: [u8; 32],
+    /// MAC of the settings row.
+    pub(super) settings: Mac,
+    /// Digest of all root slots.
+    pub(super) roots: Mac,
+    pub(super) keys: u64,
+    /// MACs of the group rows; an absent group is empty.
+    pub(super) groups: BTreeMap<u8, Mac>,
+    /// MAC of the manifest before; zero in the first.
+    previous: Mac,
+    /// The highest time a change was made at.
+    time: Time,
+    unknown: Unknown,
+}
+
+const MANIFEST_FIELDS: &[&str] = &[
+    "store_id",
+    "incarnation",
+    "min_reader",
+    "min_writer",
+    "time",
+    "schema",
+    "settings",
+    "roots",
+    "keys",
+    "previous",
+    "groups",
+];
+
+impl Manifest {
+    pub(super) fn new(store_id: [u8; 16], incarnation: [u8; 16], schema: [u8; 32]) -> Manifest {
+        Manifest {
+            epoch: 0,
+            mac: [0; 32],
+            store_id,
+            incarnation,
+            min_writer: WRITER,
+            schema,
+            settings: [0; 32],
+            roots: [0; 32],
+            keys: 0,
+            groups: BTreeMap::new(),
+            previous: [0; 32],
+            time: Time(0),
+            unknown: Unknown::default(),
+        }
+    }
+
+    pub(super) fn read(text: &str, epoch: u64, mac: Mac) -> Read<Manifest> {
+        let mut fields = Fields::parse(text, LIMIT)?;
+        let unknown = Unknown::begin(&mut fields, MANIFEST_FIELDS)?;
+        let needs = fields.number("min_reader")?;
+        if needs > READER {
+            return Err(Unreadable::TooNew(format!("a later release (reader {needs})")));
+        }
+        Ok(Manifest {
+            epoch,
+            mac,
+            store_id: fields.bytes("store_id")?,
+            incarnation: fields.bytes("incarnation")?,
+            min_writer: fields.number("min_writer")?,
+            schema: fields.bytes("schema")?,
+            settings: fields.bytes("settings")?,
+            roots: fields.bytes("roots")?,
+            keys: fields.number("keys")?,
+            groups: read_digests(fields.object("groups")?)?,
+            previous: fields.bytes("previous")?,
+            time: Time::parse(&fields.text("time")?).ok_or("a date is malformed")?,
+            unknown: unknown.end(fields),
+        })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        let mut put = |name: &str, value: Value| out.insert(name.into(), value);
+        put("min_reader", READER.into());
+        put("min_writer", self.min_writer.into());
+        put("store_id", hex(&self.store_id).into());
+        put("incarnation", hex(&self.incarnation).into());
+        put("time", self.time.to_string().into());
+        put("previous", hex(&self.previous).into());
+        put("schema", hex(&self.schema).into());
+        put("settings", hex(&self.settings).into());
+        put("roots", hex(&self.roots).into());
+        put("keys", self.keys.into());
+        put("groups", write_digests(&self.groups));
+        self.unknown.write_end(out)
+    }
+
+    /// Goes on to the next epoch.
+    pub(super) fn advance(&mut self) {
+        self.epoch += 1;
+        self.previous = self.mac;
+        self.time = self.time.max(Time::now());
+    }
+}
+
+/// Reads who a store says it is, before anything can be verified: its id and incarnation, for unwrapping its secret.
+pub(super) fn claimed_identity(text: &str) -> Read<([u8; 16], [u8; 16])> {
+    let mut fields = Fields::parse(text, LIMIT)?;
+    Unknown::begin(&mut fields, MANIFEST_FIELDS)?;
+    Ok((fields.bytes("store_id")?, fields.bytes("incarnation")?))
+}
+
+/// What holds for the whole store from its making.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) created: Time,
+    pub(super) development: bool,
+    /// The oldest envelope format that may be opened.
+    envelope_format_floor: u64,
+    unknown: Unknown,
+}
+
+impl Settings {
+    pub(super) fn new(development: bool) -> Settings {
+        Settings { created: Time::now(), development, envelope_format_floor: 1, unknown: Unknown::default() }
+    }
+
+    pub(super) fn read(text: &str) -> Read<Settings> {
+        let mut fields = Fields::parse(text, LIMIT)?;
+        let unknown = Unknown::begin(&mut fields, &["created", "development", "envelope_format_floor"])?;
+        let created = read_time(&mut fields)?;
+        let development = fields.flag("development")?;
+        let envelope_format_floor = fields.number("envelope_format_floor")?;
+        if envelope_format_floor > 1 {
+            return Err(Unreadable::TooNew("a later release".into()));
+        }
+        Ok(Settings { created, development, envelope_format_floor, unknown: unknown.end(fields) })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        out.insert("created".into(), self.created.to_string().into());
+        out.insert("development".into(), self.development.into());
+        out.insert("envelope_format_floor".into(), self.envelope_format_floor.into());
+        self.unknown.write_end(out)
+    }
+}
+
+/// Digests of the 256 buckets whose numbers begin with one byte; an absent bucket is empty.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Group {
+    pub(super) revision: u64,
+    pub(super) buckets: BTreeMap<u8, Mac>,
+    unknown: Unknown,
+}
+
+impl Group {
+    pub(super) fn read(text: &str, revision: u64) -> Read<Group> {
+        let mut fields = Fields::parse(text, LIMIT)?;
+        let unknown = Unknown::begin(&mut fields, &["buckets"])?;
+        let buckets = read_digests(fields.object("buckets")?)?;
+        Ok(Group { revision, buckets, unknown: unknown.end(fields) })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        out.insert("buckets".into(), write_digests(&self.buckets));
+        self.unknown.write_end(out)
+    }
+}
+
+/// The digest of a bucket: its keys and its aliases, each in the order of their places, with revision and MAC.
+pub(super) fn bucket_digest(
+    secrets: &Secrets,
+    incarnation: &[u8; 16],
+    bucket: u16,
+    keys: &[Entry],
+    aliases: &[Entry],
+) -> Mac {
+    let mut input = MacInput::new("keyfold/bucket-digest/1");
+    input.field(incarnation);
+    input.field(&bucket.to_be_bytes());
+    for (name, entries) in [("keys", keys), ("aliases", aliases)] {
+        input.field(name.as_bytes());
+        input.field(&(entries.len() as u64).to_be_bytes());
+        entries.iter().for_each(|entry| write_entry(&mut input, entry));
+    }
+    secrets.digest(input)
+}
+
+/// The digest of all root slots.
+pub(super) fn roots_digest(secrets: &Secrets, incarnation: &[u8; 16], slots: &[Entry]) -> Mac {
+    let mut input = MacInput::new("keyfold/roots-digest/1");
+    input.field(incarnation);
+    input.field(&(slots.len() as u64).to_be_bytes());
+    slots.iter().for_each(|entry| write_entry(&mut input, entry));
+    secrets.digest(input)
+}
+
+fn write_entry(input: &mut MacInput, entry: &Entry) {
+    input.field(&entry.place);
+    input.field(&entry.revision.to_be_bytes());
+    input.field(&entry.mac);
+}
+
+fn read_digests(object: Map<String, Value>) -> Refused<BTreeMap<u8, Mac>> {
+    let mut digests = BTreeMap::new();
+    for (name, value) in &object {
+        let mut number = [0];
+        if !from_hex(name, &mut number) {
+            return Err("a number of two hexadecimal digits is expected");
+        }
+        digests.insert(number[0], bytes(value)?);
+    }
+    Ok(digests)
+}
+
+fn write_digests(digests: &BTreeMap<u8, Mac>) -> Value {
+    digests.iter().map(|(n, mac)| (format!("{n:02x}"), Value::from(hex(mac)))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,57 @@
+//! Keys put into a store as a test says, with numbers and material that nobody would draw.
+
+use super::document::{KeyDocument, Unknown, VERSIONS_A_PAGE};
+use super::manage::describe;
+use super::time::Time;
+use super::types::{KeyMetadata, KeyState, Origin};
+use super::{KeyId, Store, material};
+use crate::error::{Error, Result};
+
+/// One version to plant.
+#[derive(Clone, Debug)]
+pub struct Planted {
+    /// Its number, from 1; several may bear the same.
+    pub version: u32,
+    /// Its material. Test vectors only: it is not kept as a secret.
+    pub material: [u8; 32],
+    /// Key ids and version numbers under which the material also goes.
+    pub former: Vec<(KeyId, u32)>,
+}
+
+impl Store {
+    /// Writes a key of this id with these versions (in the order of their numbers; the last becomes the current
+    /// one), as a change like any other. For tests: it exists in test builds only.
+    pub fn plant(&self, id: KeyId, versions: &[Planted]) -> Result<KeyMetadata> {
+        let secrets = &self.inner.secrets;
+        let mut documents = Vec::new();
+        for planted in versions {
+            let kek = material::take(&planted.material, secrets.on_fork)?;
+            let now = Time::now();
+            let mut version = material::version(secrets, id, planted.version, Origin::External, now, &kek)?;
+            version.former = planted.former.clone();
+            documents.push(version);
+        }
+        let last = documents.last().ok_or(Error::InvalidArgument { what: "no version to plant" })?.version;
+        let newest = documents.split_off(documents.len().saturating_sub(VERSIONS_A_PAGE));
+        let mut key = KeyDocument {
+            id,
+            revision: 0,
+            description: String::new(),
+            state: KeyState::Enabled,
+            origin: Origin::External,
+            created: Time::now(),
+            aliases: Vec::new(),
+            next_version: last.saturating_add(1),
+            versions: newest,
+            pages: Vec::new(),
+            unknown: Unknown::default(),
+        };
+        self.inner.change(super::change::Action::ImportKey, |change| {
+            if change.snapshot().key_by_id(id)?.is_some() {
+                return Err(Error::AlreadyExists { what: "key", name: id.to_string().into() });
+            }
+            change.create_key(&mut key, &documents)?;
+            describe(change.snapshot(), &key)
+        })
+    }
+}

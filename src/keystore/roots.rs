@@ -1,0 +1,262 @@
+//! Root slots: each holds the store secret, wrapped by one root. Roots are called before a transaction begins, never
+//! inside one.
+
+use serde_json::Value;
+
+use super::Store;
+use super::backend::Row;
+use super::change::Action;
+use super::document::{Unknown, Unreadable, read_time};
+use super::json::{Fields, bytes, from_hex, hex};
+use super::secrets::Secrets;
+use super::snapshot::{ROOTS_LIMIT, Snapshot};
+use super::time::Time;
+use super::types::RootSlot;
+use crate::crypto::{ct_eq, fill_random};
+use crate::error::{Error, Result};
+use crate::root::{Inherit, Root, StoreSecret, Wrapped};
+use crate::secret::OnFork;
+
+/// A root slot's document: bytes at most.
+const LIMIT: usize = 16_384;
+/// What a root may make of 32 bytes.
+const WRAPPED_LIMIT: usize = 4_096;
+
+impl Store {
+    /// The root slots.
+    pub fn roots(&self) -> Result<Vec<RootSlot>> {
+        let in_use = self.inner.with_local(|local| local.slot_in_use);
+        self.inner.read(|snapshot| {
+            let slots = read_slots(snapshot)?;
+            Ok(slots.iter().map(|slot| slot.describe(in_use)).collect())
+        })
+    }
+
+    /// Adds a root beside those there are. The root is asked to unwrap what it wrapped before anything is written.
+    pub fn add_root(&self, root: &dyn Root) -> Result<RootSlot> {
+        let slot = self.new_slot(root)?;
+        self.inner.change(Action::AddRoot, |change| {
+            let slots = read_slots(change.snapshot())?;
+            if slots.len() == ROOTS_LIMIT {
+                return Err(Error::LimitExceeded { what: "root slots", limit: ROOTS_LIMIT as u64 });
+            }
+            change.put_root(&slot.id, slot.write())
+        })?;
+        Ok(slot.describe(None))
+    }
+
+    /// Removes a root slot; never the last (LAST_ROOT). What the root could unwrap before, in copies of the store
+    /// made before, it still can.
+    pub fn remove_root(&self, slot_id: &str) -> Result<()> {
+        let id = parse_slot_id(slot_id)?;
+        self.inner.change(Action::RemoveRoot, |change| {
+            let rows = change.snapshot().root_rows()?;
+            let (entry, _) = rows.iter().find(|(entry, _)| entry.place == id).ok_or_else(|| no_slot(&id))?;
+            match rows.len() {
+                1 => Err(Error::LastRoot),
+                _ => change.remove_root(entry),
+            }
+        })
+    }
+
+    /// Puts `new` in the place of the slot that opened this store (or the slot named), in one transaction.
+    pub fn change_root(&self, slot_id: Option<&str>, new: &dyn Root) -> Result<RootSlot> {
+        let in_use = self.inner.with_local(|local| local.slot_in_use);
+        let old = match slot_id {
+            Some(text) => parse_slot_id(text)?,
+            None => in_use.ok_or(Error::InvalidArgument {
+                what: "this store was opened without a root; name the slot to change",
+            })?,
+        };
+        let slot = self.new_slot(new)?;
+        self.inner.change(Action::ChangeRoot, |change| {
+            let rows = change.snapshot().root_rows()?;
+            let (entry, _) =
+                rows.iter().find(|(entry, _)| entry.place == old).ok_or_else(|| no_slot(&old))?;
+            change.remove_root(entry)?;
+            change.put_root(&slot.id, slot.write())
+        })?;
+        if in_use == Some(old) {
+            self.inner.with_local(|local| local.slot_in_use = Some(slot.id));
+        }
+        Ok(slot.describe(in_use.map(|id| if id == old { slot.id } else { id })))
+    }
+
+    fn new_slot(&self, root: &dyn Root) -> Result<Slot> {
+        self.inner.check_usable()?;
+        if self.inner.options.read_only {
+            return Err(Error::StoreReadOnly);
+        }
+        root.check(self.inner.path())?;
+        Slot::make(root, &self.inner.secrets.store_id, &self.inner.secrets.store_secret)
+    }
+}
+
+/// A root slot as its document says.
+pub(super) struct Slot {
+    pub(super) id: [u8; 16],
+    kind: String,
+    created: Time,
+    wrapped: Wrapped,
+    unknown: Unknown,
+}
+
+impl Slot {
+    /// Has a root wrap the store secret, and unwrap it again: a slot that does not open must not be written.
+    pub(super) fn make(root: &dyn Root, store_id: &[u8; 16], secret: &StoreSecret) -> Result<Slot> {
+        let mut id = [0; 16];
+        fill_random(&mut id)?;
+        let bind = [&store_id[..], &id].concat();
+        let wrapped = root.wrap(&bind, secret)?;
+        if wrapped.wrapped.len() > WRAPPED_LIMIT {
+            return Err(Error::RootInvalid {
+                what: root.describe().into(),
+                why: "it wraps 32 bytes into more than 4,096",
+            });
+        }
+        let again = root.unwrap(&bind, &wrapped, Inherit(OnFork::Wipe))?;
+        if !ct_eq(again.0.expose(), secret.0.expose()) {
+            return Err(Error::RootInvalid {
+                what: root.describe().into(),
+                why: "what it wraps it does not unwrap",
+            });
+        }
+        let (kind, created, unknown) = (root.kind().to_owned(), Time::now(), Unknown::default());
+        Ok(Slot { id, kind, created, wrapped, unknown })
+    }
+
+    /// The store secret, if this is the root's slot.
+    fn unwrap(&self, root: &dyn Root, store_id: &[u8; 16], on_fork: OnFork) -> Result<StoreSecret> {
+        let bind = [&store_id[..], &self.id].concat();
+        root.unwrap(&bind, &self.wrapped, Inherit(on_fork))
+    }
+
+    fn read(text: &str) -> std::result::Result<Slot, Unreadable> {
+        let known = ["slot_id", "kind", "created", "fingerprint", "parameters", "wrapped"];
+        let mut fields = Fields::parse(text, LIMIT)?;
+        let unknown = Unknown::begin(&mut fields, &known)?;
+        let wrapped = fields.text("wrapped")?;
+        let mut secret = vec![0; (wrapped.len() / 2).min(WRAPPED_LIMIT)];
+        if !from_hex(&wrapped, &mut secret) {
+            return Err("bytes in lower-case hexadecimal are expected".into());
+        }
+        Ok(Slot {
+            id: fields.bytes("slot_id")?,
+            kind: fields.text("kind")?.chars().take(64).collect(),
+            created: read_time(&mut fields)?,
+            wrapped: Wrapped {
+                fingerprint: bytes(&fields.take("fingerprint")?)?,
+                parameters: fields.take("parameters")?,
+                wrapped: secret,
+            },
+            unknown: unknown.end(fields),
+        })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        let mut put = |name: &str, value: Value| out.insert(name.into(), value);
+        put("slot_id", hex(&self.id).into());
+        put("kind", self.kind.clone().into());
+        put("created", self.created.to_string().into());
+        put("fingerprint", hex(&self.wrapped.fingerprint).into());
+        put("parameters", self.wrapped.parameters.clone());
+        put("wrapped", hex(&self.wrapped.wrapped).into());
+        self.unknown.write_end(out)
+    }
+
+    fn describe(&self, in_use: Option<[u8; 16]>) -> RootSlot {
+        RootSlot {
+            slot_id: hex(&self.id),
+            kind: self.kind.clone(),
+            fingerprint: hex(&self.wrapped.fingerprint),
+            created: self.created.to_string(),
+            in_use: in_use == Some(self.id),
+        }
+    }
+}
+
+/// The store secret and the slot that gave it, from rows that nothing has verified yet: the root's own check comes
+/// first, then the rows' MACs under what it gave ([`confirm`]).
+pub(super) fn unlock(
+    root: &dyn Root,
+    store_id: &[u8; 16],
+    rows: &[(Vec<u8>, Row)],
+    on_fork: OnFork,
+) -> Result<(StoreSecret, [u8; 16])> {
+    let mut unreadable = None;
+    for (place, row) in rows {
+        let slot = match Slot::read(&row.document) {
+            Ok(slot) if slot.id == place[..] => slot,
+            Ok(_) => {
+                unreadable =
+                    Some(Error::StoreIntegrity { what: "roots: a slot is in another's place".into() });
+                continue;
+            }
+            Err(error) => {
+                unreadable = Some(error.error(&format!("roots row {}", hex(place))));
+                continue;
+            }
+        };
+        if slot.kind != root.kind() {
+            continue;
+        }
+        match slot.unwrap(root, store_id, on_fork) {
+            Ok(secret) => return Ok((secret, slot.id)),
+            Err(Error::RootMismatch) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(unreadable.unwrap_or(Error::RootMismatch))
+}
+
+fn read_slots(snapshot: &mut Snapshot<'_>) -> Result<Vec<Slot>> {
+    let rows = snapshot.root_rows()?;
+    let slot = |(entry, row): &(super::backend::Entry, Row)| {
+        let slot = Slot::read(&row.document)
+            .map_err(|unreadable| unreadable.error(&format!("roots row {}", hex(&entry.place))))?;
+        match slot.id == entry.place[..] {
+            true => Ok(slot),
+            false => Err(super::backend::Table::Roots.broken(&entry.place, "it is in another slot's place")),
+        }
+    };
+    rows.iter().map(slot).collect()
+}
+
+/// Whether the store secret is the one under which everything in the store was written.
+pub(super) fn confirm(snapshot: &mut Snapshot<'_>) -> Result<()> {
+    read_slots(snapshot).map(drop)
+}
+
+/// Names the store before its secret is made.
+pub(super) fn draw_store(on_fork: OnFork) -> Result<(StoreSecret, [u8; 16], [u8; 16])> {
+    let (mut store_id, mut incarnation) = ([0; 16], [0; 16]);
+    fill_random(&mut store_id)?;
+    fill_random(&mut incarnation)?;
+    let secret = crate::secret::Key32::new_with(on_fork, |out| fill_random(out))?;
+    Ok((StoreSecret(secret), store_id, incarnation))
+}
+
+fn parse_slot_id(text: &str) -> Result<[u8; 16]> {
+    let mut id = [0; 16];
+    match from_hex(text, &mut id) {
+        true => Ok(id),
+        false => {
+            Err(Error::InvalidArgument { what: "a root slot's id is 32 hexadecimal digits in lower case" })
+        }
+    }
+}
+
+fn no_slot(id: &[u8; 16]) -> Error {
+    Error::RootNotFound { what: format!("slot {}", hex(id)).into() }
+}
+
+impl Secrets {
+    /// OUT_OF_MEMORY when the caller wants locked pages and the system gave others.
+    pub(super) fn check_locked(&self, required: bool) -> Result<()> {
+        match required && crate::secret::protection().unlocked_bytes > 0 {
+            true => Err(Error::OutOfMemory { locked: true }),
+            false => Ok(()),
+        }
+    }
+}
