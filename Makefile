@@ -26,6 +26,7 @@ HEADERS    := $(BUILD)/include/keyfold.h $(BUILD)/include/keyfold.hpp
 TOOLS      := $(BUILD)/.tools
 WHEEL      := $(BUILD)/dist/.wheel
 VENV       := $(BUILD)/venv/.ready
+INSTALLED  := $(BUILD)/venv/.installed
 MANUAL     := $(BUILD)/share/.ready
 
 # Everything that can change what the compiler makes.
@@ -78,7 +79,7 @@ $(SHARED): $(SOURCES) include/keyfold.h | $(TOOLS)
 	ln -sf libkeyfold.so.$(VERSION) $(@D)/libkeyfold.so.$(SOVERSION)
 	ln -sf libkeyfold.so.$(SOVERSION) $(@D)/libkeyfold.so
 
-$(STATIC): $(SOURCES) include/keyfold.h scripts/static-library scripts/api-symbols | $(TOOLS)
+$(STATIC): $(SOURCES) include/keyfold.h bindings/exports.txt scripts/static-library | $(TOOLS)
 	$(SHIPPED) $(CARGO) rustc $(RELEASE) --lib --crate-type staticlib
 	@mkdir -p $(@D)
 	scripts/static-library $(TARGET_DIR)/release/libkeyfold.a $@
@@ -114,6 +115,11 @@ $(VENV): tests/python-requirements.txt | $(TOOLS)
 	$(BUILD)/venv/bin/pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# The wheel as a user installs it, in the environment that the tests and the demo use.
+$(INSTALLED): $(WHEEL)
+	$(BUILD)/venv/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILD)/dist/keyfold-*.whl
+	@touch $@
+
 sizes: $(SHARED) $(STATIC) $(COMMAND)
 	@scripts/sizes $^
 
@@ -143,12 +149,88 @@ generate: header
 
 # --- tests -----------------------------------------------------------------------------------------------------
 
+TESTS  := $(BUILD)/tests
+PYTEST := $(BUILD)/venv/bin/python -m pytest
+SHARED_FLAGS := -Iinclude -L$(BUILD)/lib -lkeyfold -Wl,-rpath,'$$ORIGIN/../lib' -lpthread
+STRICT := -O1 -g -Wall -Wextra -Werror
+
 test: test-rust test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
 	@echo 'every suite passed'
 
-test-package: build
+# One run with everything on, one with everything off: features only add.
+test-rust: | $(TOOLS)
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --quiet --all-targets --features cli,failpoints -- -D warnings
+	$(CARGO) clippy --locked --quiet --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --quiet --no-deps --features cli
+	$(CARGO) test --locked --features cli,failpoints
+	$(CARGO) test --locked --no-default-features
+
+test-c: build
+	tests/c/run
+
+test-package: build $(INSTALLED)
 	tests/package/run
 
+test-embedding: build
+	tests/embedding/run
+
+test-python: build $(INSTALLED)
+	$(PYTHON) bindings/generate --check
+	cd bindings/generate && ../../$(PYTEST) -q
+	cd bindings/python && ../../$(BUILD)/venv/bin/python -m mypy
+	cd bindings/python && ../../$(PYTEST)
+
+test-go: build
+	cd bindings/go && test -z "$$(gofmt -l .)" && $(GO) vet ./... && $(GO) test ./... && $(GO) test -race ./...
+
+test-cli: build
+	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/cli/run
+
+test-interop: build $(INSTALLED) $(TESTS)/interop-c $(TESTS)/interop-cpp $(TESTS)/interop-rust $(TESTS)/interop-go
+	tests/interop/run.py
+
+test-documents: build $(INSTALLED)
+	tests/documents/run.py
+
+$(TESTS)/interop-c: tests/interop/interop.c include/keyfold.h $(SHARED)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(STRICT) $< -o $@ $(SHARED_FLAGS)
+
+$(TESTS)/interop-cpp: tests/interop/interop.cpp include/keyfold.h include/keyfold.hpp $(SHARED)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(STRICT) $< -o $@ $(SHARED_FLAGS)
+
+$(TESTS)/interop-rust: tests/interop/interop.rs $(SOURCES)
+	@mkdir -p $(@D)
+	$(CARGO) build --locked --example interop
+	cp $(TARGET_DIR)/debug/examples/interop $@
+
+$(TESTS)/interop-go: $(GO_STATIC) $(shell find bindings/go tests/interop -name '*.go' 2>/dev/null)
+	@mkdir -p $(@D)
+	cd bindings/go && $(GO) build -o ../../$@ ./internal/interop
+
+fixtures: build $(TESTS)/interop-rust
+	tests/interop/make_fixtures.py tests/fixtures
+
+# --- measurements ----------------------------------------------------------------------------------------------
+
+BENCH := $(BUILD)/bench
+RECORD ?=
+
+bench: build $(BENCH)/call-c
+	$(SHIPPED) $(CARGO) bench --locked --quiet --bench abi --features failpoints > $(BENCH)/abi.json
+	$(BENCH)/call-c > $(BENCH)/calls.jsonl
+	benches/report.py $(BENCH)/abi.json $(BENCH)/calls.jsonl $(SHARED) $(STATIC) \
+	  --json $(BENCH)/report.json --svg $(if $(RECORD),docs,$(BENCH))/throughput.svg $(if $(RECORD),--markdown docs/BENCHMARKS.md)
+
+$(BENCH)/call-c: benches/call.c include/keyfold.h $(SHARED)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -Wall -Wextra $< -o $@ $(SHARED_FLAGS)
+
+dist: build
+	scripts/dist
+
 clean:
-	rm -rf $(BUILD) bindings/go/lib
+	rm -rf $(BUILD) bindings/go/lib/*/*.a
 	$(CARGO) clean

@@ -40,7 +40,12 @@ fn no_exported_function_is_missing_from_the_header() {
     let header = std::fs::read_to_string(root.join("include/keyfold.h")).unwrap();
     let mut exported = 0;
     for file in std::fs::read_dir(root.join("src/ffi")).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let path = file.unwrap().path();
+        // Test builds only.
+        if path.ends_with("failpoint.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
         for line in text.lines().filter(|l| l.contains("extern \"C\" fn keyfold_")) {
             let name = line.split("fn ").nth(1).unwrap().split('(').next().unwrap();
             assert!(header.contains(&format!("{name}(")), "{name} is not in include/keyfold.h");

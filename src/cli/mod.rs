@@ -1,6 +1,86 @@
-//! The command line.
+//! The command line, `keyfold`: argument checks, files, words; no cryptography of its own. `docs/CLI.md` is the
+//! specification of exit codes and JSON.
+//!
+//! A file a command group; beside them the grammar ([`args`]), failures and exit codes ([`exit`], [`hints`]), what
+//! is printed ([`output`], [`progress`]), files that appear whole or not at all ([`files`]), passphrases
+//! ([`prompt`]), and the three things that need the system itself ([`sys`]).
+
+mod args;
+mod data;
+mod datakey;
+mod doctor;
+mod exit;
+mod files;
+mod help;
+mod hints;
+mod init;
+mod inspect;
+mod keys;
+mod output;
+mod progress;
+mod prompt;
+mod rewrap;
+mod roots;
+mod session;
+mod sys;
+mod usage;
+
+use std::panic;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure, Result};
+use session::Session;
+
+use crate::Status;
+
+static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
 
 /// Runs the command given by the process's arguments.
-pub fn main() -> std::process::ExitCode {
-    todo!()
+pub fn main() -> ExitCode {
+    sys::tidy_up_on_signals();
+    // Said below, in the form of every other error: where, and never with what.
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|l| format!("{}:{}", l.file(), l.line()));
+        *PANICKED_AT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = place;
+    }));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::answer(&error).into(),
+    };
+    let json = cli.global.json;
+    // Unwinding removes temporary files and puts the terminal right on the way.
+    let result = panic::catch_unwind(|| run(cli)).unwrap_or_else(|_| {
+        let place = PANICKED_AT.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let place = place.unwrap_or_else(|| "an unknown place".into());
+        Err(Failure::new(Status::Internal, format!("internal error: a defect of this program at {place}"))
+            .hint("please report it with the command and the version"))
+    });
+    match result {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => failure.report(json).into(),
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let session = Session { global: cli.global };
+    match cli.command {
+        Command::Init(init) => init.run(&session),
+        Command::Key(key) => key.run(&session),
+        Command::Encrypt(encrypt) => encrypt.run(&session),
+        Command::Decrypt(decrypt) => decrypt.run(&session),
+        Command::Rewrap(rewrap) => rewrap.run(&session),
+        Command::Reencrypt(reencrypt) => reencrypt.run(&session),
+        Command::Datakey(datakey) => datakey.run(&session),
+        Command::Inspect(inspect) => inspect.run(&session),
+        Command::Explain(explain) => explain.run(&session),
+        Command::Root(root) => root.run(&session),
+        Command::Doctor(doctor) => doctor.run(&session),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+        Command::Help(help) => help.run(),
+    }
 }

@@ -1,5 +1,7 @@
 //! The user-space generator of FORMAT.md "Randomness": ChaCha20 with fast key erasure, seeded by the kernel.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chacha20::variants::Ietf;
 use chacha20::{ChaChaCore, KeyIvInit, R20};
 use rand_core::block::Generator as _;
@@ -40,9 +42,20 @@ zero_valid! {
         clock_millis: u64,
         suspended: i64,
         wall: i64,
+        /// [`ASKED`] as last seen.
+        asked: u64,
         /// How many signs of a suspend, a clone or a clock step were seen.
         jumps: u64,
     }
+}
+
+/// How often the host said that the machine was restored or cloned; every generator takes that for a sign of it.
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+/// Makes every generator of this process take fresh bytes from the kernel before its next output, and every wrapping
+/// key a fresh nonce prefix.
+pub(crate) fn reseed() {
+    ASKED.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Proof that the generator was seeded and its clocks looked at just now.
@@ -61,7 +74,9 @@ impl Generator {
     /// Reads the clocks if a moment has passed since; whether they call for a reseed.
     #[inline]
     pub(super) fn look_at_clocks(&mut self) -> bool {
-        sync::ticks().wrapping_sub(self.clock_ticks) > CLOCK_TICKS && self.clocks_say_reseed()
+        let due = sync::ticks().wrapping_sub(self.clock_ticks) > CLOCK_TICKS
+            || ASKED.load(Ordering::Relaxed) != self.asked;
+        due && self.clocks_say_reseed()
     }
 
     /// Coarse milliseconds as last read: at most a moment behind while the generator is in use.
@@ -80,9 +95,11 @@ impl Generator {
         self.clock_millis = sync::coarse_millis();
         let suspended = sync::boottime_minus_monotonic() as i64;
         let wall = sync::realtime_minus_monotonic() as i64;
-        let jumped = suspended.wrapping_sub(self.suspended).unsigned_abs() > CLOCK_JUMP as u64
+        let asked = ASKED.load(Ordering::Relaxed);
+        let jumped = asked != self.asked
+            || suspended.wrapping_sub(self.suspended).unsigned_abs() > CLOCK_JUMP as u64
             || wall.wrapping_sub(self.wall).unsigned_abs() > CLOCK_JUMP as u64;
-        (self.suspended, self.wall) = (suspended, wall);
+        (self.suspended, self.wall, self.asked) = (suspended, wall, asked);
         if jumped {
             self.jumps += 1;
         }

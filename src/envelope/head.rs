@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::cells::{Cells, check_area};
+use super::cells::{Cells, NAMED, check_area};
 use super::context::MAX_ENCODED;
 use super::stored::check_stored;
 use super::{DEK, MAX_AREA, MIN_AREA, SUITE};
@@ -49,9 +49,9 @@ impl Kind {
 pub(super) struct Head<'a> {
     pub(super) kind: Kind,
     pub(super) fixed: [u8; FIXED],
-    /// The fixed part with the stored context: what every cell authenticates.
-    pub(super) whole_fixed: &'a [u8],
-    pub(super) area: &'a [u8],
+    /// The head's bytes, and how many of them are fixed part.
+    bytes: &'a [u8],
+    fixed_len: usize,
     /// The DEK's size, if a key cell tells it.
     pub(super) dek: Option<usize>,
 }
@@ -60,16 +60,15 @@ impl<'a> Head<'a> {
     /// Parses the head at the start of `bytes`; what follows it is not looked at. `expected` None takes both kinds.
     pub(super) fn parse(bytes: &'a [u8], expected: Option<Kind>) -> Result<Head<'a>> {
         let Sizes { kind, fixed, stored, area } = Sizes::parse(bytes, expected)?;
-        let rest = bytes.get(FIXED + stored..).unwrap_or(&[]);
-        let Some(area) = rest.get(..area) else {
+        let fixed_len = FIXED + stored;
+        let Some(bytes) = bytes.get(..fixed_len + area) else {
             return Err(Error::Malformed { why: "it is cut off" });
         };
-        let whole_fixed = &bytes[..FIXED + stored];
         if stored > 0 {
-            check_stored(&whole_fixed[FIXED..])?;
+            check_stored(&bytes[FIXED..fixed_len])?;
         }
-        let dek = check_area(area, (kind == Kind::Envelope).then_some(DEK))?;
-        Ok(Head { kind, fixed, whole_fixed, area, dek })
+        let dek = check_area(&bytes[fixed_len..], (kind == Kind::Envelope).then_some(DEK))?;
+        Ok(Head { kind, fixed, bytes, fixed_len, dek })
     }
 
     /// Parses a data key blob, which ends with its head.
@@ -82,11 +81,21 @@ impl<'a> Head<'a> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.whole_fixed.len() + self.area.len()
+        self.bytes.len()
     }
 
-    pub(super) fn preamble(&self) -> &[u8] {
-        &self.fixed[..PREAMBLE]
+    /// The fixed part with the stored context: what every cell authenticates.
+    pub(super) fn whole_fixed(&self) -> &'a [u8] {
+        &self.bytes[..self.fixed_len]
+    }
+
+    /// The same with the part of the first cell that its wrap authenticates.
+    pub(super) fn with_first_cell(&self) -> &'a [u8] {
+        &self.bytes[..self.fixed_len + NAMED]
+    }
+
+    pub(super) fn area(&self) -> &'a [u8] {
+        &self.bytes[self.fixed_len..]
     }
 
     pub(super) fn commitment(&self) -> &[u8] {
@@ -94,11 +103,11 @@ impl<'a> Head<'a> {
     }
 
     pub(super) fn stored(&self) -> &'a [u8] {
-        &self.whole_fixed[FIXED..]
+        &self.bytes[FIXED..self.fixed_len]
     }
 
     pub(super) fn cells(&self) -> Cells<'a> {
-        Cells::of(self.area)
+        Cells::of(self.area())
     }
 }
 
@@ -295,7 +304,7 @@ mod tests {
             bytes.resize(len + tail, 0xEE);
             if let Ok(head) = Head::parse(&bytes, None) {
                 let mut again = vec![0; FIXED];
-                write_preamble(&mut again, head.kind, head.stored().len(), head.area.len());
+                write_preamble(&mut again, head.kind, head.stored().len(), head.area().len());
                 again[PREAMBLE..].copy_from_slice(head.commitment());
                 again.extend_from_slice(head.stored());
                 for cell in head.cells() {

@@ -111,7 +111,7 @@ pub fn inspect(head: &[u8], total_len: Option<u64>) -> Result<Inspection> {
             Kind::DataKey => payload.map(|len| len == 0),
         },
         stored_context: stored_pairs(parsed.stored()),
-        cells: parsed.cells().map(|cell| cell_info(&cell, parsed.whole_fixed.len())).collect(),
+        cells: parsed.cells().map(|cell| cell_info(&cell, parsed.whole_fixed().len())).collect(),
     })
 }
 

@@ -44,6 +44,7 @@ pub unsafe extern "C" fn keyfold_encrypt_batch(
     out_failed: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let failed = unsafe { out::Failed::claim(out_failed, count) };
         let key = handle::key(key)?;
         let messages = unsafe { args::Parts::read(plaintexts, plaintexts_len, offsets, count, "offsets")? };
@@ -53,18 +54,20 @@ pub unsafe extern "C" fn keyfold_encrypt_batch(
         for i in 0..count {
             failed.at(i);
             let context = contexts.get(i)?;
-            let size =
-                envelope::encrypted_size(messages.get(i).len(), 1, stored.size(&context)?, &options)?;
+            let size = envelope::encrypted_size(messages.get(i)?.len(), 1, stored.size(&context)?, &options)?;
             total = args::sum(total, size)?;
         }
         failed.at(count);
         let inputs = [messages.whole(), messages.offsets(), contexts.whole(), contexts.offsets()];
-        let places = unsafe { out::Places::claim(out_offsets, count, &inputs)? };
-        let mut out = unsafe { Out::claim_beside(out, out_cap, out_len, total, &inputs, &[places.range()])? };
+        let outputs = [len.place(), failed.place()];
+        let places = unsafe { out::Places::claim(out_offsets, count, &inputs, &outputs)? };
+        let mut out = unsafe {
+            Out::claim_beside(out, out_cap, len, total, &inputs, &[places.span(), failed.place()])?
+        };
         let mut at = 0;
         for i in 0..count {
             failed.at(i);
-            let (message, context) = (messages.get(i), contexts.get(i)?);
+            let (message, context) = (messages.get(i)?, contexts.get(i)?);
             places.put(i, at);
             let size = envelope::encrypted_size(message.len(), 1, stored.size(&context)?, &options)?;
             let part = args::part(out.bytes(), at, size)?;
@@ -114,6 +117,7 @@ pub unsafe extern "C" fn keyfold_decrypt_batch(
     out_failed: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let failed = unsafe { out::Failed::claim(out_failed, count) };
         let key = handle::key(key)?;
         let envelopes = unsafe { args::Parts::read(envelopes, envelopes_len, offsets, count, "offsets")? };
@@ -122,19 +126,22 @@ pub unsafe extern "C" fn keyfold_decrypt_batch(
         let mut total = 0usize;
         for i in 0..count {
             failed.at(i);
-            total = args::sum(total, envelope::decrypted_size(envelopes.get(i))?)?;
+            total = args::sum(total, envelope::decrypted_size(envelopes.get(i)?)?)?;
         }
         failed.at(count);
         let inputs = [envelopes.whole(), envelopes.offsets(), contexts.whole(), contexts.offsets()];
-        let places = unsafe { out::Places::claim(out_offsets, count, &inputs)? };
-        let mut out = unsafe { Out::claim_beside(out, out_cap, out_len, total, &inputs, &[places.range()])? };
+        let outputs = [len.place(), failed.place()];
+        let places = unsafe { out::Places::claim(out_offsets, count, &inputs, &outputs)? };
+        let mut out = unsafe {
+            Out::claim_beside(out, out_cap, len, total, &inputs, &[places.span(), failed.place()])?
+        };
         let mut at = 0;
         for i in 0..count {
             failed.at(i);
             places.put(i, at);
-            let part = args::part(out.bytes(), at, envelope::decrypted_size(envelopes.get(i))?)?;
+            let part = args::part(out.bytes(), at, envelope::decrypted_size(envelopes.get(i)?)?)?;
             let allowed = Allowed::Keys(&[&key]);
-            at += envelope::decrypt_into(allowed, envelopes.get(i), &contexts.get(i)?, &options, part)?.len;
+            at += envelope::decrypt_into(allowed, envelopes.get(i)?, &contexts.get(i)?, &options, part)?.len;
         }
         places.put(count, at);
         failed.at(count);

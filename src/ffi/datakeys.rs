@@ -61,14 +61,15 @@ pub unsafe extern "C" fn keyfold_generate_data_key(
     blob_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(blob_len, "blob_len")? };
         let key = handle::key(key)?;
         let context = unsafe { args::context(context, context_len)? };
         let stored = unsafe { options::read(options)? }.for_data_key()?;
         let size = envelope::data_key_blob_size(plaintext_len, 1, stored.size(&context)?)?;
         let inputs = [context.as_bytes()];
         let mut plain = unsafe { Out::inout(plaintext, plaintext_len, "plaintext", &inputs, &[])? };
-        let beside = [plain.range()];
-        let mut blob = unsafe { Out::claim_beside(blob, blob_cap, blob_len, size, &inputs, &beside) }
+        let beside = [plain.span()];
+        let mut blob = unsafe { Out::claim_beside(blob, blob_cap, len, size, &inputs, &beside) }
             .inspect_err(|_| plain.keep())?;
         let (size, bytes) = (plaintext_len, Some(plain.bytes()));
         envelope::generate_data_key(&[&key], size, &context, &stored, bytes, blob.bytes())?;
@@ -103,11 +104,12 @@ pub unsafe extern "C" fn keyfold_generate_data_key_without_plaintext(
     blob_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(blob_len, "blob_len")? };
         let key = handle::key(key)?;
         let context = unsafe { args::context(context, context_len)? };
         let stored = unsafe { options::read(options)? }.for_data_key()?;
         let size = envelope::data_key_blob_size(key_size, 1, stored.size(&context)?)?;
-        let mut blob = unsafe { Out::claim(blob, blob_cap, blob_len, size, &[context.as_bytes()])? };
+        let mut blob = unsafe { Out::claim(blob, blob_cap, len, size, &[context.as_bytes()])? };
         envelope::generate_data_key(&[&key], key_size, &context, &stored, None, blob.bytes())?;
         blob.keep();
         Ok(())
@@ -160,9 +162,10 @@ pub unsafe extern "C" fn keyfold_decrypt_data_key(
     out_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let key = handle::key(key)?;
         let call = unsafe { Call::read(blob, blob_len, context, context_len, options)? };
-        unsafe { open(&call, Allowed::Keys(&[&key]), out, out_cap, out_len, Report::none()) }
+        unsafe { open(&call, Allowed::Keys(&[&key]), out, out_cap, len, Report::none()) }
     })
 }
 
@@ -194,10 +197,11 @@ pub unsafe extern "C" fn keyfold_decrypt_data_key_any(
     opened: *mut keyfold_opened,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let opened = unsafe { Report::claim_nullable(opened)? };
         let store = handle::store(store)?;
         let call = unsafe { Call::read(blob, blob_len, context, context_len, options)? };
-        unsafe { open(&call, Allowed::AnyKeyOf(&store), out, out_cap, out_len, opened) }
+        unsafe { open(&call, Allowed::AnyKeyOf(&store), out, out_cap, len, opened) }
     })
 }
 
@@ -206,12 +210,12 @@ unsafe fn open(
     allowed: Allowed<'_>,
     out: *mut u8,
     out_cap: usize,
-    out_len: *mut usize,
+    len: out::Size,
     report: Report<keyfold_opened>,
 ) -> Result<()> {
     let size = envelope::data_key_size(call.data)?;
     let inputs = [call.data, call.context.as_bytes()];
-    let mut out = unsafe { Out::claim(out, out_cap, out_len, size, &inputs)? };
+    let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
     let opened =
         envelope::decrypt_data_key_into(allowed, call.data, &call.context, &call.options, out.bytes())?;
     out.keep();

@@ -53,9 +53,10 @@ pub unsafe extern "C" fn keyfold_decrypt(
     out_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let key = handle::key(key)?;
         let call = unsafe { Call::read(envelope, envelope_len, context, context_len, options)? };
-        unsafe { call.open(Allowed::Keys(&[&key]), out, out_cap, out_len, Report::none()) }
+        unsafe { call.open(Allowed::Keys(&[&key]), out, out_cap, len, Report::none()) }
     })
 }
 
@@ -88,10 +89,11 @@ pub unsafe extern "C" fn keyfold_decrypt_with_keys(
     opened: *mut keyfold_opened,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let opened = unsafe { Report::claim_nullable(opened)? };
         let keys = unsafe { handle::keys(keys, keys_len)? };
         let call = unsafe { Call::read(envelope, envelope_len, context, context_len, options)? };
-        keys.with(|keys| unsafe { call.open(Allowed::Keys(keys), out, out_cap, out_len, opened) })
+        keys.with(|keys| unsafe { call.open(Allowed::Keys(keys), out, out_cap, len, opened) })
     })
 }
 
@@ -124,17 +126,18 @@ pub unsafe extern "C" fn keyfold_decrypt_any(
     opened: *mut keyfold_opened,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let opened = unsafe { Report::claim_nullable(opened)? };
         let store = handle::store(store)?;
         let call = unsafe { Call::read(envelope, envelope_len, context, context_len, options)? };
-        unsafe { call.open(Allowed::AnyKeyOf(&store), out, out_cap, out_len, opened) }
+        unsafe { call.open(Allowed::AnyKeyOf(&store), out, out_cap, len, opened) }
     })
 }
 
 /// Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
 ///
 /// @param key       [in, shared]
-/// @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if the call fails once it has begun
+/// @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if it does not open, so keep another copy
 /// @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted;
 ///                  apart from the buffer
 /// @param options   [in, nullable]
@@ -155,16 +158,15 @@ pub unsafe extern "C" fn keyfold_decrypt_in_place(
     out_len: *mut usize,
 ) -> Status {
     guard(|| {
-        let size = unsafe { out::Size::claim(out_len, "out_len")? };
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let key = handle::key(key)?;
         let context = unsafe { args::context(context, context_len)? };
         let options = unsafe { options::read(options)? }.into();
         let mut buffer =
-            unsafe { Out::inout(buffer, buffer_len, "buffer", &[context.as_bytes()], &[size.place()])? };
-        let opened =
-            envelope::decrypt_in_place(Allowed::Keys(&[&key]), buffer.bytes(), &context, &options)?;
+            unsafe { Out::inout(buffer, buffer_len, "buffer", &[context.as_bytes()], &[len.place()])? };
+        let opened = envelope::decrypt_in_place(Allowed::Keys(&[&key]), buffer.bytes(), &context, &options)?;
         buffer.keep();
-        size.put(opened.len);
+        len.put(opened.len);
         Ok(())
     })
 }
@@ -259,14 +261,13 @@ impl<'a> Call<'a> {
         allowed: Allowed<'_>,
         out: *mut u8,
         out_cap: usize,
-        out_len: *mut usize,
+        len: out::Size,
         report: Report<keyfold_opened>,
     ) -> Result<()> {
         let size = envelope::decrypted_size(self.data)?;
         let inputs = [self.data, self.context.as_bytes()];
-        let mut out = unsafe { Out::claim(out, out_cap, out_len, size, &inputs)? };
-        let opened =
-            envelope::decrypt_into(allowed, self.data, &self.context, &self.options, out.bytes())?;
+        let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
+        let opened = envelope::decrypt_into(allowed, self.data, &self.context, &self.options, out.bytes())?;
         out.keep();
         report.put(opened.into());
         Ok(())

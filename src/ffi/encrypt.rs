@@ -5,7 +5,7 @@ use super::out::{self, Out};
 use super::types::*;
 use super::{args, handle, options};
 use crate::envelope;
-use crate::error::Status;
+use crate::error::{Error, Status};
 
 /// Tells the exact size of the envelope that keyfold_encrypt makes of a message of this length under one key.
 ///
@@ -42,7 +42,7 @@ pub unsafe extern "C" fn keyfold_encrypted_size(
 /// @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
 /// @param out_len     [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -58,13 +58,14 @@ pub unsafe extern "C" fn keyfold_encrypt(
     out_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let key = handle::key(key)?;
         let plaintext = unsafe { args::bytes(plaintext, plaintext_len, "plaintext")? };
         let context = unsafe { args::context(context, context_len)? };
         let (options, stored) = unsafe { options::read(options)? }.without_choice()?;
         let size = envelope::encrypted_size(plaintext_len, 1, stored.size(&context)?, &options)?;
         let inputs = [plaintext, context.as_bytes()];
-        let mut out = unsafe { Out::claim(out, out_cap, out_len, size, &inputs)? };
+        let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
         envelope::encrypt_into(&[&key], plaintext, &context, &stored, &options, out.bytes())?;
         out.keep();
         Ok(())
@@ -82,7 +83,7 @@ pub unsafe extern "C" fn keyfold_encrypt(
 /// @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
 /// @param out_len     [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -101,6 +102,7 @@ pub unsafe extern "C" fn keyfold_encrypt_to(
     out_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let keys = unsafe { handle::keys(keys, keys_len)? };
         let plaintext = unsafe { args::bytes(plaintext, plaintext_len, "plaintext")? };
         let context = unsafe { args::context(context, context_len)? };
@@ -108,10 +110,8 @@ pub unsafe extern "C" fn keyfold_encrypt_to(
         let (options, stored) = unsafe { options::read(options)? }.with_choice(&chosen)?;
         let size = envelope::encrypted_size(plaintext_len, keys_len, stored.size(&context)?, &options)?;
         let inputs = [plaintext, context.as_bytes()];
-        let mut out = unsafe { Out::claim(out, out_cap, out_len, size, &inputs)? };
-        keys.with(|keys| {
-            envelope::encrypt_into(keys, plaintext, &context, &stored, &options, out.bytes())
-        })?;
+        let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
+        keys.with(|keys| envelope::encrypt_into(keys, plaintext, &context, &stored, &options, out.bytes()))?;
         out.keep();
         Ok(())
     })
@@ -145,14 +145,15 @@ pub unsafe extern "C" fn keyfold_headroom(
 /// begins at the buffer's first byte.
 ///
 /// @param key          [in, shared]
-/// @param buffer       [inout, bytes(buffer_cap)]   untouched if the call is refused, zeroed if it fails half-way
+/// @param buffer       [inout, bytes(buffer_cap)]   untouched if the arguments are refused (1xx); zeroed if the
+///                     call fails otherwise, so keep another copy
 /// @param offset       [in]   where the message begins
 /// @param length       [in]   bytes of the message
 /// @param context      [in, bytes(context_len), nullable-if-0]   apart from the buffer
 /// @param options      [in, nullable]
 /// @param out_len      [out]   bytes of the envelope, or the capacity needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -168,15 +169,25 @@ pub unsafe extern "C" fn keyfold_encrypt_in_place(
     out_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let key = handle::key(key)?;
         let context = unsafe { args::context(context, context_len)? };
         let (options, stored) = unsafe { options::read(options)? }.without_choice()?;
         let stored_len = stored.size(&context)?;
         let size = envelope::encrypted_size(length, 1, stored_len, &options)?;
         let head = envelope::head_size(1, stored_len, &options)?;
-        let mut out = unsafe {
-            Out::in_place(buffer, buffer_cap, out_len, size, offset, length, head, &[context.as_bytes()])?
-        };
+        let mut out =
+            unsafe { Out::inout(buffer, buffer_cap, "buffer", &[context.as_bytes()], &[len.place()])? };
+        if buffer_cap < size {
+            len.put(size);
+            return Err(Error::BufferTooSmall { needed: size });
+        }
+        out.report(len, size);
+        if offset < head || offset > buffer_cap || length > buffer_cap - offset {
+            return Err(Error::InvalidArgument {
+                what: "the message is not behind the headroom and within the buffer",
+            });
+        }
         envelope::encrypt_in_place(&[&key], out.bytes(), offset, length, &context, &stored, &options)?;
         out.keep();
         Ok(())

@@ -6,7 +6,7 @@ use super::guard::{self, guard};
 use super::out::{self, Report};
 use super::types::*;
 use super::{args, handle};
-use crate::error::{Error, Status};
+use crate::error::Status;
 use crate::{crypto, secret};
 
 /// Tells the version of the ABI that the library was built with. Programs compare it with KEYFOLD_ABI_VERSION when
@@ -193,9 +193,11 @@ pub unsafe extern "C" fn keyfold_context_pack(
     out_len: *mut usize,
 ) -> Status {
     guard(|| {
+        let len = unsafe { out::Size::claim(out_len, "out_len")? };
         let pairs = unsafe { args::pairs(pairs, pairs_len)? };
         let packed = crate::envelope::Context::pack(&pairs)?;
-        unsafe { out::copy(&packed, out, out_cap, out_len, &pairs) }
+        let inputs: Vec<&[u8]> = pairs.iter().flat_map(|(n, v)| [n.as_bytes(), v.as_bytes()]).collect();
+        unsafe { out::copy(&packed, out, out_cap, len, &inputs) }
     })
 }
 

@@ -11,4 +11,23 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("keyfold's C ABI needs a 64-bit target");
 
-pub mod types;
+mod args;
+mod batch;
+mod datakeys;
+mod decrypt;
+mod encrypt;
+#[cfg(feature = "failpoints")]
+mod failpoint;
+mod guard;
+mod handle;
+mod keys;
+mod library;
+mod options;
+mod out;
+mod reports;
+mod rewrap;
+mod roots;
+mod slots;
+mod statuses;
+mod stores;
+mod types;

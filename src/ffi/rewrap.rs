@@ -211,8 +211,8 @@ unsafe fn memory(
 ) -> Result<()> {
     let context = unsafe { args::context_or_none(context, context_len)? };
     let apart = context.map_or(&[][..], |c| c.as_bytes());
-    let mut data = unsafe { Out::inout(data, data_len, "data", &[apart], &[report.range()])? };
-    let done = envelope::rewrap(allowed, data.untouched(), context.as_ref())?;
+    let mut data = unsafe { Out::inout(data, data_len, "data", &[apart], &[report.span()])? };
+    let done = envelope::rewrap(allowed, data.bytes(), context.as_ref())?;
     report.put(done.into());
     Ok(())
 }
@@ -267,8 +267,7 @@ unsafe fn reencrypt(
     out: out::Made,
 ) -> Result<()> {
     let (options, stored) = unsafe { options::read(options)? }.with_choice(&new.chosen)?;
-    let made =
-        envelope::reencrypt(allowed, old.envelope, &old.context, to, &new.context, &stored, &options)?;
+    let made = envelope::reencrypt(allowed, old.envelope, &old.context, to, &new.context, &stored, &options)?;
     out.put(made);
     Ok(())
 }
@@ -280,6 +279,7 @@ impl From<envelope::Rewrapped> for keyfold_rewrapped {
             cells_rewrapped: done.cells_rewrapped,
             cells_current: done.cells_current,
             cells_skipped: done.cells_skipped,
+            cells_freed: done.cells_freed,
         }
     }
 }

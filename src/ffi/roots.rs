@@ -3,9 +3,8 @@
 use std::ffi::c_char;
 
 use super::guard::{close, guard};
-use super::handle::{self, Object};
 use super::types::*;
-use super::{args, options, out};
+use super::{args, handle, options, out};
 use crate::error::Status;
 use crate::root::{KeyFile, Passphrase};
 
@@ -45,7 +44,7 @@ pub unsafe extern "C" fn keyfold_root_open_key_file(
         let root = KeyFile::new(path)
             .allow_readable(options.flags & KEYFOLD_KEY_FILE_ALLOW_READABLE != 0)
             .allow_beside_store(options.flags & KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE != 0);
-        out.put(handle::open(Object::Root(Box::new(root)))?);
+        out.put(handle::open_root(root)?);
         Ok(())
     })
 }
@@ -66,7 +65,7 @@ pub unsafe extern "C" fn keyfold_root_open_passphrase(
     guard(|| {
         let out = unsafe { out::Handle::claim(out_root, "out_root")? };
         let passphrase = unsafe { args::bytes(passphrase, passphrase_len, "passphrase")? };
-        out.put(handle::open(Object::Root(Box::new(Passphrase::new(passphrase)?)))?);
+        out.put(handle::open_root(Passphrase::new(passphrase)?)?);
         Ok(())
     })
 }

@@ -222,8 +222,10 @@ pub struct keyfold_rewrapped {
     pub cells_rewrapped: u32,
     /// Wrappings that were current already.
     pub cells_current: u32,
-    /// Wrappings of keys out of reach, left as they were.
+    /// Wrappings left as they were: of keys out of reach, of unknown kinds, or that did not authenticate.
     pub cells_skipped: u32,
+    /// Old wrappings that were only removed, since an interrupted rewrap had made the new one already.
+    pub cells_freed: u32,
 }
 
 /// How the secret memory of this process is really protected. All but bytes should be 0.

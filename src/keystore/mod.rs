@@ -48,7 +48,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use handle::Key;
-pub(crate) use handle::{Named, Version};
+pub(crate) use handle::{KeyView, Named, Version};
 pub use names::{Alias, KeyId, KeyName};
 pub use options::{ForkPolicy, InitOptions, Location, OpenOptions};
 #[cfg(any(test, feature = "failpoints"))]

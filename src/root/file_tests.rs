@@ -6,9 +6,14 @@ use super::*;
 const BIND: &[u8] = b"store and slot";
 const INHERIT: Inherit = Inherit(OnFork::Wipe);
 
+/// A folder that is its owner's alone, whatever the umask.
+fn private_folder() -> tempfile::TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
+}
+
 /// A private folder and a key file in it.
 fn made() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_folder();
     let path = folder.path().join("root.key");
     KeyFile::create(&path).unwrap();
     (folder, path)
@@ -61,7 +66,7 @@ fn an_existing_file_or_link_is_never_written_over() {
 
 #[test]
 fn a_missing_folder_is_made_private() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = private_folder();
     let path = folder.path().join("secrets/root.key");
     assert_eq!(KeyFile::new(&path).create_if_missing(None), Ok(true));
     assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
@@ -116,7 +121,7 @@ fn a_file_in_the_stores_folder_is_refused_by_whatever_path() {
     let store = folder.path().join("store.db");
     let what = refusal(&KeyFile::new(&path), Some(&store));
     assert!(what.starts_with("the root must not lie in the key store's folder ("), "{what}");
-    let elsewhere = tempfile::tempdir().unwrap();
+    let elsewhere = private_folder();
     let alias = elsewhere.path().join("alias");
     symlink(folder.path(), &alias).unwrap();
     refusal(&KeyFile::new(&path), Some(&alias.join("store.db")));

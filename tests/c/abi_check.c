@@ -193,7 +193,7 @@ SAME(FIELD(keyfold_opened, version), 4);
 SAME(offsetof(keyfold_opened, key_id), 8);
 SAME(FIELD(keyfold_opened, key_id), 16);
 
-SAME(sizeof(keyfold_rewrapped), 16);
+SAME(sizeof(keyfold_rewrapped), 20);
 SAME(offsetof(keyfold_rewrapped, size), 0);
 SAME(FIELD(keyfold_rewrapped, size), 4);
 SAME(offsetof(keyfold_rewrapped, cells_rewrapped), 4);
@@ -202,6 +202,8 @@ SAME(offsetof(keyfold_rewrapped, cells_current), 8);
 SAME(FIELD(keyfold_rewrapped, cells_current), 4);
 SAME(offsetof(keyfold_rewrapped, cells_skipped), 12);
 SAME(FIELD(keyfold_rewrapped, cells_skipped), 4);
+SAME(offsetof(keyfold_rewrapped, cells_freed), 16);
+SAME(FIELD(keyfold_rewrapped, cells_freed), 4);
 
 SAME(sizeof(keyfold_reencrypt_options), 16);
 SAME(offsetof(keyfold_reencrypt_options, size), 0);

@@ -58,10 +58,13 @@ impl<'a> Command<'a> {
     fn make(&self) -> Outcome<()> {
         let keys: Vec<&Key> = self.keys.iter().collect();
         let context = Context::unpack(&self.context)?;
+        // `values:a,b` stores the values of these names; only this program takes it, for the fixtures.
+        let chosen: Vec<&str> = self.fourth.trim_start_matches("values:").split(',').collect();
         let stored = match self.fourth {
+            "none" => StoredContext::None,
             "names" => StoredContext::Names,
             "all" => StoredContext::All,
-            _ => StoredContext::None,
+            _ => StoredContext::ValuesOf(&chosen),
         };
         if self.is_data_key {
             let mut key = vec![0; self.fifth.parse()?];

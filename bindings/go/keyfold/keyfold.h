@@ -24,7 +24,7 @@
  * what to do: 1xx mend the call, 2xx look at the key, 3xx the data, 4xx the root, 5xx the store, 9xx the library
  * or machine. keyfold_last_error gives this thread's detail. AUTH is one answer for a wrong key, a wrong context and
  * changed data; keyfold_explain tells more to whoever holds the store. Every call may besides answer SELF_TEST or
- * INTERNAL. No call aborts, throws, or prints.
+ * INTERNAL. No call aborts or throws.
  *
  * THREADS. A pointer to const is shared: any number of threads may use the object at once. Closing an object that
  * other threads use is safe: calls under way finish, later ones get INVALID_HANDLE. The library has no threads of
@@ -720,13 +720,17 @@ typedef struct keyfold_rewrapped {
      */
     uint32_t cells_current;
     /**
-     * Wrappings of keys out of reach, left as they were.
+     * Wrappings left as they were: of keys out of reach, of unknown kinds, or that did not authenticate.
      */
     uint32_t cells_skipped;
+    /**
+     * Old wrappings that were only removed, since an interrupted rewrap had made the new one already.
+     */
+    uint32_t cells_freed;
 } keyfold_rewrapped;
 
 /** All defaults. */
-#define KEYFOLD_REWRAPPED_INIT { (uint32_t)sizeof(keyfold_rewrapped), 0, 0, 0 }
+#define KEYFOLD_REWRAPPED_INIT { (uint32_t)sizeof(keyfold_rewrapped), 0, 0, 0, 0 }
 
 /**
  * Options of keyfold_reencrypt.
@@ -1369,7 +1373,7 @@ keyfold_status keyfold_encrypted_size(size_t plaintext_len,
  * @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
  * @param out_len     [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1395,7 +1399,7 @@ keyfold_status keyfold_encrypt(const struct keyfold_key *key,
  * @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
  * @param out_len     [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1432,14 +1436,15 @@ keyfold_status keyfold_headroom(const uint8_t *context,
  * begins at the buffer's first byte.
  *
  * @param key          [in, shared]
- * @param buffer       [inout, bytes(buffer_cap)]   untouched if the call is refused, zeroed if it fails half-way
+ * @param buffer       [inout, bytes(buffer_cap)]   untouched if the arguments are refused (1xx); zeroed if the
+ *                     call fails otherwise, so keep another copy
  * @param offset       [in]   where the message begins
  * @param length       [in]   bytes of the message
  * @param context      [in, bytes(context_len), nullable-if-0]   apart from the buffer
  * @param options      [in, nullable]
  * @param out_len      [out]   bytes of the envelope, or the capacity needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1551,7 +1556,7 @@ keyfold_status keyfold_decrypt_any(const struct keyfold_store *store,
  * Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
  *
  * @param key       [in, shared]
- * @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if the call fails once it has begun
+ * @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if it does not open, so keep another copy
  * @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted;
  *                  apart from the buffer
  * @param options   [in, nullable]

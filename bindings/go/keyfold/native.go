@@ -1529,8 +1529,13 @@ type nativeRewrapped struct {
 	// cellsCurrent: Wrappings that were current already.
 	cellsCurrent uint32
 
-	// cellsSkipped: Wrappings of keys out of reach, left as they were.
+	// cellsSkipped: Wrappings left as they were: of keys out of reach, of unknown kinds, or that did not
+	// authenticate.
 	cellsSkipped uint32
+
+	// cellsFreed: Old wrappings that were only removed, since an interrupted rewrap had made the new one
+	// already.
+	cellsFreed uint32
 }
 
 // nativeReencryptOptions holds options of keyfold_reencrypt.
@@ -2471,7 +2476,8 @@ func nativeEncryptedSize(plaintextLen int, context []byte, options nativeEncrypt
 // nativeEncrypt encrypts a message under a key, with a data key of its own.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED,
+// RANDOM.
 func nativeEncrypt(key *keyHandle, plaintext []byte, context []byte, options nativeEncryptOptions, out []byte) (outLen int, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -2504,7 +2510,8 @@ func nativeEncrypt(key *keyHandle, plaintext []byte, context []byte, options nat
 // of the context to store.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED,
+// RANDOM.
 func nativeEncryptTo(keys []*keyHandle, plaintext []byte, context []byte, chosen []byte, options nativeEncryptOptions, out []byte) (outLen int, err error) {
 	var keysFew [8]C.uintptr_t
 	keysC := keysFew[:0]
@@ -2570,7 +2577,8 @@ func nativeHeadroom(context []byte, options nativeEncryptOptions) (outSize int, 
 // first byte.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED,
+// RANDOM.
 func nativeEncryptInPlace(key *keyHandle, buffer []byte, offset int, length int, context []byte, options nativeEncryptOptions) (outLen int, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -2954,7 +2962,7 @@ func nativeRewrap(key *keyHandle, data []byte, context []byte) (rewrapped native
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
-	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped)}, err
+	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped), cellsFreed: uint32(rewrappedC.cells_freed)}, err
 }
 
 // nativeRewrapAny as keyfold_rewrap, for the wrappings of every key of a store.
@@ -2983,7 +2991,7 @@ func nativeRewrapAny(store *storeHandle, data []byte, context []byte) (rewrapped
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
-	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped)}, err
+	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped), cellsFreed: uint32(rewrappedC.cells_freed)}, err
 }
 
 // nativeRewrapFile rewraps a file that holds an envelope or data key blob, under a lock and so that it
@@ -3018,7 +3026,7 @@ func nativeRewrapFile(key *keyHandle, path string, context []byte) (rewrapped na
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
-	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped)}, err
+	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped), cellsFreed: uint32(rewrappedC.cells_freed)}, err
 }
 
 // nativeRewrapFileAny as keyfold_rewrap_file, for the wrappings of every key of a store.
@@ -3050,7 +3058,7 @@ func nativeRewrapFileAny(store *storeHandle, path string, context []byte) (rewra
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
-	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped)}, err
+	return nativeRewrapped{cellsRewrapped: uint32(rewrappedC.cells_rewrapped), cellsCurrent: uint32(rewrappedC.cells_current), cellsSkipped: uint32(rewrappedC.cells_skipped), cellsFreed: uint32(rewrappedC.cells_freed)}, err
 }
 
 // nativeReencrypt puts an envelope under other keys, or another context, without producing its

@@ -805,6 +805,7 @@ class Rewrapped(ctypes.Structure):
         ("cells_rewrapped", ctypes.c_uint32),
         ("cells_current", ctypes.c_uint32),
         ("cells_skipped", ctypes.c_uint32),
+        ("cells_freed", ctypes.c_uint32),
     ]
 
     size: int
@@ -817,7 +818,10 @@ class Rewrapped(ctypes.Structure):
     """Wrappings that were current already."""
 
     cells_skipped: int
-    """Wrappings of keys out of reach, left as they were."""
+    """Wrappings left as they were: of keys out of reach, of unknown kinds, or that did not authenticate."""
+
+    cells_freed: int
+    """Old wrappings that were only removed, since an interrupted rewrap had made the new one already."""
 
     def __init__(
         self,
@@ -825,11 +829,13 @@ class Rewrapped(ctypes.Structure):
         cells_rewrapped: int = 0,
         cells_current: int = 0,
         cells_skipped: int = 0,
+        cells_freed: int = 0,
     ) -> None:
         super().__init__(ctypes.sizeof(type(self)))
         self.cells_rewrapped = checked_unsigned("cells_rewrapped", cells_rewrapped, 32)
         self.cells_current = checked_unsigned("cells_current", cells_current, 32)
         self.cells_skipped = checked_unsigned("cells_skipped", cells_skipped, 32)
+        self.cells_freed = checked_unsigned("cells_freed", cells_freed, 32)
 
 
 class ReencryptOptions(ctypes.Structure):
@@ -2110,7 +2116,7 @@ keyfold_encrypt: Callable[
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
 Threads: any. Since 0.1.
 """
 
@@ -2162,7 +2168,7 @@ store.
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
 Threads: any. Since 0.1.
 """
 
@@ -2230,7 +2236,8 @@ The message lies at an offset of at least keyfold_headroom; the envelope begins 
 byte.
 
 - key [in, shared]
-- buffer [inout, bytes]: untouched if the call is refused, zeroed if it fails half-way
+- buffer [inout, bytes]: untouched if the arguments are refused (1xx); zeroed if the call fails otherwise, so
+  keep another copy
 - offset [in]: where the message begins
 - length [in]: bytes of the message
 - context [in, bytes, nullable-if-0]: apart from the buffer
@@ -2238,7 +2245,7 @@ byte.
 - out_len [out]: bytes of the envelope, or the capacity needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
 Threads: any. Since 0.1.
 """
 
@@ -2441,7 +2448,7 @@ keyfold_decrypt_in_place: Callable[
 """Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
 
 - key [in, shared]
-- buffer [inout, bytes]: the envelope; zeroed if the call fails once it has begun
+- buffer [inout, bytes]: the envelope; zeroed if it does not open, so keep another copy
 - context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted; apart from the buffer
 - options [in, nullable]
 - out_len [out]: bytes of the message

@@ -1,0 +1,82 @@
+//! The library's errors in the command's words: what happened, then what to type.
+
+use crate::error::{Error, Status};
+
+/// The message and the hints for an error.
+pub(super) fn words(error: &Error) -> (String, Vec<String>) {
+    let text = error.to_string();
+    match error {
+        // These end in what to do, behind the first semicolon.
+        Error::RootUnsafe { .. } | Error::StoreUnsafe { .. } | Error::RootInvalid { .. } => {
+            match text.split_once("; ") {
+                Some((what, todo)) => (what.to_owned(), vec![flags(todo)]),
+                None => (text, Vec::new()),
+            }
+        }
+        Error::KeyDisabled { name } => (text, vec![format!("enable it with: keyfold key enable {name}")]),
+        Error::KeyNotFound { .. } => (text, one("list the keys with: keyfold key list")),
+        Error::NoUsableCell => (text, one("see which keys it is under with: keyfold inspect FILE")),
+        Error::KeyNotAllowed => (
+            text,
+            one(
+                "see which keys it is under with keyfold inspect, or leave out --key to try any key of the store",
+            ),
+        ),
+        Error::InvalidKeyState { name, .. } => (text, vec![format!("see it with: keyfold key show {name}")]),
+        Error::ContextRequired { name } => (
+            text,
+            vec![format!(
+                "give it with: --context {name}=VALUE, or trust the stored values with --accept-stored-context"
+            )],
+        ),
+        Error::StoreNotFound { .. } => {
+            (text, one("check the path in --store or KEYFOLD_STORE, or make a store with: keyfold init"))
+        }
+        Error::StoreExists { .. } => (text, one("open it as it is, or choose another path")),
+        Error::RootNotFound { .. } => {
+            (text, one("check the path in --root or KEYFOLD_ROOT; without its root a store does not open"))
+        }
+        Error::RootMismatch => {
+            (text, one("see which roots open it with another root and: keyfold root show"))
+        }
+        Error::LastRoot => (text, one("add another one first: keyfold root add --new-root URL")),
+        Error::StoreReadOnly => {
+            (text, one("leave out --read-only, or make the store and its folder writable"))
+        }
+        // The table's sentence ends in what to do; it fits where it speaks to people at a terminal.
+        other => (text, table_hint(other.status())),
+    }
+}
+
+fn table_hint(status: Status) -> Vec<String> {
+    let for_callers_in_c = matches!(
+        status,
+        Status::NullArgument
+            | Status::InvalidArgument
+            | Status::InvalidHandle
+            | Status::InvalidContext
+            | Status::BufferTooSmall
+            | Status::BuffersOverlap
+            | Status::Busy
+            | Status::Forked
+            | Status::Auth
+            | Status::Io
+            | Status::StoreIo
+            | Status::LimitExceeded
+    );
+    match status.text().split_once("; ") {
+        Some((_, todo)) if !for_callers_in_c => vec![todo.to_owned()],
+        _ => Vec::new(),
+    }
+}
+
+/// The library's option names as this command's flags.
+fn flags(todo: &str) -> String {
+    todo.replace("set allow_readable_root", "pass --allow-readable-root")
+        .replace("set allow_root_beside_store", "pass --allow-root-beside-store")
+        .replace("set allow_network_file_system", "pass --allow-network-file-system")
+}
+
+fn one(hint: &str) -> Vec<String> {
+    vec![hint.to_owned()]
+}

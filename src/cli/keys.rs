@@ -1,0 +1,332 @@
+//! `keyfold key …`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::args::OutputArg;
+use super::exit::{Failure, Result};
+use super::files::{Input, Output, Privacy};
+use super::output;
+use super::session::{Session, key_name};
+use super::sys;
+use crate::Status;
+use crate::keystore::{CreateKey, KeyMetadata, PageRequest, Store};
+use crate::secret::{OnFork, SecretBytes};
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key
+    Create {
+        /// An alias for it
+        name: String,
+        /// Free text; not secret
+        #[arg(long, default_value = "", value_name = "TEXT")]
+        description: String,
+    },
+    /// List keys, or aliases
+    List(List),
+    /// Show a key and its versions
+    Show {
+        /// Key id or alias
+        name: String,
+    },
+    /// Add a version; new data uses it, older versions go on opening what they sealed
+    Rotate {
+        /// Key id or alias
+        name: String,
+    },
+    /// Let a key be used again
+    Enable {
+        /// Key id or alias
+        name: String,
+    },
+    /// Stop every use of a key until it is enabled
+    Disable {
+        /// Key id or alias
+        name: String,
+    },
+    /// Give a key another name, or move or delete one
+    Alias(AliasArgs),
+    /// Make a key of your own 32 bytes, or take one that was exported
+    Import(Import),
+    /// Write a whole key, wrapped under another key
+    Export(Export),
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// List aliases and their keys, by name
+    #[arg(long)]
+    aliases: bool,
+    /// Entries at most; without it all
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: Option<u32>,
+    /// Go on behind this entry (next of the page before)
+    #[arg(long, value_name = "NEXT")]
+    after: Option<String>,
+}
+
+#[derive(Args)]
+pub(super) struct AliasArgs {
+    /// The alias
+    name: String,
+    /// The key: id or another alias
+    #[arg(required_unless_present = "delete", conflicts_with = "delete")]
+    key: Option<String>,
+    /// Move an alias that exists to this key
+    #[arg(long = "move")]
+    move_it: bool,
+    /// Remove the alias; its key stays
+    #[arg(long, conflicts_with = "move_it")]
+    delete: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Import {
+    /// An alias for the new key
+    #[arg(required_unless_present = "wrapped", conflicts_with = "wrapped")]
+    name: Option<String>,
+    /// File of exactly 32 random bytes (- for standard input)
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["wrapped", "material_fd"], conflicts_with_all = ["wrapped", "material_fd"])]
+    material: Option<PathBuf>,
+    /// Open descriptor that gives exactly 32 random bytes
+    #[arg(long, value_name = "N", conflicts_with = "wrapped")]
+    material_fd: Option<i32>,
+    /// File that key export wrote; the key it is under must be in this store
+    #[arg(long, value_name = "FILE")]
+    wrapped: Option<PathBuf>,
+    /// Free text; not secret
+    #[arg(long, default_value = "", value_name = "TEXT", conflicts_with = "wrapped")]
+    description: String,
+}
+
+#[derive(Args)]
+pub(super) struct Export {
+    /// Key id or alias of the key to write
+    name: String,
+    /// The key to wrap it under
+    #[arg(long, value_name = "KEY")]
+    under: String,
+    #[command(flatten)]
+    output: OutputArg,
+}
+
+impl KeyCommand {
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        match self {
+            KeyCommand::Create { name, description } => {
+                let request = CreateKey { alias: Some(name.parse()?), description };
+                let key = session.store()?.create_key(&request)?;
+                changed(session, &key, &format!("made key \"{name}\" ({})", key.key_id))
+            }
+            KeyCommand::List(list) => list.run(session),
+            KeyCommand::Show { name } => show(session, &session.store()?.describe_key(&key_name(&name)?)?),
+            KeyCommand::Rotate { name } => {
+                let key = session.store()?.rotate_key(&key_name(&name)?)?;
+                changed(session, &key, &format!("key \"{name}\" is now at version {}", key.current_version))
+            }
+            KeyCommand::Enable { name } => {
+                let key = session.store()?.enable_key(&key_name(&name)?)?;
+                changed(session, &key, &format!("key \"{name}\" is enabled"))
+            }
+            KeyCommand::Disable { name } => {
+                let key = session.store()?.disable_key(&key_name(&name)?)?;
+                changed(session, &key, &format!("key \"{name}\" is disabled"))
+            }
+            KeyCommand::Alias(args) => args.run(session),
+            KeyCommand::Import(import) => import.run(session),
+            KeyCommand::Export(export) => export.run(session),
+        }
+    }
+}
+
+impl List {
+    fn run(self, session: &Session) -> Result<()> {
+        let store = session.store()?;
+        let mut page = PageRequest { after: self.after.clone(), limit: self.limit.unwrap_or(1000) };
+        match self.aliases {
+            true => {
+                let aliases = self.all(&mut page, |p| store.list_aliases(p).map(|l| (l.aliases, l.next)))?;
+                if session.global.json {
+                    return output::json(&json!({ "aliases": aliases, "next": page.after }));
+                }
+                let rows = aliases.iter().map(|a| vec![a.alias.to_string(), a.key_id.to_string()]);
+                output::table(&["ALIAS", "KEY ID"], rows)?;
+            }
+            false => {
+                let keys = self.all(&mut page, |p| store.list_keys(p).map(|l| (l.keys, l.next)))?;
+                if session.global.json {
+                    return output::json(&json!({ "keys": keys, "next": page.after }));
+                }
+                let rows = keys.iter().map(|k| {
+                    vec![
+                        k.key_id.to_string(),
+                        k.key_state.to_string(),
+                        k.current_version.to_string(),
+                        k.created.clone(),
+                        aliases(k),
+                    ]
+                });
+                output::table(&["KEY ID", "STATE", "VERSION", "CREATED", "ALIASES"], rows)?;
+            }
+        }
+        match page.after {
+            Some(next) => session.note(&format!("there is more: --after {next}")),
+            None => Ok(()),
+        }
+    }
+
+    /// One page if a limit was given, else all of them. `page.after` is left where the next one begins.
+    fn all<T>(
+        &self,
+        page: &mut PageRequest,
+        mut read: impl FnMut(&PageRequest) -> crate::Result<(Vec<T>, Option<String>)>,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        loop {
+            let (entries, next) = read(page)?;
+            all.extend(entries);
+            page.after = next;
+            if page.after.is_none() || self.limit.is_some() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+impl AliasArgs {
+    fn run(self, session: &Session) -> Result<()> {
+        let (alias, store) = (self.name.parse()?, session.store()?);
+        let Some(key) = &self.key else {
+            store.delete_alias(&alias)?;
+            return match session.global.json {
+                true => output::json(&json!({ "alias": alias.as_str(), "deleted": true })),
+                false => session.say(format!("deleted alias \"{alias}\"; its key stays")),
+            };
+        };
+        let name = key_name(key)?;
+        let key = match self.move_it {
+            true => store.move_alias(&alias, &name)?,
+            false => store.create_alias(&alias, &name).map_err(|e| match e.status() {
+                Status::AlreadyExists => {
+                    Failure::from(e).hint(format!("move it with: keyfold key alias --move {alias} {name}"))
+                }
+                _ => e.into(),
+            })?,
+        };
+        changed(session, &key, &format!("\"{alias}\" names key {}", key.key_id))
+    }
+}
+
+impl Import {
+    fn run(self, session: &Session) -> Result<()> {
+        if let Some(path) = &self.wrapped {
+            let input = Input::open(Some(path))?;
+            session.claim_stdin(input.is_stdin())?;
+            let (name, exported) = (input.name(), input.read(0, 0, 1 << 20)?);
+            let key = session.store()?.import_key(&exported).map_err(|e| super::data::about(&name, e))?;
+            return changed(session, &key, &format!("imported key {}{}", key.key_id, named(&key)));
+        }
+        let name = self.name.unwrap_or_default();
+        let request = CreateKey { alias: Some(name.parse()?), description: self.description };
+        let (material, len) = match (self.material, self.material_fd) {
+            (Some(path), _) if path != PathBuf::from("-") => {
+                let file = std::fs::File::open(&path)
+                    .map_err(|e| Failure::io(&format!("reading {}", path.display()), &e))?;
+                material(|out| std::io::Read::read(&mut &file, out))?
+            }
+            (_, fd) => {
+                session.claim_stdin(fd.is_none_or(|fd| fd == 0))?;
+                material(|out| sys::read_fd(fd.unwrap_or(0), out))?
+            }
+        };
+        if len != 32 {
+            return Err(Failure::new(
+                Status::InvalidKeyMaterial,
+                match len {
+                    33.. => "the key material is longer than 32 bytes".to_owned(),
+                    n => format!("the key material has {n} bytes, not 32"),
+                },
+            )
+            .hint("give exactly 32 random bytes, in binary (from hexadecimal: xxd -r -p)"));
+        }
+        let key = session.store()?.import_key_material(&request, &material.expose()[..32])?;
+        changed(session, &key, &format!("imported key \"{name}\" ({})", key.key_id))
+    }
+}
+
+/// Up to 33 bytes, straight into locked memory, and how many they are.
+fn material(mut read: impl FnMut(&mut [u8]) -> std::io::Result<usize>) -> Result<(SecretBytes, usize)> {
+    let mut bytes = SecretBytes::zeroed(33, OnFork::Wipe)?;
+    let mut len = 0;
+    while len < 33 {
+        match read(&mut bytes.expose_mut()[len..]) {
+            Ok(0) => break,
+            Ok(n) => len += n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Failure::io("reading the key material", &e)),
+        }
+    }
+    Ok((bytes, len))
+}
+
+impl Export {
+    fn run(self, session: &Session) -> Result<()> {
+        let output = Output::new(self.output.output.as_deref(), Privacy::Secret, session.global.json, None)?;
+        let exported = session.store()?.export_key(&key_name(&self.name)?, &key_name(&self.under)?)?;
+        output.write(&exported)?;
+        match session.global.json {
+            true => super::output::json(&json!({ "output": output.name(), "bytes": exported.len() })),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The answer of a command that changed a key.
+fn changed(session: &Session, key: &KeyMetadata, words: &str) -> Result<()> {
+    if session.global.json { output::json(key) } else { session.say(words) }
+}
+
+fn show(session: &Session, key: &KeyMetadata) -> Result<()> {
+    if session.global.json {
+        return output::json(key);
+    }
+    output::pairs(&[
+        ("key id", key.key_id.to_string()),
+        ("aliases", aliases(key)),
+        ("description", key.description.clone()),
+        ("state", key.key_state.to_string()),
+        ("usage", format!("{} ({})", key.key_usage, key.key_spec)),
+        ("created", key.created.clone()),
+        ("current version", key.current_version.to_string()),
+    ])?;
+    output::line("")?;
+    let rows = key.versions.iter().rev().map(|v| {
+        let material: String = v.material_id.iter().map(|b| format!("{b:02x}")).collect();
+        vec![v.version.to_string(), format!("{:?}", v.state), origin(v.origin), v.created.clone(), material]
+    });
+    output::table(&["VERSION", "STATE", "ORIGIN", "CREATED", "MATERIAL ID"], rows)
+}
+
+fn origin(origin: crate::keystore::Origin) -> String {
+    serde_json::to_value(origin).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn aliases(key: &KeyMetadata) -> String {
+    key.aliases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn named(key: &KeyMetadata) -> String {
+    if key.aliases.is_empty() { String::new() } else { format!(" ({})", aliases(key)) }
+}
+
+/// The names of keys for messages and JSON.
+pub(super) fn names_of(store: &Store, ids: &[crate::keystore::KeyId]) -> Vec<String> {
+    let name = |id: &crate::keystore::KeyId| {
+        let key = store.describe_key(&crate::keystore::KeyName::Id(*id)).ok();
+        key.and_then(|k| k.aliases.first().map(ToString::to_string)).unwrap_or_else(|| id.to_string())
+    };
+    ids.iter().map(name).collect()
+}

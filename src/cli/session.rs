@@ -1,0 +1,200 @@
+//! What every command starts from: the global options, and the store and root they name.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::args::Global;
+use super::exit::{Failure, Result};
+use super::output::safe;
+use super::prompt::{self, Passphrase};
+use crate::Status;
+use crate::envelope::Context;
+use crate::keystore::{Key, KeyName, Location, OpenOptions, Store};
+use crate::root::{self, KeyFile, Root, RootUrl};
+
+pub(super) struct Session {
+    pub(super) global: Global,
+}
+
+/// A root that a store is to be wrapped under, and what was done to have it.
+pub(super) struct NewRoot {
+    pub(super) root: Box<dyn Root>,
+    /// The key file that was made.
+    pub(super) made: Option<PathBuf>,
+}
+
+impl Session {
+    /// Opens the store that the options name.
+    pub(super) fn store(&self) -> Result<Store> {
+        Ok(self.store_or_error()??)
+    }
+
+    /// Opens the store for a report that goes on without it. Command lines that are wrong still fail.
+    pub(super) fn store_or_error(&self) -> Result<crate::Result<Store>> {
+        let location = self.location()?;
+        // Asking for a passphrase for a store that is not there would be rude.
+        if location.path.symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            return Ok(Err(crate::Error::StoreNotFound { path: location.path.to_string_lossy().into() }));
+        }
+        let root = self.root()?;
+        Ok(Store::open(&location, &*root, &self.open_options()))
+    }
+
+    pub(super) fn open_options(&self) -> OpenOptions {
+        OpenOptions {
+            read_only: self.global.read_only,
+            allow_network_file_system: self.global.allow_network_file_system,
+            ..OpenOptions::default()
+        }
+    }
+
+    pub(super) fn location(&self) -> Result<Location> {
+        match &self.global.store {
+            Some(store) if !store.is_empty() => Ok(store.parse()?),
+            _ => {
+                Err(Failure::usage("no key store is named")
+                    .hint("name it with --store PATH or KEYFOLD_STORE"))
+            }
+        }
+    }
+
+    pub(super) fn root_url(&self) -> Result<&str> {
+        match &self.global.root {
+            Some(url) if !url.is_empty() => Ok(url),
+            _ => Err(Failure::usage("no root is named")
+                .hint("name it with --root or KEYFOLD_ROOT: file:PATH or passphrase:")),
+        }
+    }
+
+    /// The root that opens the store.
+    fn root(&self) -> Result<Box<dyn Root>> {
+        let url = self.root_url()?;
+        let passphrase = match url.parse()? {
+            RootUrl::Passphrase => Some(self.passphrase(false)?),
+            RootUrl::File(_) => None,
+        };
+        self.root_of(url, passphrase.as_ref())
+    }
+
+    /// A root for a new slot. A key file that is not there is made; a passphrase is asked for twice.
+    pub(super) fn new_root(&self, url: &str, passphrase: NewPassphrase) -> Result<NewRoot> {
+        let (passphrase, made) = match url.parse()? {
+            RootUrl::File(path) => {
+                let file = self.key_file(path.clone());
+                let made = file.create_if_missing(Some(&self.location()?.path))?;
+                (None, made.then_some(path))
+            }
+            RootUrl::Passphrase => (Some(self.new_passphrase(passphrase)?), None),
+        };
+        Ok(NewRoot { root: self.root_of(url, passphrase.as_ref())?, made })
+    }
+
+    fn key_file(&self, path: PathBuf) -> KeyFile {
+        KeyFile::new(path)
+            .allow_readable(self.global.allow_readable_root)
+            .allow_beside_store(self.global.allow_root_beside_store)
+    }
+
+    fn root_of(&self, url: &str, passphrase: Option<&Passphrase>) -> Result<Box<dyn Root>> {
+        let options = root::UrlOptions {
+            passphrase: passphrase.map(Passphrase::expose),
+            allow_readable: self.global.allow_readable_root,
+            allow_beside_store: self.global.allow_root_beside_store,
+        };
+        Ok(root::from_url(url, options)?)
+    }
+
+    /// The passphrase of the root in use: a descriptor, else what the environment names, else the terminal.
+    fn passphrase(&self, new: bool) -> Result<Passphrase> {
+        if let Some(fd) = self.global.passphrase_fd {
+            return prompt::from_descriptor(fd);
+        }
+        match self.named_by("KEYFOLD_PASSPHRASE_FD")? {
+            Some(passphrase) => Ok(passphrase),
+            None if new => prompt::ask_new("passphrase", self.global.no_input),
+            None => prompt::ask("passphrase", self.global.no_input),
+        }
+    }
+
+    fn new_passphrase(&self, which: NewPassphrase) -> Result<Passphrase> {
+        let passphrase = match which {
+            NewPassphrase::OfInit => self.passphrase(true)?,
+            NewPassphrase::Beside(Some(fd)) => prompt::from_descriptor(fd)?,
+            NewPassphrase::Beside(None) => match self.named_by("KEYFOLD_NEW_PASSPHRASE_FD")? {
+                Some(passphrase) => passphrase,
+                None => prompt::ask_new("passphrase", self.global.no_input)?,
+            },
+        };
+        if !passphrase.expose().is_ascii() {
+            self.note(
+                "the passphrase has characters that other keyboards and systems may send as other bytes",
+            )?;
+        }
+        Ok(passphrase)
+    }
+
+    fn named_by(&self, variable: &str) -> Result<Option<Passphrase>> {
+        let Some(value) = std::env::var_os(variable).filter(|v| !v.is_empty()) else { return Ok(None) };
+        match value.to_str().and_then(|v| v.parse().ok()) {
+            Some(fd) => prompt::from_descriptor(fd).map(Some),
+            None => prompt::from_file(value.as_ref(), variable, self.global.allow_readable_root).map(Some),
+        }
+    }
+
+    /// Refuses a second reader of standard input.
+    pub(super) fn claim_stdin(&self, is_stdin: bool) -> Result<()> {
+        let descriptor_0 = self.global.passphrase_fd == Some(0)
+            || std::env::var_os("KEYFOLD_PASSPHRASE_FD").is_some_and(|v| v == "0");
+        match is_stdin && descriptor_0 {
+            true => Err(Failure::usage("standard input cannot be both the passphrase and the data")
+                .hint("name the input file, or give the passphrase on another descriptor")),
+            false => Ok(()),
+        }
+    }
+
+    /// A remark for people, on standard error.
+    pub(super) fn note(&self, text: &str) -> Result<()> {
+        if !self.global.quiet && !self.global.json {
+            let _ = writeln!(io::stderr(), "note: {}", safe(text));
+        }
+        Ok(())
+    }
+
+    /// What was done, for people, on standard output.
+    pub(super) fn say(&self, text: impl AsRef<str>) -> Result<()> {
+        if self.global.quiet || self.global.json { Ok(()) } else { super::output::line(text) }
+    }
+}
+
+/// Where a passphrase for a new slot comes from.
+#[derive(Clone, Copy)]
+pub(super) enum NewPassphrase {
+    /// There is no other: `--passphrase-fd`.
+    OfInit,
+    /// Beside the one that opens the store: `--new-passphrase-fd`.
+    Beside(Option<i32>),
+}
+
+/// The keys of these names, ready.
+pub(super) fn keys(store: &Store, names: &[&str]) -> Result<Vec<Key>> {
+    names.iter().map(|name| Ok(store.key(&key_name(name)?)?)).collect()
+}
+
+pub(super) fn key_name(name: &str) -> Result<KeyName> {
+    Ok(name.parse()?)
+}
+
+/// The canonical encoding of `NAME=VALUE` pairs.
+pub(super) fn context(pairs: &[String]) -> Result<Vec<u8>> {
+    let split = |pair: &'_ String| match pair.split_once('=') {
+        Some((name, _)) if name.is_empty() => {
+            Err(Failure::new(Status::InvalidContext, format!("the context pair \"{pair}\" has no name")))
+        }
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(Failure::new(Status::InvalidContext, format!("the context pair \"{pair}\" has no ="))
+            .hint("write it as NAME=VALUE")),
+    };
+    let pairs = pairs.iter().map(split).collect::<Result<Vec<_>>>()?;
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    Ok(Context::pack(&pairs)?)
+}

@@ -1,0 +1,78 @@
+//! Data keys: a random key for the caller, and the blob that gives it back. FORMAT.md section 8.
+
+use super::context::Context;
+use super::head::{Head, Kind};
+use super::open::{unlock, wipe_on_failure};
+use super::seal::Plan;
+use super::size::data_key_blob_size;
+use super::stored::StoredContext;
+use super::suite::AnyDek;
+use super::{Allowed, DecryptOptions, Opened};
+use crate::crypto::with_lane;
+use crate::error::{Error, Result};
+use crate::keystore::Key;
+
+/// Makes a data key of 16 to 1,024 random bytes into the front of `plaintext` (None: without plaintext) and its blob
+/// into the front of `blob`. Returns the blob's size ([`data_key_blob_size`]).
+///
+/// # Errors
+/// As [`super::encrypt_into`]. Both outputs are wiped on failure; BUFFER_TOO_SMALL leaves both untouched.
+pub fn generate_data_key(
+    keys: &[&Key],
+    size: usize,
+    context: &Context<'_>,
+    stored: &StoredContext<'_>,
+    mut plaintext: Option<&mut [u8]>,
+    blob: &mut [u8],
+) -> Result<usize> {
+    let plan = Plan::new(Kind::DataKey, context, stored)?;
+    let blob_size = data_key_blob_size(size, keys.len(), plan.stored_len)?;
+    if blob.len() < blob_size {
+        return Err(Error::BufferTooSmall { needed: blob_size });
+    }
+    if plaintext.as_ref().is_some_and(|plaintext| plaintext.len() < size) {
+        return Err(Error::BufferTooSmall { needed: size });
+    }
+    let made = with_lane(|lane| {
+        let dek = AnyDek::fresh(lane, size)?;
+        plan.seal(lane, dek.expose(), keys, &mut blob[..blob_size])?;
+        if let Some(plaintext) = &mut plaintext {
+            plaintext[..size].copy_from_slice(dek.expose());
+        }
+        Ok(blob_size)
+    });
+    if made.is_err() {
+        blob.fill(0);
+        if let Some(plaintext) = plaintext {
+            plaintext.fill(0);
+        }
+    }
+    made
+}
+
+/// Opens a data key blob into the front of `out` ([`super::data_key_size`]).
+///
+/// # Errors
+/// As [`super::decrypt_into`].
+pub fn decrypt_data_key_into(
+    allowed: Allowed<'_>,
+    blob: &[u8],
+    context: &Context<'_>,
+    options: &DecryptOptions,
+    out: &mut [u8],
+) -> Result<Opened> {
+    let opened = Head::parse_blob(blob).and_then(|head| {
+        let len = head.dek.ok_or(Error::NoUsableCell)?;
+        if out.len() < len {
+            return Err(Error::BufferTooSmall { needed: len });
+        }
+        with_lane(|lane| {
+            let mut dek = AnyDek::zeroed(len);
+            let found = unlock(lane, &allowed, &head, context, options, &mut dek)?;
+            out[..len].copy_from_slice(dek.expose());
+            Ok(found.opened(len))
+        })
+    });
+    wipe_on_failure(&opened, out);
+    opened
+}

@@ -1,0 +1,144 @@
+//! From what a cell names to material that is held and allowed, and the answer when there is none: FORMAT.md 9.4,
+//! 9.7 and 10.
+
+use super::Allowed;
+use super::cells::{Cell, KeyCell, NAMED, TAG};
+use super::context::MAX_ENCODED;
+use super::head::{FIXED, Head};
+use crate::crypto::Lane;
+use crate::error::{Error, Result};
+use crate::keystore::{Key, KeyView, Named, Version};
+
+/// What became of the cells looked at so far, for the one answer at the end.
+#[derive(Default)]
+pub(super) struct Misses {
+    /// A cell's material was held, and the cell failed.
+    pub(super) tried: bool,
+    /// A cell names an allowed key, but a version or material that it does not have.
+    unknown: bool,
+    /// An allowed key that may not be used.
+    disabled: Option<Error>,
+}
+
+impl Misses {
+    /// Runs `f` on the material that a cell names, if it is held and allowed.
+    pub(super) fn reach<R>(
+        &mut self,
+        allowed: &Allowed<'_>,
+        cell: &KeyCell<'_>,
+        mut f: impl FnMut(&KeyView<'_>, &Version) -> Result<R>,
+    ) -> Result<Option<R>> {
+        match allowed {
+            Allowed::Keys(keys) => {
+                for key in *keys {
+                    if let Some(found) = self.look(key, cell, &mut f)? {
+                        return Ok(Some(found));
+                    }
+                }
+                Ok(None)
+            }
+            Allowed::AnyKeyOf(store) => match store.key_by_id(cell.key_id()) {
+                Ok(key) => self.look(&key, cell, &mut f),
+                Err(Error::KeyNotFound { .. }) => Ok(None),
+                Err(e) => self.may_pass(e),
+            },
+        }
+    }
+
+    fn look<R>(
+        &mut self,
+        key: &Key,
+        cell: &KeyCell<'_>,
+        f: &mut impl FnMut(&KeyView<'_>, &Version) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let seen = key.view(|view| {
+            Ok(match view.named(cell.key_id(), cell.version(), cell.material_id()) {
+                Named::Held(version) => Some(Some(f(view, version)?)),
+                Named::Unknown => Some(None),
+                Named::Foreign => None,
+            })
+        });
+        match seen {
+            Ok(Some(Some(found))) => Ok(Some(found)),
+            Ok(Some(None)) => {
+                self.unknown = true;
+                Ok(None)
+            }
+            Ok(None) => Ok(None),
+            Err(e) => self.may_pass(e),
+        }
+    }
+
+    /// A disabled key is passed over, since another cell may open; every other error ends the call.
+    fn may_pass<R>(&mut self, error: Error) -> Result<Option<R>> {
+        match error {
+            Error::KeyDisabled { .. } | Error::InvalidKeyState { .. } => {
+                self.disabled.get_or_insert(error);
+                Ok(None)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// The answer when no cell opened: FORMAT.md 10.1 and 10.2.
+    pub(super) fn answer(self, allowed: &Allowed<'_>, head: &Head<'_>) -> Error {
+        if self.tried {
+            return Error::Auth;
+        }
+        if let Some(disabled) = self.disabled {
+            return disabled;
+        }
+        if !self.unknown
+            && let Allowed::Keys([key, ..]) = allowed
+            && head.cells().filter_map(|cell| cell.key()).any(|cell| holds(key, &cell))
+        {
+            return Error::KeyNotAllowed;
+        }
+        Error::NoUsableCell
+    }
+}
+
+/// Whether the store of `key` holds the key that a cell names.
+fn holds(key: &Key, cell: &KeyCell<'_>) -> bool {
+    matches!(key.store().key_by_id(cell.key_id()), Ok(_) | Err(Error::KeyDisabled { .. }))
+}
+
+/// Unwraps a cell under a version's material; whether its tag agreed. `dek` is zero if not.
+pub(super) fn unwrap(
+    lane: &mut Lane,
+    head: &Head<'_>,
+    cell: &Cell<'_>,
+    key: &KeyCell<'_>,
+    version: &Version,
+    dek: &mut [u8],
+) -> bool {
+    // The caller's memory may change after the head was checked; nothing below may meet other lengths.
+    if key.wrapped.len() != dek.len() + TAG {
+        return false;
+    }
+    if cell.offset == 0 {
+        // The fixed part and the first cell's beginning lie together in the envelope.
+        return version.kek.unwrap(lane, &key.nonce(), head.with_first_cell(), key.wrapped, dek).is_ok();
+    }
+    let fixed = head.whole_fixed();
+    // The stack frame is as large as what most heads need, and that of the largest only where one comes.
+    if fixed.len() <= 512 {
+        unwrap_joined::<{ 512 + NAMED }>(lane, fixed, key, version, dek)
+    } else {
+        unwrap_joined::<{ FIXED + MAX_ENCODED + NAMED }>(lane, fixed, key, version, dek)
+    }
+}
+
+#[inline(never)]
+fn unwrap_joined<const N: usize>(
+    lane: &mut Lane,
+    fixed: &[u8],
+    key: &KeyCell<'_>,
+    version: &Version,
+    dek: &mut [u8],
+) -> bool {
+    let mut aad = [0; N];
+    aad[..fixed.len()].copy_from_slice(fixed);
+    aad[fixed.len()..fixed.len() + NAMED].copy_from_slice(&key.named());
+    version.kek.unwrap(lane, &key.nonce(), &aad[..fixed.len() + NAMED], key.wrapped, dek).is_ok()
+}

@@ -1,0 +1,125 @@
+//! ReEncrypt: the same payload under other keys or another context. FORMAT.md section 12.
+
+use super::cells::{TYPE_FREE, key_cell};
+use super::context::Context;
+use super::head::{FIXED, Kind};
+use super::open::unlock;
+use super::reach::Misses;
+use super::rewrap::parse;
+use super::seal::Plan;
+use super::size::{data_key_blob_size, head_size};
+use super::stored::StoredContext;
+use super::suite::AnyDek;
+use super::{Allowed, DecryptOptions, EncryptOptions, chunks};
+use crate::crypto::with_lane;
+use crate::error::{Error, Result};
+use crate::keystore::{Key, Named};
+
+/// Options of [`reencrypt`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReencryptOptions {
+    /// As for decryption.
+    pub accept_stored_context: bool,
+    /// Drops cells whose keys are out of reach; refused (KEY_NOT_FOUND) otherwise.
+    pub drop_unreachable: bool,
+    /// As for encryption; 0 for a data key blob.
+    pub free_cells: u8,
+}
+
+/// ReEncrypt: the same payload, or data key, under other keys or another context, without plaintext. Payload bytes
+/// are kept as they are and are not authenticated here: a damaged payload stays damaged.
+///
+/// # Errors
+/// As for decryption with `allowed` and `context`, and for encryption with the rest. KEY_NOT_FOUND for a cell whose key
+/// is neither among the allowed nor among the new ones, unless such cells are to be dropped.
+pub fn reencrypt(
+    allowed: Allowed<'_>,
+    envelope: &[u8],
+    context: &Context<'_>,
+    keys: &[&Key],
+    new_context: &Context<'_>,
+    new_stored: &StoredContext<'_>,
+    options: &ReencryptOptions,
+) -> Result<Vec<u8>> {
+    let head = parse(envelope)?;
+    let payload = &envelope[head.len()..];
+    if head.kind == Kind::Envelope && chunks::plain_len(payload.len()).is_none() {
+        return Err(Error::Auth);
+    }
+    let mut out = reencrypt_head(allowed, envelope, context, keys, new_context, new_stored, options)?;
+    out.try_reserve_exact(payload.len()).map_err(|_| Error::OutOfMemory { locked: false })?;
+    out.extend_from_slice(payload);
+    Ok(out)
+}
+
+/// The new head alone, for callers that copy a large payload themselves: it takes the place of the old head's
+/// [`super::head_len`] bytes. `envelope` may be cut off behind its head.
+///
+/// # Errors
+/// As [`reencrypt`].
+pub fn reencrypt_head(
+    allowed: Allowed<'_>,
+    envelope: &[u8],
+    context: &Context<'_>,
+    keys: &[&Key],
+    new_context: &Context<'_>,
+    new_stored: &StoredContext<'_>,
+    options: &ReencryptOptions,
+) -> Result<Vec<u8>> {
+    let head = parse(envelope)?;
+    let dek_size = head.dek.ok_or(Error::NoUsableCell)?;
+    let plan = Plan::new(head.kind, new_context, new_stored)?;
+    let size = match head.kind {
+        Kind::Envelope => {
+            head_size(keys.len(), plan.stored_len, &EncryptOptions { free_cells: options.free_cells })?
+        }
+        Kind::DataKey if options.free_cells > 0 => {
+            return Err(Error::InvalidArgument { what: "a data key blob has no free cells" });
+        }
+        Kind::DataKey => data_key_blob_size(dek_size, keys.len(), plan.stored_len)?,
+    };
+    debug_assert_eq!((size - FIXED - plan.stored_len) % key_cell(dek_size), 0);
+    if !options.drop_unreachable {
+        refuse_losing_cells(&allowed, &head, keys)?;
+    }
+    with_lane(|lane| {
+        let mut dek = AnyDek::zeroed(dek_size);
+        let accept_stored_context = options.accept_stored_context;
+        unlock(lane, &allowed, &head, context, &DecryptOptions { accept_stored_context }, &mut dek)?;
+        let mut new = vec![0; size];
+        plan.seal(lane, dek.expose(), keys, &mut new)?;
+        Ok(new)
+    })
+}
+
+/// Every cell in use must be of a key that the caller may open or has named for the new envelope.
+fn refuse_losing_cells(allowed: &Allowed<'_>, head: &super::head::Head<'_>, keys: &[&Key]) -> Result<()> {
+    let mut misses = Misses::default();
+    let mut lost = None;
+    let mut usable = false;
+    for cell in head.cells().filter(|cell| cell.tag() != TYPE_FREE) {
+        let Some(key) = cell.key() else {
+            lost.get_or_insert_with(|| format!("of a cell of type {:#04x}", cell.tag()));
+            continue;
+        };
+        if misses.reach(allowed, &key, |_, _| Ok(()))?.is_some() {
+            usable = true;
+            continue;
+        }
+        let named = |new: &&Key| {
+            new.view(|view| {
+                let named = view.named(key.key_id(), key.version(), key.material_id());
+                Ok(matches!(named, Named::Held(_)))
+            })
+            .unwrap_or(false)
+        };
+        if !keys.iter().any(named) {
+            lost.get_or_insert_with(|| key.key_id().to_string());
+        }
+    }
+    match lost {
+        // Where nothing can be opened, that is the answer; see `unlock`.
+        Some(name) if usable => Err(Error::KeyNotFound { name: name.into() }),
+        _ => Ok(()),
+    }
+}

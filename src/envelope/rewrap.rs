@@ -1,0 +1,202 @@
+//! Rewrap: an envelope's cells under their keys' current versions. FORMAT.md section 11.
+
+use serde::Serialize;
+
+use super::Allowed;
+use super::cells::{Cell, KeyCell, PREFIX, TAG, TYPE_FREE, WRAPPED_AT, write_named, write_prefix};
+use super::context::Context;
+use super::head::{Head, Kind};
+use super::reach::{Misses, unwrap};
+use super::stored::agrees;
+use super::suite::{AnyDek, commits};
+use crate::crypto::{Lane, ct_eq, with_lane};
+use crate::error::{Error, Result};
+use crate::keystore::Version;
+
+/// What a rewrap did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rewrapped {
+    /// Cells newly wrapped.
+    pub cells_rewrapped: u32,
+    /// Cells already under the target version, left alone.
+    pub cells_current: u32,
+    /// Cells of keys out of reach, of unknown types, or that did not authenticate: left alone.
+    pub cells_skipped: u32,
+    /// Old cells only set free, because a cell of the target version with the same DEK was there already: a rewrap
+    /// that had been interrupted is now finished.
+    pub cells_freed: u32,
+}
+
+/// Rewraps every cell of the allowed keys to its key's current version, in memory: `envelope` may be a whole
+/// envelope, a data key blob, or a head alone; its size does not change. No context is needed; with `context` the
+/// commitment is checked first, and cells that do not agree with it are left alone.
+///
+/// # Errors
+/// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED; KEY_NOT_FOUND, KEY_NOT_ALLOWED, KEY_DISABLED where no cell is of an
+/// allowed key that may be used; AUTH where all of those failed. The envelope is as before then.
+pub fn rewrap(allowed: Allowed<'_>, envelope: &mut [u8], context: Option<&Context<'_>>) -> Result<Rewrapped> {
+    let head = parse(envelope)?;
+    let area_at = head.whole_fixed().len();
+    let plan = with_lane(|lane| plan(lane, &allowed, &head, context))?;
+    for step in &plan.steps {
+        step.apply(&mut envelope[area_at..]);
+    }
+    Ok(plan.report)
+}
+
+/// A head; of a data key blob, all there is.
+pub(super) fn parse(bytes: &[u8]) -> Result<Head<'_>> {
+    let head = Head::parse(bytes, None)?;
+    match head.kind {
+        Kind::Envelope => Ok(head),
+        Kind::DataKey => Head::parse_blob(bytes),
+    }
+}
+
+/// One old cell's fate.
+pub(super) struct Step {
+    /// Where the old cell lies in the cell area.
+    pub(super) old: usize,
+    pub(super) size: usize,
+    /// The cell to take its place; None: it is only set free.
+    pub(super) new: Option<Vec<u8>>,
+}
+
+impl Step {
+    /// Does it at once, in memory.
+    pub(super) fn apply(&self, area: &mut [u8]) {
+        let cell = &mut area[self.old..self.old + self.size];
+        match &self.new {
+            Some(new) => cell.copy_from_slice(new),
+            None => {
+                write_prefix(cell, TYPE_FREE, self.size);
+                cell[PREFIX..].fill(0);
+            }
+        }
+    }
+}
+
+/// What is to be done, in an order that never leaves a head without the DEK.
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
+    pub(super) report: Rewrapped,
+}
+
+enum Outcome {
+    Current,
+    Failed,
+    /// Its DEK is in a cell of the target version: one of the head, or one that an earlier step makes.
+    Twin {
+        of_head: bool,
+    },
+    New(Vec<u8>),
+}
+
+/// Looks at every cell. Each old cell is rewrapped for itself, with its own DEK.
+pub(super) fn plan(
+    lane: &mut Lane,
+    allowed: &Allowed<'_>,
+    head: &Head<'_>,
+    context: Option<&Context<'_>>,
+) -> Result<Plan> {
+    if context.is_some_and(|context| !head.stored().is_empty() && !agrees(head.stored(), context)) {
+        return Err(Error::Auth);
+    }
+    let mut misses = Misses::default();
+    let mut plan = Plan { steps: Vec::new(), report: Rewrapped::default() };
+    let (mut dek, mut other) = (AnyDek::zeroed(head.dek.unwrap_or(0)), AnyDek::zeroed(head.dek.unwrap_or(0)));
+    for cell in head.cells() {
+        let Some(key) = cell.key() else {
+            plan.report.cells_skipped += u32::from(cell.tag() != TYPE_FREE);
+            continue;
+        };
+        let outcome = misses.reach(allowed, &key, |view, version| {
+            let target = view.current();
+            let current = names(&key, target);
+            if (!current || context.is_some())
+                && !(unwrap(lane, head, &cell, &key, version, dek.room())
+                    && context.is_none_or(|context| commits(head.kind, dek.expose(), &head.fixed, context)))
+            {
+                return Ok(Outcome::Failed);
+            }
+            if current {
+                return Ok(Outcome::Current);
+            }
+            let mut same = |cell: Cell<'_>| {
+                cell.key().is_some_and(|key| {
+                    names(&key, target)
+                        && unwrap(lane, head, &cell, &key, target, other.room())
+                        && ct_eq(dek.expose(), other.expose())
+                })
+            };
+            if head.cells().any(&mut same) {
+                return Ok(Outcome::Twin { of_head: true });
+            }
+            if plan.steps.iter().filter_map(|step| made(step)).any(&mut same) {
+                return Ok(Outcome::Twin { of_head: false });
+            }
+            let new = wrap(lane, head, target, dek.expose())?;
+            // A wrap that does not open must never replace one that does.
+            let same =
+                unwrap_new(lane, head, target, &new, &mut other) && ct_eq(dek.expose(), other.expose());
+            if same {
+                Ok(Outcome::New(new))
+            } else {
+                Err(Error::Internal { what: "a new cell does not open" })
+            }
+        })?;
+        let (old, size) = (cell.offset, cell.bytes.len());
+        match outcome {
+            None => plan.report.cells_skipped += 1,
+            Some(Outcome::Failed) => {
+                misses.tried = true;
+                plan.report.cells_skipped += 1;
+            }
+            Some(Outcome::Current) => plan.report.cells_current += 1,
+            Some(Outcome::Twin { of_head }) => {
+                plan.report.cells_freed += 1;
+                // First, for the free cell that it makes.
+                let place = if of_head { 0 } else { plan.steps.len() };
+                plan.steps.insert(place, Step { old, size, new: None });
+            }
+            Some(Outcome::New(new)) => {
+                plan.report.cells_rewrapped += 1;
+                plan.steps.push(Step { old, size, new: Some(new) });
+            }
+        }
+    }
+    let Rewrapped { cells_rewrapped, cells_current, cells_freed, .. } = plan.report;
+    match cells_rewrapped + cells_current + cells_freed {
+        0 => Err(misses.answer(allowed, head)),
+        _ => Ok(plan),
+    }
+}
+
+fn names(cell: &KeyCell<'_>, version: &Version) -> bool {
+    (cell.key_id(), cell.version(), cell.material_id())
+        == (version.key_id, version.version, version.material_id)
+}
+
+/// A cell that a step makes, as one that is not the first: its AAD is put together.
+fn made(step: &Step) -> Option<Cell<'_>> {
+    step.new.as_ref().map(|bytes| Cell { offset: usize::MAX, bytes })
+}
+
+/// A new cell for a head.
+fn wrap(lane: &mut Lane, head: &Head<'_>, target: &Version, dek: &[u8]) -> Result<Vec<u8>> {
+    let size = WRAPPED_AT + dek.len() + TAG;
+    let mut cell = vec![0; size];
+    write_named(&mut cell, size, target.key_id, target.version, target.material_id);
+    let (named, rest) = cell.split_at_mut(super::cells::NAMED);
+    let aad = [head.whole_fixed(), named].concat();
+    let (nonce, wrapped) = rest.split_at_mut(WRAPPED_AT - named.len());
+    let nonce =
+        nonce.first_chunk_mut().ok_or(Error::Internal { what: "a cell without room for its nonce" })?;
+    target.kek.wrap(lane, &aad, dek, nonce, wrapped)?;
+    Ok(cell)
+}
+
+fn unwrap_new(lane: &mut Lane, head: &Head<'_>, target: &Version, new: &[u8], dek: &mut AnyDek) -> bool {
+    let cell = Cell { offset: usize::MAX, bytes: new };
+    cell.key().is_some_and(|key| unwrap(lane, head, &cell, &key, target, dek.room()))
+}

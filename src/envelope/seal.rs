@@ -1,0 +1,190 @@
+//! Making envelopes: a head with its cells, and the payload behind it.
+
+use super::cells::{NAMED, PREFIX, TYPE_FREE, WRAPPED_AT, key_cell, write_named, write_prefix};
+use super::chunks::{self, Position};
+use super::context::Context;
+use super::head::{FIXED, Kind, PREAMBLE, write_preamble};
+use super::size::{encrypted_size, head_size};
+use super::stored::StoredContext;
+use super::suite::{MessageDek, commitment, set_payload_key};
+use super::{DEK, EncryptOptions};
+use crate::crypto::{Lane, WrapNonce, with_lane};
+use crate::error::{Error, Result};
+use crate::keystore::{Key, Version};
+
+/// Encrypts a message under one or more keys (1 to 32 less the free cells), out of place, into exactly
+/// [`encrypted_size`] bytes at the front of `out`, which may be longer. Returns that size. Any number of threads may
+/// use one key.
+///
+/// # Errors
+/// INVALID_ARGUMENT, LIMIT_EXCEEDED, TOO_LARGE, INVALID_CONTEXT; BUFFER_TOO_SMALL, with `out` untouched; KEY_DISABLED,
+/// FORKED and the store's errors. `out` is wiped when the call fails otherwise.
+pub fn encrypt_into(
+    keys: &[&Key],
+    plaintext: &[u8],
+    context: &Context<'_>,
+    stored: &StoredContext<'_>,
+    options: &EncryptOptions,
+    out: &mut [u8],
+) -> Result<usize> {
+    let plan = Plan::new(Kind::Envelope, context, stored)?;
+    let size = encrypted_size(plaintext.len(), keys.len(), plan.stored_len, options)?;
+    if out.len() < size {
+        return Err(Error::BufferTooSmall { needed: size });
+    }
+    let head_len = head_size(keys.len(), plan.stored_len, options)?;
+    let sealed = with_lane(|lane| {
+        let (head, payload) = out[..size].split_at_mut(head_len);
+        let dek = MessageDek::fresh(lane, DEK)?;
+        plan.seal(lane, dek.expose(), keys, head)?;
+        set_payload_key(lane, &dek);
+        chunks::seal(&lane.payload, Position::START, plaintext, payload);
+        Ok(size)
+    });
+    if sealed.is_err() {
+        out.fill(0);
+    }
+    sealed
+}
+
+/// As [`encrypt_into`], for a message that lies in `buffer[offset..offset + len]`; the envelope then starts at 0.
+/// `offset` must be at least the head's size ([`head_size`]); with exactly that, and one chunk, nothing is moved.
+///
+/// # Errors
+/// As [`encrypt_into`], and INVALID_ARGUMENT for a message that does not lie in the buffer behind the head. The
+/// whole buffer is wiped when the call fails otherwise than by these and BUFFER_TOO_SMALL.
+pub fn encrypt_in_place(
+    keys: &[&Key],
+    buffer: &mut [u8],
+    offset: usize,
+    len: usize,
+    context: &Context<'_>,
+    stored: &StoredContext<'_>,
+    options: &EncryptOptions,
+) -> Result<usize> {
+    let plan = Plan::new(Kind::Envelope, context, stored)?;
+    let size = encrypted_size(len, keys.len(), plan.stored_len, options)?;
+    let head_len = head_size(keys.len(), plan.stored_len, options)?;
+    if offset < head_len {
+        return Err(Error::InvalidArgument {
+            what: "the message must begin behind room for the head; see head_size",
+        });
+    }
+    if offset.checked_add(len).is_none_or(|end| end > buffer.len()) {
+        return Err(Error::InvalidArgument { what: "the message must lie within the buffer" });
+    }
+    if buffer.len() < size {
+        return Err(Error::BufferTooSmall { needed: size });
+    }
+    let sealed = with_lane(|lane| {
+        let dek = MessageDek::fresh(lane, DEK)?;
+        plan.seal(lane, dek.expose(), keys, &mut buffer[..head_len])?;
+        set_payload_key(lane, &dek);
+        chunks::seal_in_place(&lane.payload, Position::START, buffer, offset, len, head_len);
+        Ok(size)
+    });
+    if sealed.is_err() {
+        buffer.fill(0);
+    }
+    sealed
+}
+
+/// What a head is made from, besides DEK and keys.
+pub(super) struct Plan<'a> {
+    kind: Kind,
+    context: &'a Context<'a>,
+    stored: &'a StoredContext<'a>,
+    pub(super) stored_len: usize,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(
+        kind: Kind,
+        context: &'a Context<'a>,
+        stored: &'a StoredContext<'a>,
+    ) -> Result<Plan<'a>> {
+        Ok(Plan { kind, context, stored, stored_len: stored.size(context)? })
+    }
+
+    /// Writes a head into exactly its size: a cell for each key's current version, and free cells in what is left.
+    pub(super) fn seal(&self, lane: &mut Lane, dek: &[u8], keys: &[&Key], head: &mut [u8]) -> Result<()> {
+        let mut writer = self.begin(dek, head);
+        let size = key_cell(dek.len());
+        let mut free = writer.fixed + keys.len() * size;
+        while free < writer.head.len() {
+            writer.free_cell(free, size);
+            free += size;
+        }
+        for (i, key) in keys.iter().enumerate() {
+            let at = writer.fixed + i * size;
+            key.view(|view| {
+                let version = view.current();
+                writer.key_cell(at, version, |aad, nonce, out| version.kek.wrap(lane, aad, dek, nonce, out))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the fixed part; cells are to follow.
+    pub(super) fn begin<'h>(&self, dek: &[u8], head: &'h mut [u8]) -> HeadWriter<'h> {
+        let fixed = FIXED + self.stored_len;
+        write_preamble(head, self.kind, self.stored_len, head.len() - fixed);
+        let (preamble, rest) = head.split_at_mut(PREAMBLE);
+        if let Some(c) = rest.first_chunk_mut() {
+            commitment(self.kind, dek, preamble, self.context, c);
+        }
+        self.stored.write(self.context, &mut head[FIXED..fixed]);
+        HeadWriter { head, fixed, dek: dek.len() }
+    }
+}
+
+/// A head whose cells are being written.
+pub(super) struct HeadWriter<'h> {
+    head: &'h mut [u8],
+    pub(super) fixed: usize,
+    dek: usize,
+}
+
+impl HeadWriter<'_> {
+    /// Writes a key cell at an offset of the head.
+    ///
+    /// The wrap authenticates the fixed part and the cell's first 32 bytes, which must lie together. They do for the
+    /// first cell, and its place is lent to the others for the length of their wrap: nothing is copied but that.
+    pub(super) fn key_cell(
+        &mut self,
+        at: usize,
+        version: &Version,
+        wrap: impl FnOnce(&[u8], &mut WrapNonce, &mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        let size = key_cell(self.dek);
+        let mut name = [0; NAMED];
+        write_named(&mut name, size, version.key_id, version.version, version.material_id);
+        self.head[at..at + NAMED].copy_from_slice(&name);
+        let (aad, rest) = self.head.split_at_mut(self.fixed + NAMED);
+        let (nonce, wrapped) = rest[at - self.fixed..][..size - NAMED].split_at_mut(WRAPPED_AT - NAMED);
+        let Some(nonce) = nonce.first_chunk_mut() else {
+            return Err(Error::Internal { what: "a cell without room for its nonce" });
+        };
+        if at == self.fixed {
+            return wrap(aad, nonce, wrapped);
+        }
+        let lent = &mut aad[self.fixed..];
+        let mut first = name;
+        lent.swap_with_slice(&mut first);
+        let wrapped = wrap(aad, nonce, wrapped);
+        aad[self.fixed..].copy_from_slice(&first);
+        wrapped
+    }
+
+    /// Writes a free cell.
+    pub(super) fn free_cell(&mut self, at: usize, size: usize) {
+        write_prefix(&mut self.head[at..], TYPE_FREE, size);
+        self.head[at + PREFIX..at + size].fill(0);
+    }
+
+    /// Writes a cell as it stands, for vectors with cells of unknown types.
+    #[cfg(test)]
+    pub(super) fn raw_cell(&mut self, at: usize, bytes: &[u8]) {
+        self.head[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+}
