@@ -31,4 +31,7 @@ pub(crate) mod sync;
 #[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(feature = "failpoints")]
+#[doc(hidden)]
+pub use crypto::floor;
 pub use error::{Error, Result, Status};

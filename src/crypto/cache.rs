@@ -103,6 +103,12 @@ impl Cache {
         }
     }
 
+    /// How many contexts of a Kek there are, the spare one among them.
+    #[cfg(test)]
+    pub(super) fn count(&self, kek: u64) -> usize {
+        self.slots.iter().filter(|slot| slot.kek == kek).count()
+    }
+
     fn derive(&mut self, place: usize, kek: u64, key: &[u8; 32], prefix: Prefix) {
         let slot = &mut self.slots[place];
         xaes::derive_into(key, &prefix, &mut self.scratch);

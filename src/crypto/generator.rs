@@ -239,3 +239,7 @@ pub(crate) mod script {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "generator_tests.rs"]
+mod tests;

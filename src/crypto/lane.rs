@@ -248,4 +248,4 @@ fn width() -> usize {
 
 #[cfg(test)]
 #[path = "lane_tests.rs"]
-mod tests;
+pub(super) mod tests;

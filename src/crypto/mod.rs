@@ -17,9 +17,9 @@ mod selftest;
 mod xaes;
 
 pub(crate) use aead::{AeadKey, Engine};
+pub(crate) use generator::reseed;
 #[cfg(any(test, feature = "failpoints"))]
 pub(crate) use generator::script;
-pub(crate) use generator::reseed;
 pub(crate) use hash::{ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
 pub(crate) use kek::{Kek, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
 pub(crate) use lane::{Lane, fill_random, with_lane};

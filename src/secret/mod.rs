@@ -15,7 +15,7 @@ mod wipe;
 
 pub(crate) use pages::relock;
 pub(crate) use place::Either;
-pub(crate) use pool::{Pool, Taken, ZeroValid, zero_valid};
+pub(crate) use pool::{Pool, Taken, ZeroValid, zero_valid, zeroed};
 pub(crate) use wipe::{scrub_stack, wipe, wipe_words};
 
 use crate::error::{Error, Result};

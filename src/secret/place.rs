@@ -29,8 +29,7 @@ unsafe impl<A: ZeroValid, B> ZeroValid for Either<A, B> {}
 impl<A: ZeroValid, B> Either<A, B> {
     /// An empty one, for tests and known keys; secrets belong in lanes.
     pub(crate) fn empty() -> Either<A, B> {
-        // SAFETY: all-zero is valid (`ZeroValid`).
-        unsafe { std::mem::zeroed() }
+        super::zeroed()
     }
 
     /// Clears the place and makes it hold an all-zero `A`, to be filled where it lies.

@@ -30,6 +30,12 @@ unsafe impl ZeroValid for AtomicU64 {}
 // SAFETY: an array of what is valid is valid.
 unsafe impl<T: ZeroValid, const N: usize> ZeroValid for [T; N] {}
 
+/// An all-zero value, for what does not lie in secret pages.
+pub(crate) fn zeroed<T: ZeroValid>() -> T {
+    // SAFETY: `ZeroValid` says so.
+    unsafe { std::mem::zeroed() }
+}
+
 /// Declares a struct whose fields are all [`ZeroValid`], and so itself.
 macro_rules! zero_valid {
     ($(#[$meta:meta])* $vis:vis struct $name:ident {

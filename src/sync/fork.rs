@@ -144,9 +144,41 @@ static REFUSE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::ne
 pub(crate) mod tests {
     use super::*;
 
-    /// Runs `f` in a child made by fork(), or by a raw clone system call that no fork handler sees; whether it
-    /// returned true.
+    /// Zeroed memory that children write and parents read.
+    pub(crate) struct Shared<T>(*mut T);
+
+    impl<T: Copy, const N: usize> Shared<[T; N]> {
+        pub(crate) fn new() -> Shared<[T; N]> {
+            // SAFETY: a fresh mapping; zeros are valid for the plain bytes that tests share.
+            let at = unsafe {
+                libc::mmap(
+                    ptr::null_mut(),
+                    size_of::<[T; N]>(),
+                    libc::PROT_READ | libc::PROT_WRITE,
+                    libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                    -1,
+                    0,
+                )
+            };
+            assert_ne!(at, libc::MAP_FAILED);
+            Shared(at.cast())
+        }
+
+        pub(crate) fn get(&self) -> &[std::cell::Cell<T>] {
+            // SAFETY: mapped for the life of the process; a child that writes has ended before its parent reads.
+            unsafe { std::slice::from_raw_parts(self.0.cast(), N) }
+        }
+    }
+
+    /// Whether `f` returned true in a child.
     pub(crate) fn in_child(raw: bool, f: impl FnOnce() -> bool) -> bool {
+        let status = run_child(raw, f);
+        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    }
+
+    /// Runs `f` in a child made by fork(), or by a raw clone system call that no fork handler sees; the wait status,
+    /// exit code 0 if `f` returned true.
+    pub(crate) fn run_child(raw: bool, f: impl FnOnce() -> bool) -> libc::c_int {
         // SAFETY: the child runs `f` and leaves by _exit; `f` must not need another thread of this process.
         unsafe {
             let pid = if raw {
@@ -161,7 +193,7 @@ pub(crate) mod tests {
             }
             let mut status = 0;
             assert_eq!(libc::waitpid(pid, &mut status, 0), pid);
-            libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+            status
         }
     }
 
@@ -198,7 +230,7 @@ pub(crate) mod tests {
 
     #[test]
     fn threads_that_ask_at_once_are_told_the_same() {
-        assert!(in_child(true, || {
+        assert!(in_child(false, || {
             let ids: Vec<u64> = std::thread::scope(|s| {
                 let threads: Vec<_> = (0..8).map(|_| s.spawn(fork_id)).collect();
                 threads.into_iter().map(|t| t.join().unwrap()).collect()

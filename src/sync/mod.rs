@@ -16,3 +16,6 @@ pub(crate) use fork::{ForkDetection, fork_detection, fork_id};
 pub(crate) use process::{effective_user, processors};
 pub(crate) use swap::Swap;
 pub(crate) use thread::thread_index;
+
+#[cfg(test)]
+pub(crate) use fork::tests;

@@ -288,7 +288,7 @@ mod tests {
         let drops = Arc::new(AtomicUsize::new(0));
         let swap = Swap::new(Counted::boxed(&drops, 1));
         swap.collecting.store(fork_id(), Ordering::SeqCst);
-        assert!(crate::sync::fork::tests::in_child(true, || {
+        assert!(crate::sync::fork::tests::in_child(false, || {
             swap.replace(Counted::boxed(&drops, 2));
             drops.load(Ordering::SeqCst) == 1
         }));
