@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     Data = Union[bytes, Buffer]
+else:
+    Data = Any
 
 _SIMPLE, _WRITABLE = 0, 1
 

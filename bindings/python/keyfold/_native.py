@@ -278,8 +278,11 @@ class StoreContext(enum.IntEnum):
 class KeyfoldError(Exception):
     """What a call came to when it did not do what it says."""
 
+    index: int | None = None
+    """Of a batch, the message at which it failed; None where it was not one message."""
+
     def __init__(self, status: int, detail: str = "") -> None:
-        self.status = Status(status) if status in _STATUSES else status
+        self.status: int = Status(status) if status in _STATUSES else status
         self.detail = detail
         super().__init__(detail or _text(keyfold_status_text, status))
 

@@ -1,0 +1,499 @@
+"""A key of a store: the data path."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from itertools import accumulate
+from typing import Any, Callable, Collection, Iterable, Sequence, Union
+
+from . import _native
+from ._buffers import Data, fresh, reading, writing
+from ._context import Context, ContextLike, length, names_only, packed
+from ._managed import Managed
+from ._roots import path_text
+from ._types import DataKey, Rewrapped, key_id_text, rewrapped, taken, told
+
+StoreContext = Union[str, Collection[str]]
+"""What of a context is written into the envelope, readable by anyone: "none", "names", "all", or the names whose
+values are stored besides all names."""
+
+_STORED = {
+    "none": _native.StoreContext.NONE,
+    "names": _native.StoreContext.NAMES,
+    "all": _native.StoreContext.ALL,
+}
+
+
+def stored(store_context: StoreContext) -> tuple[int, bytes | None]:
+    """The option, and the block of chosen names."""
+    if isinstance(store_context, str):
+        try:
+            return int(_STORED[store_context]), None
+        except KeyError:
+            raise ValueError(
+                f'store_context is "none", "names", "all" or a collection of names, not {store_context!r}'
+            ) from None
+    return int(_native.StoreContext.CHOSEN), names_only(store_context)
+
+
+def decrypt_options(accept_stored_context: bool) -> _native.DecryptOptions | None:
+    """None is the default, and costs nothing."""
+    return (
+        _native.DecryptOptions(flags=_native.DECRYPT_ACCEPT_STORED_CONTEXT) if accept_stored_context else None
+    )
+
+
+def handles(keys: Sequence[Key]) -> Any:
+    """The array of handles that C takes."""
+    for key in keys:
+        if not isinstance(key, Key):
+            raise TypeError(f"a keyfold.Key is needed, not {type(key).__name__}")
+    return (_native.KeyHandle * len(keys))(*(key._handle for key in keys))
+
+
+@functools.lru_cache(maxsize=4096)
+def _plain_size(plaintext_len: int) -> int:
+    n = ctypes.c_size_t()
+    _native.keyfold_encrypted_size(plaintext_len, None, 0, None, n)
+    return n.value
+
+
+def size_asked(n: ctypes.c_size_t, call: Callable[[], object]) -> int:
+    """The size that a call without an output buffer says it needs, by way of `n`."""
+    try:
+        call()
+    except _native.BufferTooSmall:
+        pass
+    return n.value
+
+
+class Key(Managed):
+    """A key, ready for use by any number of threads. Made by `Store.key`.
+
+    It stays this key when its aliases move, and follows rotation, disabling and enabling by itself. Data may be any
+    object with one contiguous block of memory: `bytes`, `bytearray`, `memoryview`, `array`, numpy, `mmap`. It must not
+    change while a call reads it; if another thread writes to it meanwhile, what is encrypted is some mixture.
+    """
+
+    __slots__ = ()
+    _what = "key"
+
+    @staticmethod
+    def _end(handle: Any) -> None:
+        _native.keyfold_key_close(handle)
+
+    @property
+    def id(self) -> str:
+        """The key's id, a UUID."""
+        raw = (ctypes.c_uint8 * _native.KEY_ID_SIZE)()
+        _native.keyfold_key_id(self._handle, ctypes.addressof(raw))
+        return key_id_text(raw)
+
+    # Messages.
+
+    def encrypt(
+        self,
+        data: Data,
+        *,
+        context: ContextLike = None,
+        store_context: StoreContext = "none",
+        also: Sequence[Key] = (),
+        free_cells: int = 0,
+    ) -> bytes:
+        """Encrypts a message under a data key of its own.
+
+        >>> import keyfold
+        >>> with keyfold.in_memory() as store:
+        ...     _ = store.create_key("cards")
+        ...     with store.key("cards") as cards:
+        ...         sealed = cards.encrypt(b"4111 1111 1111 1111", context={"tenant": "acme"})
+        ...         assert cards.decrypt(sealed, context={"tenant": "acme"}) == b"4111 1111 1111 1111"
+
+        :param data: the message
+        :param context: pairs that must be given again to decrypt; not secret
+        :param store_context: what of the context the envelope shows
+        :param also: further keys, any one of which opens the envelope too
+        :param free_cells: room for so many later wrappings, 0 to 8; one lets `rewrap_file` work in place
+        :raises KeyDisabled: the key is disabled
+        :raises InvalidContext: the context breaks a limit
+        """
+        with reading(data) as (pointer, size):
+            call, capacity = self._encryption(pointer, size, context, store_context, also, free_cells)
+            return fresh(capacity, call)
+
+    def encrypt_into(
+        self,
+        data: Data,
+        out: Data,
+        *,
+        context: ContextLike = None,
+        store_context: StoreContext = "none",
+        also: Sequence[Key] = (),
+        free_cells: int = 0,
+    ) -> int:
+        """Encrypts into memory of the caller's and returns the envelope's size; `out` may be longer.
+
+        :raises BufferTooSmall: `encrypted_size` tells what is needed; nothing was done
+        :raises TypeError: `out` is not writable
+        """
+        with reading(data) as (pointer, size), writing(out) as (address, capacity):
+            call, _ = self._encryption(pointer, size, context, store_context, also, free_cells, ask=False)
+            return call(address or 0, capacity)
+
+    def encrypted_size(
+        self,
+        size: int,
+        *,
+        context: ContextLike = None,
+        store_context: StoreContext = "none",
+        also: Sequence[Key] = (),
+        free_cells: int = 0,
+    ) -> int:
+        """The exact size of the envelope of a message of `size` bytes."""
+        if type(size) is not int or not 0 <= size < 1 << 63:
+            raise ValueError("size must be an int from 0 to 2**63 - 1")
+        # With several keys the library answers the question only for a message, which it does not read.
+        if also:
+            one = self.encrypted_size(
+                size, context=context, store_context=store_context, free_cells=free_cells
+            )
+            empty = self.encrypted_size(
+                0, context=context, store_context=store_context, free_cells=free_cells
+            )
+            return one - empty + self._encryption(None, 0, context, store_context, also, free_cells)[1]
+        return self._encryption(None, size, context, store_context, (), free_cells)[1]
+
+    def _encryption(
+        self,
+        pointer: bytes | int | None,
+        size: int,
+        context: ContextLike,
+        store_context: StoreContext,
+        also: Sequence[Key],
+        free_cells: int,
+        ask: bool = True,
+    ) -> tuple[Callable[[int, int], int], int]:
+        """The call that encrypts into (address, capacity), and the capacity it needs."""
+        handle, block, n = self._handle, packed(context), ctypes.c_size_t()
+        block_len = length(block)
+        if store_context == "none" and not also and not free_cells:
+
+            def simple(address: int, capacity: int) -> int:
+                _native.keyfold_encrypt(handle, pointer, size, block, block_len, None, address, capacity, n)
+                return n.value
+
+            return simple, _plain_size(size) if ask else 0
+
+        kind, chosen = stored(store_context)
+        options = _native.EncryptOptions(store_context=kind, free_cells=free_cells)
+        keys = handles([self, *also])
+
+        def general(address: int | None, capacity: int) -> int:
+            _native.keyfold_encrypt_to(
+                keys,
+                len(keys),
+                pointer,
+                size,
+                block,
+                block_len,
+                chosen,
+                length(chosen),
+                options,
+                address,
+                capacity,
+                n,
+            )
+            return n.value
+
+        if not ask:
+            return general, 0
+        if not also and chosen is None:
+            _native.keyfold_encrypted_size(size, block, block_len, options, n)
+            return general, n.value
+        return general, size_asked(
+            lambda asked: self._ask(keys, pointer, size, block, chosen, options, asked)
+        )
+
+    def decrypt(
+        self, envelope: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+    ) -> bytes:
+        """Decrypts an envelope under this key, and no other.
+
+        :param context: every pair that was given when it was encrypted
+        :param accept_stored_context: lets the envelope itself give values it stores; read `authenticated_context`
+            then and judge it, since an envelope moved to another row vouches for itself
+        :raises AuthenticationError: wrong key, wrong context or changed data; one answer for all
+        :raises KeyNotAllowed: the envelope is under other keys than this
+        :raises InvalidCiphertext: not an envelope, or a damaged one
+        """
+        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        with reading(envelope, "envelope") as (pointer, size):
+            _native.keyfold_decrypted_size(pointer, size, n)
+
+            def call(address: int, capacity: int) -> int:
+                _native.keyfold_decrypt(
+                    self._handle, pointer, size, block, length(block), options, address, capacity, n
+                )
+                return n.value
+
+            return fresh(n.value, call)
+
+    def decrypt_into(
+        self, envelope: Data, out: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+    ) -> int:
+        """Decrypts into memory of the caller's and returns the message's size. If it fails, `out` is all zero."""
+        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        with reading(envelope, "envelope") as (pointer, size), writing(out) as (address, capacity):
+            _native.keyfold_decrypt(
+                self._handle, pointer, size, block, length(block), options, address, capacity, n
+            )
+        return n.value
+
+    def authenticated_context(
+        self, envelope: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+    ) -> Context:
+        """The whole context of an envelope that `decrypt` would open, without its message."""
+        options, block = decrypt_options(accept_stored_context), packed(context)
+        with reading(envelope, "envelope") as (pointer, size):
+            made = taken(
+                lambda out: _native.keyfold_authenticated_context(
+                    self._handle, pointer, size, block, length(block), options, out
+                )
+            )
+        return Context.unpack(made)
+
+    # Many small messages in one call, which costs a fraction of a call each.
+
+    def encrypt_many(
+        self,
+        messages: Iterable[Data],
+        *,
+        context: ContextLike = None,
+        contexts: Iterable[ContextLike] | None = None,
+    ) -> list[bytes]:
+        """Encrypts many messages, each into an envelope of its own: all of them, or none.
+
+        :param context: one context for all
+        :param contexts: or one for each
+        :raises KeyfoldError: `.index` tells at which message
+        """
+        return self._many(_native.keyfold_encrypt_batch, list(messages), context, contexts, None)
+
+    def decrypt_many(
+        self,
+        envelopes: Iterable[Data],
+        *,
+        context: ContextLike = None,
+        contexts: Iterable[ContextLike] | None = None,
+        accept_stored_context: bool = False,
+    ) -> list[bytes]:
+        """Decrypts many envelopes under this key: all of them, or none."""
+        options = decrypt_options(accept_stored_context)
+        return self._many(_native.keyfold_decrypt_batch, list(envelopes), context, contexts, options)
+
+    def _many(
+        self,
+        call: Callable[..., None],
+        data: Sequence[Any],
+        context: ContextLike,
+        contexts: Iterable[ContextLike] | None,
+        options: Any,
+    ) -> list[bytes]:
+        if any(isinstance(one, str) for one in data):
+            raise TypeError("messages must be bytes, not str; encode them first")
+        block, context_offsets = packed(context), None
+        if contexts is not None:
+            if context is not None:
+                raise ValueError("give context or contexts, not both")
+            blocks = [packed(one) or b"\0\0" for one in contexts]
+            if len(blocks) != len(data):
+                raise ValueError(f"{len(data)} messages need as many contexts, not {len(blocks)}")
+            block, context_offsets = b"".join(blocks), _offsets(map(len, blocks))
+        if not data:
+            return []
+        joined, views = b"".join(data), [memoryview(one).nbytes for one in data]
+        offsets, made = _offsets(views), (ctypes.c_uint64 * (len(data) + 1))()
+        n, failed = ctypes.c_size_t(), ctypes.c_size_t()
+
+        def run(address: int | None, capacity: int) -> int:
+            call(
+                self._handle,
+                joined,
+                len(joined),
+                offsets,
+                len(data),
+                block,
+                length(block),
+                context_offsets,
+                options,
+                address,
+                capacity,
+                n,
+                made,
+                failed,
+            )
+            return n.value
+
+        try:
+            whole = fresh(size_asked(n, lambda: run(None, 0)), run)
+        except _native.KeyfoldError as error:
+            error.index = failed.value if failed.value < len(data) else None
+            raise
+        return [whole[begin:end] for begin, end in zip(made, made[1:])]
+
+    # Data keys.
+
+    def generate_data_key(
+        self, size: int = 32, *, context: ContextLike = None, store_context: StoreContext = "none"
+    ) -> DataKey:
+        """Makes a random data key of 16 to 1,024 bytes, and the blob from which it can be had again."""
+        options, block = self._data_key_options(store_context), packed(context)
+        if not 0 <= size <= 1 << 20:  # the library knows the limits; this one only bounds what is allocated
+            raise ValueError("a data key has 16 to 1,024 bytes")
+        key, n = bytearray(size), ctypes.c_size_t()
+        _native.keyfold_data_key_blob_size(size, block, length(block), options, n)
+        with writing(key) as (address, _):
+
+            def call(blob: int, capacity: int) -> int:
+                _native.keyfold_generate_data_key(
+                    self._handle, block, length(block), options, address, size, blob, capacity, n
+                )
+                return n.value
+
+            return DataKey(key, fresh(n.value, call))
+
+    def generate_data_key_without_plaintext(
+        self, size: int = 32, *, context: ContextLike = None, store_context: StoreContext = "none"
+    ) -> bytes:
+        """Makes a random data key and returns only its blob, for others to open."""
+        options, block, n = self._data_key_options(store_context), packed(context), ctypes.c_size_t()
+        _native.keyfold_data_key_blob_size(size, block, length(block), options, n)
+
+        def call(blob: int, capacity: int) -> int:
+            _native.keyfold_generate_data_key_without_plaintext(
+                self._handle, size, block, length(block), options, blob, capacity, n
+            )
+            return n.value
+
+        return fresh(n.value, call)
+
+    @staticmethod
+    def _data_key_options(store_context: StoreContext) -> _native.EncryptOptions | None:
+        kind, chosen = stored(store_context)
+        if chosen is not None:
+            raise ValueError('for data keys store_context is "none", "names" or "all"')
+        return _native.EncryptOptions(store_context=kind) if kind else None
+
+    def decrypt_data_key(
+        self, blob: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+    ) -> bytearray:
+        """Opens the blob of a data key under this key. Overwrite the result when it has served."""
+        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        with reading(blob, "blob") as (pointer, size):
+            _native.keyfold_data_key_size(pointer, size, n)
+            key = bytearray(n.value)
+            with writing(key) as (address, capacity):
+                _native.keyfold_decrypt_data_key(
+                    self._handle, pointer, size, block, length(block), options, address, capacity, n
+                )
+        return key
+
+    # After a rotation, or a move.
+
+    def rewrap(self, data: Data, *, context: ContextLike = None) -> bytes:
+        """The same envelope or blob with this key's wrappings brought to its current version.
+
+        :param context: checked first if given; None is for walks over data whose contexts are elsewhere
+        """
+        with reading(data) as (pointer, size):
+            made = bytearray(ctypes.string_at(pointer, size) if size else b"")
+        self.rewrap_into(made, context=context)
+        return bytes(made)
+
+    def rewrap_into(self, data: Data, *, context: ContextLike = None) -> Rewrapped:
+        """The same in the caller's own memory, which is unchanged if it fails."""
+        block, report = packed(context), _native.Rewrapped()
+        with writing(data, "data") as (address, size):
+            _native.keyfold_rewrap(self._handle, address, size, block, length(block), report)
+        return rewrapped(report)
+
+    def rewrap_file(self, path: str | os.PathLike[str], *, context: ContextLike = None) -> Rewrapped:
+        """Rewraps a file in place, under a lock, so that it opens after a crash at any moment."""
+        block, report = packed(context), _native.Rewrapped()
+        _native.keyfold_rewrap_file(self._handle, path_text(path), block, length(block), report)
+        return rewrapped(report)
+
+    def reencrypt(
+        self,
+        envelope: Data,
+        *,
+        context: ContextLike = None,
+        to: Sequence[Key] | None = None,
+        new_context: ContextLike = None,
+        store_context: StoreContext = "none",
+        accept_stored_context: bool = False,
+        drop_unreachable: bool = False,
+        free_cells: int = 0,
+    ) -> bytes:
+        """Puts an envelope of this key under other keys or another context, without producing its message.
+
+        :param context: the context it has
+        :param to: the keys it gets; None is this one
+        :param new_context: the context it gets; None is the empty one
+        :param drop_unreachable: drops wrappings under keys other than this, which make it fail otherwise
+        """
+        block, new_block = packed(context), packed(new_context)
+        options, chosen = reencrypt_options(
+            store_context, accept_stored_context, drop_unreachable, free_cells
+        )
+        source, target = handles([self]), handles([self] if to is None else to)
+        with reading(envelope, "envelope") as (pointer, size):
+            return taken(
+                lambda out: _native.keyfold_reencrypt(
+                    source,
+                    len(source),
+                    pointer,
+                    size,
+                    block,
+                    length(block),
+                    target,
+                    len(target),
+                    new_block,
+                    length(new_block),
+                    chosen,
+                    length(chosen),
+                    options,
+                    out,
+                )
+            )
+
+
+def reencrypt_options(
+    store_context: StoreContext, accept_stored_context: bool, drop_unreachable: bool, free_cells: int
+) -> tuple[_native.ReencryptOptions, bytes | None]:
+    """Options and chosen names of the two calls that re-encrypt."""
+    kind, chosen = stored(store_context)
+    flags = _native.REENCRYPT_ACCEPT_STORED_CONTEXT if accept_stored_context else 0
+    flags |= _native.REENCRYPT_DROP_UNREACHABLE if drop_unreachable else 0
+    return _native.ReencryptOptions(flags=flags, store_context=kind, free_cells=free_cells), chosen
+
+
+def explanation(
+    store: Any, key: Any, envelope: Data, context: ContextLike, total_len: int | None
+) -> dict[str, Any]:
+    """Why an envelope opens or does not, as `Store.explain` tells it."""
+    block = packed(context)
+    with reading(envelope, "envelope") as (pointer, size):
+        report: dict[str, Any] = told(
+            lambda out: _native.keyfold_explain(
+                store, key, pointer, size, total_len or 0, block, length(block), out
+            )
+        )
+    return report
+
+
+def _offsets(sizes: Iterable[int]) -> Any:
+    ends = [0, *accumulate(sizes)]
+    return (ctypes.c_uint64 * len(ends))(*ends)

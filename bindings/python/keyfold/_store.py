@@ -1,0 +1,303 @@
+"""A key store: what keys there are, and what opens their envelopes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Callable, Iterator, Sequence
+
+from . import _native
+from ._buffers import Data, fresh, reading, writing
+from ._context import Context, ContextLike, length, packed
+from ._key import Key, StoreContext, decrypt_options, explanation, handles, reencrypt_options
+from ._managed import Managed
+from ._roots import Root, opened as root_opened, path_text
+from ._types import (
+    AliasMetadata,
+    KeyMetadata,
+    KeyVersion,
+    Opened,
+    Rewrapped,
+    RootSlot,
+    StoreInfo,
+    key_id_text,
+    opened,
+    record,
+    rewrapped,
+    taken,
+    told,
+)
+
+
+class Store(Managed):
+    """An open key store, for any number of threads. Made by `keyfold.open`, `keyfold.init`, `keyfold.in_memory`.
+
+    A key is named by its id, by ``alias/NAME``, or by NAME alone. Keys opened from a store stay usable after it is
+    closed. What a forked child may do with a store is told in docs/EMBEDDING.md.
+    """
+
+    __slots__ = ()
+    _what = "store"
+
+    @staticmethod
+    def _end(handle: Any) -> None:
+        _native.keyfold_store_close(handle)
+
+    def key(self, name: str) -> Key:
+        """Opens a key for use.
+
+        :raises KeyNotFound: there is no such key
+        """
+        handle = _native.KeyHandle()
+        _native.keyfold_key_open(self._handle, name, handle)
+        return Key(handle)
+
+    def info(self) -> StoreInfo:
+        """Identity and state of the store."""
+        return record(StoreInfo, told(lambda out: _native.keyfold_store_info(self._handle, out)))
+
+    def verify(self) -> int:
+        """Reads everything in the store and verifies it; returns the number of keys."""
+        count = ctypes.c_uint64()
+        _native.keyfold_store_verify(self._handle, count)
+        return count.value
+
+    # Keys.
+
+    def create_key(self, alias: str | None = None, *, description: str = "") -> KeyMetadata:
+        """Makes a key with its first version.
+
+        :raises AlreadyExists: the alias is taken
+        """
+        options = _native.KeyOptions(description=description)
+        return self._key(lambda out: _native.keyfold_key_create(self._handle, alias, options, out))
+
+    def import_key_material(
+        self, material: Data, alias: str | None = None, *, description: str = ""
+    ) -> KeyMetadata:
+        """Makes a key whose first version is exactly 32 random bytes of the caller's own."""
+        options = _native.KeyOptions(description=description)
+        with reading(material, "material") as (pointer, size):
+            return self._key(
+                lambda out: _native.keyfold_key_import_material(
+                    self._handle, alias, pointer, size, options, out
+                )
+            )
+
+    def describe_key(self, name: str) -> KeyMetadata:
+        """A key with all its versions."""
+        return self._key(lambda out: _native.keyfold_key_describe(self._handle, name, out))
+
+    def keys(self, *, page_size: int = 100) -> Iterator[KeyMetadata]:
+        """All keys, in the order of their ids, read a page at a time."""
+        for entry in self._pages(_native.keyfold_key_list, "keys", page_size):
+            yield record(KeyMetadata, entry)
+
+    def enable_key(self, name: str) -> KeyMetadata:
+        """Lets a key be used again."""
+        return self._key(lambda out: _native.keyfold_key_enable(self._handle, name, out))
+
+    def disable_key(self, name: str) -> KeyMetadata:
+        """Stops every use of a key, through handles that are open as well, until it is enabled."""
+        return self._key(lambda out: _native.keyfold_key_disable(self._handle, name, out))
+
+    def rotate_key(self, name: str) -> KeyVersion:
+        """Adds a version, which new envelopes use at once; older ones go on opening what they sealed."""
+        made = _native.KeyVersion()
+        _native.keyfold_key_rotate(self._handle, name, made)
+        return KeyVersion(key_id_text(made.key_id), made.version, bytes(made.material_id).hex())
+
+    def export_key(self, name: str, *, under: str) -> bytes:
+        """A whole key, wrapped under another that the other store must hold too."""
+        return taken(lambda out: _native.keyfold_key_export(self._handle, name, under, out))
+
+    def import_key(self, exported: Data) -> KeyMetadata:
+        """Takes a key that `export_key` made; its id, version numbers and material ids stay the same."""
+        with reading(exported, "exported") as (pointer, size):
+            return self._key(lambda out: _native.keyfold_key_import(self._handle, pointer, size, out))
+
+    # Aliases.
+
+    def aliases(self, *, page_size: int = 100) -> Iterator[AliasMetadata]:
+        """All aliases, in their order, read a page at a time."""
+        for entry in self._pages(_native.keyfold_alias_list, "aliases", page_size):
+            yield record(AliasMetadata, entry)
+
+    def create_alias(self, alias: str, name: str) -> KeyMetadata:
+        """Gives a key another name."""
+        return self._key(lambda out: _native.keyfold_alias_create(self._handle, alias, name, out))
+
+    def move_alias(self, alias: str, name: str) -> KeyMetadata:
+        """Moves an alias to another key, in one transaction."""
+        return self._key(lambda out: _native.keyfold_alias_move(self._handle, alias, name, out))
+
+    def delete_alias(self, alias: str) -> None:
+        """Removes an alias; its key stays."""
+        _native.keyfold_alias_delete(self._handle, alias)
+
+    # Roots.
+
+    def roots(self) -> list[RootSlot]:
+        """The roots that can open the store."""
+        slots = told(lambda out: _native.keyfold_store_list_roots(self._handle, out))
+        return [record(RootSlot, slot) for slot in slots]
+
+    def add_root(self, root: Root) -> RootSlot:
+        """Adds a root beside those there are."""
+        with root_opened(root) as handle:
+            return record(
+                RootSlot, told(lambda out: _native.keyfold_store_add_root(self._handle, handle, out))
+            )
+
+    def remove_root(self, slot_id: str) -> None:
+        """Removes a root; never the last."""
+        _native.keyfold_store_remove_root(self._handle, slot_id)
+
+    def change_root(self, root: Root, *, slot_id: str | None = None) -> RootSlot:
+        """Puts a root in the place of another (None: of the one that opened this store), in one transaction."""
+        with root_opened(root) as handle:
+            return record(
+                RootSlot,
+                told(lambda out: _native.keyfold_store_change_root(self._handle, slot_id, handle, out)),
+            )
+
+    # Envelopes of any key.
+
+    def decrypt(
+        self,
+        envelope: Data,
+        *,
+        keys: Sequence[Key] | None = None,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+    ) -> Opened:
+        """Decrypts under any of `keys`, or, without them, under whichever key of this store opens the envelope.
+
+        Prefer `Key.decrypt` where one key is meant: here look at the result's `key_id` wherever it matters.
+
+        :raises AuthenticationError: wrong key, wrong context or changed data; one answer for all
+        """
+        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        report, some = _native.Opened(), None if keys is None else handles(keys)
+        with reading(envelope, "envelope") as (pointer, size):
+            _native.keyfold_decrypted_size(pointer, size, n)
+
+            def call(address: int, capacity: int) -> int:
+                rest = (pointer, size, block, length(block), options, address, capacity, n, report)
+                if some is None:
+                    _native.keyfold_decrypt_any(self._handle, *rest)
+                else:
+                    _native.keyfold_decrypt_with_keys(some, len(some), *rest)
+                return n.value
+
+            return opened(fresh(n.value, call), report)
+
+    def authenticated_context(
+        self, envelope: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+    ) -> Context:
+        """The whole context of an envelope that `decrypt` would open, without its message."""
+        options, block = decrypt_options(accept_stored_context), packed(context)
+        with reading(envelope, "envelope") as (pointer, size):
+            made = taken(
+                lambda out: _native.keyfold_authenticated_context_any(
+                    self._handle, pointer, size, block, length(block), options, out
+                )
+            )
+        return Context.unpack(made)
+
+    def decrypt_data_key(
+        self, blob: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+    ) -> bytearray:
+        """Opens the blob of a data key under whichever key of this store opens it."""
+        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        with reading(blob, "blob") as (pointer, size):
+            _native.keyfold_data_key_size(pointer, size, n)
+            key = bytearray(n.value)
+            with writing(key) as (address, capacity):
+                _native.keyfold_decrypt_data_key_any(
+                    self._handle, pointer, size, block, length(block), options, address, capacity, n, None
+                )
+        return key
+
+    def rewrap(self, data: Data, *, context: ContextLike = None) -> bytes:
+        """The same envelope or blob with every wrapping of this store brought to its key's current version."""
+        block = packed(context)
+        with reading(data) as (pointer, size):
+            made = bytearray(ctypes.string_at(pointer, size) if size else b"")
+        with writing(made) as (address, size):
+            _native.keyfold_rewrap_any(self._handle, address, size, block, length(block), None)
+        return bytes(made)
+
+    def rewrap_file(self, path: str | os.PathLike[str], *, context: ContextLike = None) -> Rewrapped:
+        """As `Key.rewrap_file`, for the wrappings of every key of this store."""
+        block, report = packed(context), _native.Rewrapped()
+        _native.keyfold_rewrap_file_any(self._handle, path_text(path), block, length(block), report)
+        return rewrapped(report)
+
+    def reencrypt(
+        self,
+        envelope: Data,
+        *,
+        to: Sequence[Key],
+        context: ContextLike = None,
+        new_context: ContextLike = None,
+        store_context: StoreContext = "none",
+        accept_stored_context: bool = False,
+        drop_unreachable: bool = False,
+        free_cells: int = 0,
+    ) -> bytes:
+        """As `Key.reencrypt`, for an envelope under any key of this store."""
+        block, new_block, target = packed(context), packed(new_context), handles(to)
+        options, chosen = reencrypt_options(
+            store_context, accept_stored_context, drop_unreachable, free_cells
+        )
+        with reading(envelope, "envelope") as (pointer, size):
+            return taken(
+                lambda out: _native.keyfold_reencrypt_any(
+                    self._handle,
+                    pointer,
+                    size,
+                    block,
+                    length(block),
+                    target,
+                    len(target),
+                    new_block,
+                    length(new_block),
+                    chosen,
+                    length(chosen),
+                    options,
+                    out,
+                )
+            )
+
+    def explain(
+        self,
+        envelope: Data,
+        *,
+        key: Key | None = None,
+        context: ContextLike = None,
+        total_len: int | None = None,
+    ) -> dict[str, Any]:
+        """Why an envelope or blob opens or does not, as a tree of reasons, without producing its message.
+
+        :param key: explains what `Key.decrypt` would say; None what `decrypt` would
+        :param total_len: the whole size, where `envelope` is only its first 64 KiB
+        """
+        return explanation(self._handle, None if key is None else key._handle, envelope, context, total_len)
+
+    # Small things.
+
+    @staticmethod
+    def _key(call: Callable[[_native.Buffer], None]) -> KeyMetadata:
+        return record(KeyMetadata, told(call))
+
+    def _pages(self, call: Callable[..., None], name: str, page_size: int) -> Iterator[dict[str, Any]]:
+        if not 1 <= page_size <= 1000:
+            raise ValueError("page_size is 1 to 1,000")
+        after = None
+        while True:
+            page = told(lambda out: call(self._handle, after, page_size, out))
+            yield from page[name]
+            after = page.get("next")
+            if after is None:
+                return
