@@ -28,7 +28,7 @@ from typing import Any
 from . import _native
 from ._buffers import Data, reading, writing
 from ._context import Context, ContextLike
-from ._key import Key, StoreContext
+from ._key import Key
 from ._library import LibraryTooOld
 from ._native import (
     AlreadyExists,
@@ -61,6 +61,7 @@ from ._native import (
     StoreReadOnly,
     UsageError,
 )
+from ._options import StoreContext
 from ._roots import KeyFile, Passphrase, Root, opened as _root_opened, path_text as _path_text
 from ._store import Store
 from ._types import (

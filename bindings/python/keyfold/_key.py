@@ -6,67 +6,15 @@ import ctypes
 import functools
 import os
 from itertools import accumulate
-from typing import Any, Callable, Collection, Iterable, Sequence, Union
+from typing import Any, Callable, Iterable, Sequence
 
 from . import _native
 from ._buffers import Data, fresh, reading, writing
-from ._context import Context, ContextLike, length, names_only, packed
+from ._context import Context, ContextLike, length, packed
 from ._managed import Managed
+from ._options import StoreContext, decrypt_options, one_of_three, reencrypt_options, size_asked, stored
 from ._roots import path_text
-from ._types import DataKey, Rewrapped, key_id_text, rewrapped, taken, told
-
-StoreContext = Union[str, Collection[str]]
-"""What of a context is written into the envelope, readable by anyone: "none", "names", "all", or the names whose
-values are stored besides all names."""
-
-_STORED = {
-    "none": _native.StoreContext.NONE,
-    "names": _native.StoreContext.NAMES,
-    "all": _native.StoreContext.ALL,
-}
-
-
-def stored(store_context: StoreContext) -> tuple[int, bytes | None]:
-    """The option, and the block of chosen names."""
-    if isinstance(store_context, str):
-        try:
-            return int(_STORED[store_context]), None
-        except KeyError:
-            raise ValueError(
-                f'store_context is "none", "names", "all" or a collection of names, not {store_context!r}'
-            ) from None
-    return int(_native.StoreContext.CHOSEN), names_only(store_context)
-
-
-def decrypt_options(accept_stored_context: bool) -> _native.DecryptOptions | None:
-    """None is the default, and costs nothing."""
-    return (
-        _native.DecryptOptions(flags=_native.DECRYPT_ACCEPT_STORED_CONTEXT) if accept_stored_context else None
-    )
-
-
-def handles(keys: Sequence[Key]) -> Any:
-    """The array of handles that C takes."""
-    for key in keys:
-        if not isinstance(key, Key):
-            raise TypeError(f"a keyfold.Key is needed, not {type(key).__name__}")
-    return (_native.KeyHandle * len(keys))(*(key._handle for key in keys))
-
-
-@functools.lru_cache(maxsize=4096)
-def _plain_size(plaintext_len: int) -> int:
-    n = ctypes.c_size_t()
-    _native.keyfold_encrypted_size(plaintext_len, None, 0, None, n)
-    return n.value
-
-
-def size_asked(n: ctypes.c_size_t, call: Callable[[], object]) -> int:
-    """The size that a call without an output buffer says it needs, by way of `n`."""
-    try:
-        call()
-    except _native.BufferTooSmall:
-        pass
-    return n.value
+from ._types import DataKey, Rewrapped, key_id_text, rewrapped, taken
 
 
 class Key(Managed):
@@ -212,9 +160,7 @@ class Key(Managed):
         if not also and chosen is None:
             _native.keyfold_encrypted_size(size, block, block_len, options, n)
             return general, n.value
-        return general, size_asked(
-            lambda asked: self._ask(keys, pointer, size, block, chosen, options, asked)
-        )
+        return general, size_asked(n, lambda: general(None, 0))
 
     def decrypt(
         self, envelope: Data, *, context: ContextLike = None, accept_stored_context: bool = False
@@ -263,6 +209,48 @@ class Key(Managed):
                 )
             )
         return Context.unpack(made)
+
+    # In the caller's own memory.
+
+    def headroom(
+        self, *, context: ContextLike = None, store_context: StoreContext = "none", free_cells: int = 0
+    ) -> int:
+        """How many bytes must be free before a message for `encrypt_in_place`."""
+        kind, block, n = one_of_three(store_context), packed(context), ctypes.c_size_t()
+        options = _native.EncryptOptions(store_context=kind, free_cells=free_cells)
+        _native.keyfold_headroom(block, length(block), options, n)
+        return n.value
+
+    def encrypt_in_place(
+        self,
+        buffer: Data,
+        offset: int,
+        size: int,
+        *,
+        context: ContextLike = None,
+        store_context: StoreContext = "none",
+        free_cells: int = 0,
+    ) -> int:
+        """Encrypts the `size` bytes at `offset`, which is at least `headroom`; returns the envelope's size.
+
+        The envelope begins at the buffer's first byte and may be longer than offset + size: see `encrypted_size`.
+        """
+        kind, block, n = one_of_three(store_context), packed(context), ctypes.c_size_t()
+        options = _native.EncryptOptions(store_context=kind, free_cells=free_cells)
+        with writing(buffer, "buffer") as (address, capacity):
+            _native.keyfold_encrypt_in_place(
+                self._handle, address, capacity, offset, size, block, length(block), options, n
+            )
+        return n.value
+
+    def decrypt_in_place(
+        self, buffer: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+    ) -> int:
+        """Decrypts an envelope in its own memory and returns the message's size; it begins at the first byte."""
+        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        with writing(buffer, "buffer") as (address, size):
+            _native.keyfold_decrypt_in_place(self._handle, address, size, block, length(block), options, n)
+        return n.value
 
     # Many small messages in one call, which costs a fraction of a call each.
 
@@ -349,7 +337,8 @@ class Key(Managed):
         self, size: int = 32, *, context: ContextLike = None, store_context: StoreContext = "none"
     ) -> DataKey:
         """Makes a random data key of 16 to 1,024 bytes, and the blob from which it can be had again."""
-        options, block = self._data_key_options(store_context), packed(context)
+        options = _native.EncryptOptions(store_context=one_of_three(store_context))
+        block = packed(context)
         if not 0 <= size <= 1 << 20:  # the library knows the limits; this one only bounds what is allocated
             raise ValueError("a data key has 16 to 1,024 bytes")
         key, n = bytearray(size), ctypes.c_size_t()
@@ -368,7 +357,8 @@ class Key(Managed):
         self, size: int = 32, *, context: ContextLike = None, store_context: StoreContext = "none"
     ) -> bytes:
         """Makes a random data key and returns only its blob, for others to open."""
-        options, block, n = self._data_key_options(store_context), packed(context), ctypes.c_size_t()
+        options = _native.EncryptOptions(store_context=one_of_three(store_context))
+        block, n = packed(context), ctypes.c_size_t()
         _native.keyfold_data_key_blob_size(size, block, length(block), options, n)
 
         def call(blob: int, capacity: int) -> int:
@@ -378,13 +368,6 @@ class Key(Managed):
             return n.value
 
         return fresh(n.value, call)
-
-    @staticmethod
-    def _data_key_options(store_context: StoreContext) -> _native.EncryptOptions | None:
-        kind, chosen = stored(store_context)
-        if chosen is not None:
-            raise ValueError('for data keys store_context is "none", "names" or "all"')
-        return _native.EncryptOptions(store_context=kind) if kind else None
 
     def decrypt_data_key(
         self, blob: Data, *, context: ContextLike = None, accept_stored_context: bool = False
@@ -470,28 +453,19 @@ class Key(Managed):
             )
 
 
-def reencrypt_options(
-    store_context: StoreContext, accept_stored_context: bool, drop_unreachable: bool, free_cells: int
-) -> tuple[_native.ReencryptOptions, bytes | None]:
-    """Options and chosen names of the two calls that re-encrypt."""
-    kind, chosen = stored(store_context)
-    flags = _native.REENCRYPT_ACCEPT_STORED_CONTEXT if accept_stored_context else 0
-    flags |= _native.REENCRYPT_DROP_UNREACHABLE if drop_unreachable else 0
-    return _native.ReencryptOptions(flags=flags, store_context=kind, free_cells=free_cells), chosen
+def handles(keys: Sequence[Key]) -> Any:
+    """The array of handles that C takes."""
+    for key in keys:
+        if not isinstance(key, Key):
+            raise TypeError(f"a keyfold.Key is needed, not {type(key).__name__}")
+    return (_native.KeyHandle * len(keys))(*(key._handle for key in keys))
 
 
-def explanation(
-    store: Any, key: Any, envelope: Data, context: ContextLike, total_len: int | None
-) -> dict[str, Any]:
-    """Why an envelope opens or does not, as `Store.explain` tells it."""
-    block = packed(context)
-    with reading(envelope, "envelope") as (pointer, size):
-        report: dict[str, Any] = told(
-            lambda out: _native.keyfold_explain(
-                store, key, pointer, size, total_len or 0, block, length(block), out
-            )
-        )
-    return report
+@functools.lru_cache(maxsize=4096)
+def _plain_size(plaintext_len: int) -> int:
+    n = ctypes.c_size_t()
+    _native.keyfold_encrypted_size(plaintext_len, None, 0, None, n)
+    return n.value
 
 
 def _offsets(sizes: Iterable[int]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 _VARIABLE = "KEYFOLD_LIBRARY"
 
 
-class LibraryTooOld(RuntimeError):
+class LibraryTooOld(ImportError):
     """The loaded library lacks a function that this version of the wrapper calls."""
 
 

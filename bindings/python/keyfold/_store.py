@@ -9,8 +9,9 @@ from typing import Any, Callable, Iterator, Sequence
 from . import _native
 from ._buffers import Data, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
-from ._key import Key, StoreContext, decrypt_options, explanation, handles, reencrypt_options
+from ._key import Key, handles
 from ._managed import Managed
+from ._options import StoreContext, decrypt_options, reencrypt_options
 from ._roots import Root, opened as root_opened, path_text
 from ._types import (
     AliasMetadata,
@@ -283,7 +284,14 @@ class Store(Managed):
         :param key: explains what `Key.decrypt` would say; None what `decrypt` would
         :param total_len: the whole size, where `envelope` is only its first 64 KiB
         """
-        return explanation(self._handle, None if key is None else key._handle, envelope, context, total_len)
+        block, raw = packed(context), None if key is None else key._handle
+        with reading(envelope, "envelope") as (pointer, size):
+            report: dict[str, Any] = told(
+                lambda out: _native.keyfold_explain(
+                    self._handle, raw, pointer, size, total_len or 0, block, length(block), out
+                )
+            )
+        return report
 
     # Small things.
 
