@@ -145,6 +145,11 @@ def _codes(header: Header) -> str:
         "\n// name is the stable name of a code.\nfunc (c Code) name() string {\n\tswitch c {\n"
         f'{rows}\t}}\n\treturn "UNKNOWN"\n}}\n'
     )
+    rows = "".join(f'\tcase {number}:\n\t\treturn "{what}"\n' for number, (what, _, _) in CATEGORIES.items())
+    out.append(
+        "\n// categoryName says what a category is about.\nfunc categoryName(s sentinel) string {\n\tswitch s {\n"
+        f'{rows}\t}}\n\treturn "unknown"\n}}\n'
+    )
     return "".join(out)
 
 

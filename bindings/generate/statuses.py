@@ -19,7 +19,7 @@ CATEGORIES = {
     3: ("the data", "InvalidCiphertext", "ErrInvalidCiphertext"),
     4: ("a root", "RootError", "ErrRoot"),
     5: ("the store, or a file", "StoreError", "ErrStore"),
-    9: ("the library or the system", "InternalError", "ErrInternal"),
+    9: ("the library or the system", "InternalError", "ErrLibrary"),
 }
 
 # Statuses with a Python class of their own -> (class, further bases).

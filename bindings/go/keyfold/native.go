@@ -1161,8 +1161,8 @@ var ErrRoot error = sentinel(4)
 // ErrStore matches every error of the store, or a file (codes 5xx).
 var ErrStore error = sentinel(5)
 
-// ErrInternal matches every error of the library or the system (codes 9xx).
-var ErrInternal error = sentinel(9)
+// ErrLibrary matches every error of the library or the system (codes 9xx).
+var ErrLibrary error = sentinel(9)
 
 // ErrNullArgument: A required pointer is NULL.
 var ErrNullArgument error = sentinel(CodeNullArgument)
@@ -1427,6 +1427,25 @@ func (c Code) name() string {
 		return "OUT_OF_MEMORY"
 	}
 	return "UNKNOWN"
+}
+
+// categoryName says what a category is about.
+func categoryName(s sentinel) string {
+	switch s {
+	case 1:
+		return "the caller's mistake"
+	case 2:
+		return "a key's state or policy"
+	case 3:
+		return "the data"
+	case 4:
+		return "a root"
+	case 5:
+		return "the store, or a file"
+	case 9:
+		return "the library or the system"
+	}
+	return "unknown"
 }
 
 // nativeProtection holds how the secret memory of this process is really protected.

@@ -1,0 +1,3 @@
+module keyfold.dev/go
+
+go 1.24
