@@ -272,8 +272,8 @@ def _function(header: Header, function: Function) -> str:
     lines = [*call.checks, *call.before]
     if function.fallible:
         results.append("err error")
-        lines.append("var detail [C.KEYFOLD_ERROR_SIZE]C.char")
-        lines.append(f"status := {_called(shim, [*call.arguments, '&detail[0]'])}")
+        lines.append("var detail [errorSize]byte")
+        lines.append(f"status := {_called(shim, [*call.arguments, '(*C.char)(unsafe.Pointer(&detail[0]))'])}")
         lines += call.after
         values = "".join(f"{expression}, " for _, _, expression in call.results)
         lines += ["if status != 0 {", "\terr = failure(Code(status), &detail)", "}", f"return {values}err"]

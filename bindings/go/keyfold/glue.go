@@ -47,9 +47,10 @@ func (h *handle) end(closing func(uintptr) error) error {
 }
 
 // failure is the error of a status, with the detail that was copied in the failed call's own crossing.
-func failure(code Code, detail *[C.KEYFOLD_ERROR_SIZE]C.char) error {
-	text := C.GoString(&detail[0])
-	return &Error{Code: code, Detail: text}
+// It reads the text itself, since C.GoString would move the caller's buffer to the heap, failure or not.
+func failure(code Code, detail *[errorSize]byte) error {
+	text, _, _ := bytes.Cut(detail[:], []byte{0})
+	return &Error{Code: code, Detail: string(text)}
 }
 
 // misuse is an error of the wrapper's own, in the library's terms.

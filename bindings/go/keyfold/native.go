@@ -1634,12 +1634,12 @@ func nativeStatusRetryable(status int32) (value uint32) {
 // Errors: NULL_ARGUMENT.
 func nativeLastError(out []byte) (outLen int, err error) {
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_last_error(
 		(*C.char)(unsafe.Pointer(unsafe.SliceData(out))),
 		C.size_t(len(out)),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -1660,8 +1660,8 @@ func nativeOpenHandles() (value int) {
 //
 // Errors: SELF_TEST.
 func nativeSelfTest() (err error) {
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_self_test(&detail[0])
+	var detail [errorSize]byte
+	status := C.kf_self_test((*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1674,8 +1674,8 @@ func nativeSelfTest() (err error) {
 func nativeProtectionStatus() (out nativeProtection, err error) {
 	var outC C.keyfold_protection
 	outC.size = C.sizeof_keyfold_protection
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_protection_status(&outC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_protection_status(&outC, (*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1689,8 +1689,8 @@ func nativeProtectionStatus() (out nativeProtection, err error) {
 //
 // Errors: SELF_TEST.
 func nativeReseed() (err error) {
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_reseed(&detail[0])
+	var detail [errorSize]byte
+	status := C.kf_reseed((*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1701,8 +1701,12 @@ func nativeReseed() (err error) {
 //
 // Errors: NULL_ARGUMENT, INVALID_ARGUMENT, RANDOM.
 func nativeGenerateRandom(out []byte) (err error) {
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_generate_random((*C.uint8_t)(unsafe.SliceData(out)), C.size_t(len(out)), &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_generate_random(
+		(*C.uint8_t)(unsafe.SliceData(out)),
+		C.size_t(len(out)),
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1739,14 +1743,14 @@ func nativeContextPack(pairs []Pair, out []byte) (outLen int, err error) {
 		}
 	}
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_context_pack(
 		unsafe.SliceData(pairsC),
 		C.size_t(len(pairs)),
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -1758,8 +1762,12 @@ func nativeContextPack(pairs []Pair, out []byte) (outLen int, err error) {
 //
 // Errors: NULL_ARGUMENT, INVALID_CONTEXT.
 func nativeContextCheck(context []byte) (err error) {
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_context_check((*C.uint8_t)(unsafe.SliceData(context)), C.size_t(len(context)), &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_context_check(
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1777,8 +1785,8 @@ func nativeRootCreateKeyFile(path string) (err error) {
 	if err != nil {
 		return
 	}
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_root_create_key_file(pathC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_root_create_key_file(pathC, (*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1796,8 +1804,13 @@ func nativeRootOpenKeyFile(path string, options nativeKeyFileOptions) (outRoot u
 		return
 	}
 	var outRootC C.uintptr_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_root_open_key_file(pathC, C.uint32_t(options.flags), &outRootC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_root_open_key_file(
+		pathC,
+		C.uint32_t(options.flags),
+		&outRootC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1811,12 +1824,12 @@ func nativeRootOpenKeyFile(path string, options nativeKeyFileOptions) (outRoot u
 // Errors: NULL_ARGUMENT, INVALID_ARGUMENT, OUT_OF_MEMORY.
 func nativeRootOpenPassphrase(passphrase []byte) (outRoot uintptr, err error) {
 	var outRootC C.uintptr_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_root_open_passphrase(
 		(*C.uint8_t)(unsafe.SliceData(passphrase)),
 		C.size_t(len(passphrase)),
 		&outRootC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -1830,8 +1843,8 @@ func nativeRootOpenPassphrase(passphrase []byte) (outRoot uintptr, err error) {
 //
 // Errors: INVALID_HANDLE.
 func nativeRootClose(root uintptr) (err error) {
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_root_close(C.uintptr_t(root), &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_root_close(C.uintptr_t(root), (*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1853,7 +1866,7 @@ func nativeStoreInit(location string, root *rootHandle, options nativeStoreOptio
 		return
 	}
 	var outStoreC C.uintptr_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_store_init(
 		locationC,
 		C.uintptr_t(rootRaw),
@@ -1862,7 +1875,7 @@ func nativeStoreInit(location string, root *rootHandle, options nativeStoreOptio
 		C.uint32_t(options.refreshMillis),
 		C.uint32_t(options.busyTimeoutMillis),
 		&outStoreC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(root)
 	if status != 0 {
@@ -1887,7 +1900,7 @@ func nativeStoreOpen(location string, root *rootHandle, options nativeStoreOptio
 		return
 	}
 	var outStoreC C.uintptr_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_store_open(
 		locationC,
 		C.uintptr_t(rootRaw),
@@ -1896,7 +1909,7 @@ func nativeStoreOpen(location string, root *rootHandle, options nativeStoreOptio
 		C.uint32_t(options.refreshMillis),
 		C.uint32_t(options.busyTimeoutMillis),
 		&outStoreC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(root)
 	if status != 0 {
@@ -1912,8 +1925,8 @@ func nativeStoreOpen(location string, root *rootHandle, options nativeStoreOptio
 // Errors: NULL_ARGUMENT, OUT_OF_MEMORY, RANDOM.
 func nativeStoreOpenInMemory() (outStore uintptr, err error) {
 	var outStoreC C.uintptr_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_open_in_memory(&outStoreC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_open_in_memory(&outStoreC, (*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1926,8 +1939,8 @@ func nativeStoreOpenInMemory() (outStore uintptr, err error) {
 //
 // Errors: INVALID_HANDLE.
 func nativeStoreClose(store uintptr) (err error) {
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_close(C.uintptr_t(store), &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_close(C.uintptr_t(store), (*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -1943,8 +1956,8 @@ func nativeStoreInfo(store *storeHandle) (outJson []byte, err error) {
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_info(C.uintptr_t(storeRaw), &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_info(C.uintptr_t(storeRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -1961,8 +1974,8 @@ func nativeStoreVerify(store *storeHandle) (outKeys uint64, err error) {
 		return
 	}
 	var outKeysC C.uint64_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_verify(C.uintptr_t(storeRaw), &outKeysC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_verify(C.uintptr_t(storeRaw), &outKeysC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -1980,8 +1993,8 @@ func nativeStoreListRoots(store *storeHandle) (outJson []byte, err error) {
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_list_roots(C.uintptr_t(storeRaw), &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_list_roots(C.uintptr_t(storeRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2003,8 +2016,13 @@ func nativeStoreAddRoot(store *storeHandle, root *rootHandle) (outJson []byte, e
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_add_root(C.uintptr_t(storeRaw), C.uintptr_t(rootRaw), &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_add_root(
+		C.uintptr_t(storeRaw),
+		C.uintptr_t(rootRaw),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	runtime.KeepAlive(store)
 	runtime.KeepAlive(root)
 	if status != 0 {
@@ -2026,8 +2044,8 @@ func nativeStoreRemoveRoot(store *storeHandle, slotID string) (err error) {
 	if err != nil {
 		return
 	}
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_remove_root(C.uintptr_t(storeRaw), slotIDC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_remove_root(C.uintptr_t(storeRaw), slotIDC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2053,8 +2071,14 @@ func nativeStoreChangeRoot(store *storeHandle, slotID string, root *rootHandle) 
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_store_change_root(C.uintptr_t(storeRaw), slotIDC, C.uintptr_t(rootRaw), &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_store_change_root(
+		C.uintptr_t(storeRaw),
+		slotIDC,
+		C.uintptr_t(rootRaw),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	runtime.KeepAlive(store)
 	runtime.KeepAlive(root)
 	if status != 0 {
@@ -2082,14 +2106,14 @@ func nativeKeyCreate(store *storeHandle, alias string, options nativeKeyOptions)
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_key_create(
 		C.uintptr_t(storeRaw),
 		aliasC,
 		C.uint32_t(options.flags),
 		optionsDescriptionC,
 		&outJsonC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -2117,7 +2141,7 @@ func nativeKeyImportMaterial(store *storeHandle, alias string, material []byte, 
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_key_import_material(
 		C.uintptr_t(storeRaw),
 		aliasC,
@@ -2126,7 +2150,7 @@ func nativeKeyImportMaterial(store *storeHandle, alias string, material []byte, 
 		C.uint32_t(options.flags),
 		optionsDescriptionC,
 		&outJsonC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -2149,8 +2173,8 @@ func nativeKeyDescribe(store *storeHandle, name string) (outJson []byte, err err
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_describe(C.uintptr_t(storeRaw), nameC, &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_describe(C.uintptr_t(storeRaw), nameC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2173,8 +2197,14 @@ func nativeKeyList(store *storeHandle, after string, limit uint32) (outJson []by
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_list(C.uintptr_t(storeRaw), afterC, C.uint32_t(limit), &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_list(
+		C.uintptr_t(storeRaw),
+		afterC,
+		C.uint32_t(limit),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2196,8 +2226,8 @@ func nativeKeyEnable(store *storeHandle, name string) (outJson []byte, err error
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_enable(C.uintptr_t(storeRaw), nameC, &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_enable(C.uintptr_t(storeRaw), nameC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2220,8 +2250,8 @@ func nativeKeyDisable(store *storeHandle, name string) (outJson []byte, err erro
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_disable(C.uintptr_t(storeRaw), nameC, &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_disable(C.uintptr_t(storeRaw), nameC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2247,8 +2277,8 @@ func nativeKeyRotate(store *storeHandle, name string) (outVersion nativeKeyVersi
 	}
 	var outVersionC C.keyfold_key_version
 	outVersionC.size = C.sizeof_keyfold_key_version
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_rotate(C.uintptr_t(storeRaw), nameC, &outVersionC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_rotate(C.uintptr_t(storeRaw), nameC, &outVersionC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2275,8 +2305,8 @@ func nativeKeyExport(store *storeHandle, name string, under string) (out []byte,
 		return
 	}
 	var outC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_export(C.uintptr_t(storeRaw), nameC, underC, &outC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_export(C.uintptr_t(storeRaw), nameC, underC, &outC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2297,13 +2327,13 @@ func nativeKeyImport(store *storeHandle, exported []byte) (outJson []byte, err e
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_key_import(
 		C.uintptr_t(storeRaw),
 		(*C.uint8_t)(unsafe.SliceData(exported)),
 		C.size_t(len(exported)),
 		&outJsonC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -2330,8 +2360,14 @@ func nativeAliasCreate(store *storeHandle, alias string, name string) (outJson [
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_alias_create(C.uintptr_t(storeRaw), aliasC, nameC, &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_alias_create(
+		C.uintptr_t(storeRaw),
+		aliasC,
+		nameC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2359,8 +2395,14 @@ func nativeAliasMove(store *storeHandle, alias string, name string) (outJson []b
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_alias_move(C.uintptr_t(storeRaw), aliasC, nameC, &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_alias_move(
+		C.uintptr_t(storeRaw),
+		aliasC,
+		nameC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2381,8 +2423,8 @@ func nativeAliasDelete(store *storeHandle, alias string) (err error) {
 	if err != nil {
 		return
 	}
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_alias_delete(C.uintptr_t(storeRaw), aliasC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_alias_delete(C.uintptr_t(storeRaw), aliasC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2404,8 +2446,14 @@ func nativeAliasList(store *storeHandle, after string, limit uint32) (outJson []
 		return
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_alias_list(C.uintptr_t(storeRaw), afterC, C.uint32_t(limit), &outJsonC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_alias_list(
+		C.uintptr_t(storeRaw),
+		afterC,
+		C.uint32_t(limit),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2429,8 +2477,8 @@ func nativeKeyOpen(store *storeHandle, name string) (outKey uintptr, err error) 
 		return
 	}
 	var outKeyC C.uintptr_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_open(C.uintptr_t(storeRaw), nameC, &outKeyC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_open(C.uintptr_t(storeRaw), nameC, &outKeyC, (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(store)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2444,8 +2492,8 @@ func nativeKeyOpen(store *storeHandle, name string) (outKey uintptr, err error) 
 //
 // Errors: INVALID_HANDLE.
 func nativeKeyClose(key uintptr) (err error) {
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_close(C.uintptr_t(key), &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_close(C.uintptr_t(key), (*C.char)(unsafe.Pointer(&detail[0])))
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -2460,8 +2508,8 @@ func nativeKeyID(key *keyHandle, outID *[16]byte) (err error) {
 	if err != nil {
 		return
 	}
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_key_id(C.uintptr_t(keyRaw), (*C.uint8_t)(&outID[0]), &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_key_id(C.uintptr_t(keyRaw), (*C.uint8_t)(&outID[0]), (*C.char)(unsafe.Pointer(&detail[0])))
 	runtime.KeepAlive(key)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2475,7 +2523,7 @@ func nativeKeyID(key *keyHandle, outID *[16]byte) (err error) {
 // Errors: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, TOO_LARGE.
 func nativeEncryptedSize(plaintextLen int, context []byte, options nativeEncryptOptions) (outSize int, err error) {
 	var outSizeC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_encrypted_size(
 		C.size_t(plaintextLen),
 		(*C.uint8_t)(unsafe.SliceData(context)),
@@ -2484,7 +2532,7 @@ func nativeEncryptedSize(plaintextLen int, context []byte, options nativeEncrypt
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
 		&outSizeC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2503,7 +2551,7 @@ func nativeEncrypt(key *keyHandle, plaintext []byte, context []byte, options nat
 		return
 	}
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_encrypt(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(plaintext)),
@@ -2516,7 +2564,7 @@ func nativeEncrypt(key *keyHandle, plaintext []byte, context []byte, options nat
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2543,7 +2591,7 @@ func nativeEncryptTo(keys []*keyHandle, plaintext []byte, context []byte, chosen
 		keysC = append(keysC, C.uintptr_t(raw))
 	}
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_encrypt_to(
 		unsafe.SliceData(keysC),
 		C.size_t(len(keys)),
@@ -2559,7 +2607,7 @@ func nativeEncryptTo(keys []*keyHandle, plaintext []byte, context []byte, chosen
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(keys)
 	if status != 0 {
@@ -2574,7 +2622,7 @@ func nativeEncryptTo(keys []*keyHandle, plaintext []byte, context []byte, chosen
 // Errors: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT.
 func nativeHeadroom(context []byte, options nativeEncryptOptions) (outSize int, err error) {
 	var outSizeC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_headroom(
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
@@ -2582,7 +2630,7 @@ func nativeHeadroom(context []byte, options nativeEncryptOptions) (outSize int, 
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
 		&outSizeC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2604,7 +2652,7 @@ func nativeEncryptInPlace(key *keyHandle, buffer []byte, offset int, length int,
 		return
 	}
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_encrypt_in_place(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(buffer)),
@@ -2617,7 +2665,7 @@ func nativeEncryptInPlace(key *keyHandle, buffer []byte, offset int, length int,
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2633,12 +2681,12 @@ func nativeEncryptInPlace(key *keyHandle, buffer []byte, offset int, length int,
 // Errors: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH.
 func nativeDecryptedSize(envelope []byte) (outSize int, err error) {
 	var outSizeC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypted_size(
 		(*C.uint8_t)(unsafe.SliceData(envelope)),
 		C.size_t(len(envelope)),
 		&outSizeC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -2657,7 +2705,7 @@ func nativeDecrypt(key *keyHandle, envelope []byte, context []byte, options nati
 		return
 	}
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypt(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(envelope)),
@@ -2668,7 +2716,7 @@ func nativeDecrypt(key *keyHandle, envelope []byte, context []byte, options nati
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2696,7 +2744,7 @@ func nativeDecryptWithKeys(keys []*keyHandle, envelope []byte, context []byte, o
 	var outLenC C.size_t
 	var openedC C.keyfold_opened
 	openedC.size = C.sizeof_keyfold_opened
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypt_with_keys(
 		unsafe.SliceData(keysC),
 		C.size_t(len(keys)),
@@ -2709,7 +2757,7 @@ func nativeDecryptWithKeys(keys []*keyHandle, envelope []byte, context []byte, o
 		C.size_t(len(out)),
 		&outLenC,
 		&openedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(keys)
 	if status != 0 {
@@ -2734,7 +2782,7 @@ func nativeDecryptAny(store *storeHandle, envelope []byte, context []byte, optio
 	var outLenC C.size_t
 	var openedC C.keyfold_opened
 	openedC.size = C.sizeof_keyfold_opened
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypt_any(
 		C.uintptr_t(storeRaw),
 		(*C.uint8_t)(unsafe.SliceData(envelope)),
@@ -2746,7 +2794,7 @@ func nativeDecryptAny(store *storeHandle, envelope []byte, context []byte, optio
 		C.size_t(len(out)),
 		&outLenC,
 		&openedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -2767,7 +2815,7 @@ func nativeDecryptInPlace(key *keyHandle, buffer []byte, context []byte, options
 		return
 	}
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypt_in_place(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(buffer)),
@@ -2776,7 +2824,7 @@ func nativeDecryptInPlace(key *keyHandle, buffer []byte, context []byte, options
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2799,7 +2847,7 @@ func nativeAuthenticatedContext(key *keyHandle, envelope []byte, context []byte,
 		return
 	}
 	var outContextC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_authenticated_context(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(envelope)),
@@ -2808,7 +2856,7 @@ func nativeAuthenticatedContext(key *keyHandle, envelope []byte, context []byte,
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
 		&outContextC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2829,7 +2877,7 @@ func nativeAuthenticatedContextAny(store *storeHandle, envelope []byte, context 
 		return
 	}
 	var outContextC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_authenticated_context_any(
 		C.uintptr_t(storeRaw),
 		(*C.uint8_t)(unsafe.SliceData(envelope)),
@@ -2838,7 +2886,7 @@ func nativeAuthenticatedContextAny(store *storeHandle, envelope []byte, context 
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
 		&outContextC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -2874,7 +2922,7 @@ func nativeEncryptBatch(key *keyHandle, plaintexts []byte, offsets []uint64, con
 	}
 	var outLenC C.size_t
 	var outFailedC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_encrypt_batch(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(plaintexts)),
@@ -2892,7 +2940,7 @@ func nativeEncryptBatch(key *keyHandle, plaintexts []byte, offsets []uint64, con
 		&outLenC,
 		(*C.uint64_t)(unsafe.SliceData(outOffsets)),
 		&outFailedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2927,7 +2975,7 @@ func nativeDecryptBatch(key *keyHandle, envelopes []byte, offsets []uint64, cont
 	}
 	var outLenC C.size_t
 	var outFailedC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypt_batch(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(envelopes)),
@@ -2943,7 +2991,7 @@ func nativeDecryptBatch(key *keyHandle, envelopes []byte, offsets []uint64, cont
 		&outLenC,
 		(*C.uint64_t)(unsafe.SliceData(outOffsets)),
 		&outFailedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2967,7 +3015,7 @@ func nativeRewrap(key *keyHandle, data []byte, context []byte) (rewrapped native
 	}
 	var rewrappedC C.keyfold_rewrapped
 	rewrappedC.size = C.sizeof_keyfold_rewrapped
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_rewrap(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(data)),
@@ -2975,7 +3023,7 @@ func nativeRewrap(key *keyHandle, data []byte, context []byte) (rewrapped native
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		&rewrappedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -2996,7 +3044,7 @@ func nativeRewrapAny(store *storeHandle, data []byte, context []byte) (rewrapped
 	}
 	var rewrappedC C.keyfold_rewrapped
 	rewrappedC.size = C.sizeof_keyfold_rewrapped
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_rewrap_any(
 		C.uintptr_t(storeRaw),
 		(*C.uint8_t)(unsafe.SliceData(data)),
@@ -3004,7 +3052,7 @@ func nativeRewrapAny(store *storeHandle, data []byte, context []byte) (rewrapped
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		&rewrappedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -3032,14 +3080,14 @@ func nativeRewrapFile(key *keyHandle, path string, context []byte) (rewrapped na
 	}
 	var rewrappedC C.keyfold_rewrapped
 	rewrappedC.size = C.sizeof_keyfold_rewrapped
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_rewrap_file(
 		C.uintptr_t(keyRaw),
 		pathC,
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		&rewrappedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -3064,14 +3112,14 @@ func nativeRewrapFileAny(store *storeHandle, path string, context []byte) (rewra
 	}
 	var rewrappedC C.keyfold_rewrapped
 	rewrappedC.size = C.sizeof_keyfold_rewrapped
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_rewrap_file_any(
 		C.uintptr_t(storeRaw),
 		pathC,
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		&rewrappedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -3108,7 +3156,7 @@ func nativeReencrypt(fromKeys []*keyHandle, envelope []byte, context []byte, toK
 		toKeysC = append(toKeysC, C.uintptr_t(raw))
 	}
 	var outC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_reencrypt(
 		unsafe.SliceData(fromKeysC),
 		C.size_t(len(fromKeys)),
@@ -3126,7 +3174,7 @@ func nativeReencrypt(fromKeys []*keyHandle, envelope []byte, context []byte, toK
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
 		&outC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(fromKeys)
 	runtime.KeepAlive(toKeys)
@@ -3157,7 +3205,7 @@ func nativeReencryptAny(store *storeHandle, envelope []byte, context []byte, toK
 		toKeysC = append(toKeysC, C.uintptr_t(raw))
 	}
 	var outC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_reencrypt_any(
 		C.uintptr_t(storeRaw),
 		(*C.uint8_t)(unsafe.SliceData(envelope)),
@@ -3174,7 +3222,7 @@ func nativeReencryptAny(store *storeHandle, envelope []byte, context []byte, toK
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
 		&outC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	runtime.KeepAlive(toKeys)
@@ -3189,7 +3237,7 @@ func nativeReencryptAny(store *storeHandle, envelope []byte, context []byte, toK
 // Errors: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT.
 func nativeDataKeyBlobSize(keySize int, context []byte, options nativeEncryptOptions) (outSize int, err error) {
 	var outSizeC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_data_key_blob_size(
 		C.size_t(keySize),
 		(*C.uint8_t)(unsafe.SliceData(context)),
@@ -3198,7 +3246,7 @@ func nativeDataKeyBlobSize(keySize int, context []byte, options nativeEncryptOpt
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
 		&outSizeC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -3219,7 +3267,7 @@ func nativeGenerateDataKey(key *keyHandle, context []byte, options nativeEncrypt
 		return
 	}
 	var blobLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_generate_data_key(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(context)),
@@ -3232,7 +3280,7 @@ func nativeGenerateDataKey(key *keyHandle, context []byte, options nativeEncrypt
 		(*C.uint8_t)(unsafe.SliceData(blob)),
 		C.size_t(len(blob)),
 		&blobLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -3252,7 +3300,7 @@ func nativeGenerateDataKeyWithoutPlaintext(key *keyHandle, keySize int, context 
 		return
 	}
 	var blobLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_generate_data_key_without_plaintext(
 		C.uintptr_t(keyRaw),
 		C.size_t(keySize),
@@ -3264,7 +3312,7 @@ func nativeGenerateDataKeyWithoutPlaintext(key *keyHandle, keySize int, context 
 		(*C.uint8_t)(unsafe.SliceData(blob)),
 		C.size_t(len(blob)),
 		&blobLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -3280,8 +3328,13 @@ func nativeGenerateDataKeyWithoutPlaintext(key *keyHandle, keySize int, context 
 // Errors: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED.
 func nativeDataKeySize(blob []byte) (outSize int, err error) {
 	var outSizeC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
-	status := C.kf_data_key_size((*C.uint8_t)(unsafe.SliceData(blob)), C.size_t(len(blob)), &outSizeC, &detail[0])
+	var detail [errorSize]byte
+	status := C.kf_data_key_size(
+		(*C.uint8_t)(unsafe.SliceData(blob)),
+		C.size_t(len(blob)),
+		&outSizeC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}
@@ -3299,7 +3352,7 @@ func nativeDecryptDataKey(key *keyHandle, blob []byte, context []byte, options n
 		return
 	}
 	var outLenC C.size_t
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypt_data_key(
 		C.uintptr_t(keyRaw),
 		(*C.uint8_t)(unsafe.SliceData(blob)),
@@ -3310,7 +3363,7 @@ func nativeDecryptDataKey(key *keyHandle, blob []byte, context []byte, options n
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(key)
 	if status != 0 {
@@ -3332,7 +3385,7 @@ func nativeDecryptDataKeyAny(store *storeHandle, blob []byte, context []byte, op
 	var outLenC C.size_t
 	var openedC C.keyfold_opened
 	openedC.size = C.sizeof_keyfold_opened
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_decrypt_data_key_any(
 		C.uintptr_t(storeRaw),
 		(*C.uint8_t)(unsafe.SliceData(blob)),
@@ -3344,7 +3397,7 @@ func nativeDecryptDataKeyAny(store *storeHandle, blob []byte, context []byte, op
 		C.size_t(len(out)),
 		&outLenC,
 		&openedC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	if status != 0 {
@@ -3361,13 +3414,13 @@ func nativeDecryptDataKeyAny(store *storeHandle, blob []byte, context []byte, op
 // Errors: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED.
 func nativeInspect(head []byte, totalLen uint64) (outJson []byte, err error) {
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_inspect(
 		(*C.uint8_t)(unsafe.SliceData(head)),
 		C.size_t(len(head)),
 		C.uint64_t(totalLen),
 		&outJsonC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	if status != 0 {
 		err = failure(Code(status), &detail)
@@ -3393,7 +3446,7 @@ func nativeExplain(store *storeHandle, key *keyHandle, envelope []byte, totalLen
 		}
 	}
 	var outJsonC C.keyfold_buffer
-	var detail [C.KEYFOLD_ERROR_SIZE]C.char
+	var detail [errorSize]byte
 	status := C.kf_explain(
 		C.uintptr_t(storeRaw),
 		C.uintptr_t(keyRaw),
@@ -3403,7 +3456,7 @@ func nativeExplain(store *storeHandle, key *keyHandle, envelope []byte, totalLen
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		&outJsonC,
-		&detail[0],
+		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
 	runtime.KeepAlive(key)

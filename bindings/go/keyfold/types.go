@@ -85,6 +85,8 @@ type Rewrapped struct {
 	Current uint32
 	// Skipped are of keys out of reach.
 	Skipped uint32
+	// Freed are old ones that an earlier rewrap had left beside a current one, and that are gone now.
+	Freed uint32
 }
 
 // Protection tells how the secret memory of this process is really protected; all but Bytes should be 0.
@@ -149,5 +151,5 @@ func opened(raw nativeOpened) Opened {
 }
 
 func rewrapped(raw nativeRewrapped) Rewrapped {
-	return Rewrapped{Rewrapped: raw.cellsRewrapped, Current: raw.cellsCurrent, Skipped: raw.cellsSkipped}
+	return Rewrapped{Rewrapped: raw.cellsRewrapped, Current: raw.cellsCurrent, Skipped: raw.cellsSkipped, Freed: raw.cellsFreed}
 }

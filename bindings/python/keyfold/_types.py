@@ -97,6 +97,7 @@ class Rewrapped:
     cells_rewrapped: int
     cells_current: int
     cells_skipped: int
+    cells_freed: int
 
 
 @dataclass(frozen=True)
@@ -198,4 +199,4 @@ def opened(plaintext: bytes, report: _native.Opened) -> Opened:
 
 def rewrapped(report: _native.Rewrapped) -> Rewrapped:
     """What the library reports of a rewrap."""
-    return Rewrapped(report.cells_rewrapped, report.cells_current, report.cells_skipped)
+    return Rewrapped(report.cells_rewrapped, report.cells_current, report.cells_skipped, report.cells_freed)
