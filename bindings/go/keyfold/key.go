@@ -27,25 +27,26 @@ func (k *Key) ID() (string, error) {
 }
 
 // Encrypt encrypts a message under a data key of its own and appends the envelope to dst, as cipher.AEAD does. It
-// allocates nothing when dst has the capacity; the message must not lie in it.
-func (k *Key) Encrypt(dst, plaintext []byte, options *EncryptOptions) ([]byte, error) {
-	context, chosen, native, err := options.native()
+// allocates nothing when dst has the capacity; the message must not lie in it. The context must be given again to
+// decrypt; Context{} is none.
+func (k *Key) Encrypt(dst, plaintext []byte, context Context, options *EncryptOptions) ([]byte, error) {
+	if options.isGeneral() {
+		return k.encryptTo(dst, plaintext, context, options)
+	}
+	native, err := options.nativeOfOne()
 	if err != nil {
 		return nil, err
 	}
-	if options != nil && (options.StoreValues != nil || len(options.Also) > 0) {
-		return k.encryptTo(dst, plaintext, context, chosen, native, options.Also)
-	}
 	// An envelope is longer than its message; only when there is no room for even that is the size asked first.
 	if cap(dst)-len(dst) <= len(plaintext) {
-		n, err := nativeEncryptedSize(len(plaintext), context, native)
+		n, err := nativeEncryptedSize(len(plaintext), context.packed, native)
 		if err != nil {
 			return nil, err
 		}
 		dst = slices.Grow(dst, n)
 	}
 	for {
-		n, err := nativeEncrypt(&k.native, plaintext, context, native, dst[len(dst):cap(dst)])
+		n, err := nativeEncrypt(&k.native, plaintext, context.packed, native, dst[len(dst):cap(dst)])
 		if err == nil {
 			return dst[:len(dst)+n], nil
 		}
@@ -56,13 +57,15 @@ func (k *Key) Encrypt(dst, plaintext []byte, options *EncryptOptions) ([]byte, e
 	}
 }
 
-func (k *Key) encryptTo(
-	dst, plaintext, context, chosen []byte, native nativeEncryptOptions, also []*Key,
-) ([]byte, error) {
-	keys := append([]*keyHandle{&k.native}, handles(also)...)
-	defer runtime.KeepAlive(also)
+func (k *Key) encryptTo(dst, plaintext []byte, context Context, options *EncryptOptions) ([]byte, error) {
+	chosen, native, err := options.native()
+	if err != nil {
+		return nil, err
+	}
+	keys := append([]*keyHandle{&k.native}, handles(options.Also)...)
+	defer runtime.KeepAlive(options)
 	for {
-		n, err := nativeEncryptTo(keys, plaintext, context, chosen, native, dst[len(dst):cap(dst)])
+		n, err := nativeEncryptTo(keys, plaintext, context.packed, chosen, native, dst[len(dst):cap(dst)])
 		if err == nil {
 			return dst[:len(dst)+n], nil
 		}
@@ -74,26 +77,22 @@ func (k *Key) encryptTo(
 }
 
 // EncryptedSize is the exact size of the envelope of a message under this key alone.
-func (k *Key) EncryptedSize(plaintextLen int, options *EncryptOptions) (int, error) {
-	context, chosen, native, err := options.native()
-	if err == nil && (chosen != nil || (options != nil && len(options.Also) > 0)) {
-		err = misuse("EncryptedSize is for one key and StoreContext; encrypt with a nil dst instead")
-	}
+func (k *Key) EncryptedSize(plaintextLen int, context Context, options *EncryptOptions) (int, error) {
+	native, err := options.nativeOfOne()
 	if err != nil {
 		return 0, err
 	}
-	return nativeEncryptedSize(plaintextLen, context, native)
+	return nativeEncryptedSize(plaintextLen, context.packed, native)
 }
 
 // Decrypt decrypts an envelope under this key, and no other, and appends the message to dst. It allocates nothing when
 // dst has the envelope's size to spare. ErrAuth is one answer for a wrong key, a wrong context and changed data.
-func (k *Key) Decrypt(dst, envelope []byte, options *DecryptOptions) ([]byte, error) {
-	context, native := options.native()
+func (k *Key) Decrypt(dst, envelope []byte, context Context, options *DecryptOptions) ([]byte, error) {
 	dst, err := grown(dst, envelope)
 	if err != nil {
 		return nil, err
 	}
-	n, err := nativeDecrypt(&k.native, envelope, context, native, dst[len(dst):cap(dst)])
+	n, err := nativeDecrypt(&k.native, envelope, context.packed, options.native(), dst[len(dst):cap(dst)])
 	if err != nil {
 		return nil, err
 	}
@@ -101,34 +100,29 @@ func (k *Key) Decrypt(dst, envelope []byte, options *DecryptOptions) ([]byte, er
 }
 
 // AuthenticatedContext is the whole context of an envelope that Decrypt would open, without its message.
-func (k *Key) AuthenticatedContext(envelope []byte, options *DecryptOptions) (Context, error) {
-	context, native := options.native()
-	packed, err := nativeAuthenticatedContext(&k.native, envelope, context, native)
+func (k *Key) AuthenticatedContext(envelope []byte, context Context, options *DecryptOptions) (Context, error) {
+	packed, err := nativeAuthenticatedContext(&k.native, envelope, context.packed, options.native())
 	return Context{packed}, err
 }
 
 // Headroom is how many bytes must be free before a message for EncryptInPlace.
-func (k *Key) Headroom(options *EncryptOptions) (int, error) {
-	context, chosen, native, err := options.native()
-	if err == nil && (chosen != nil || (options != nil && len(options.Also) > 0)) {
-		err = misuse("in place there is one key, and StoreContext")
-	}
+func (k *Key) Headroom(context Context, options *EncryptOptions) (int, error) {
+	native, err := options.nativeOfOne()
 	if err != nil {
 		return 0, err
 	}
-	return nativeHeadroom(context, native)
+	return nativeHeadroom(context.packed, native)
 }
 
 // EncryptInPlace encrypts the length bytes at offset, which is at least Headroom; the envelope is at the buffer's front.
-func (k *Key) EncryptInPlace(buffer []byte, offset, length int, options *EncryptOptions) ([]byte, error) {
-	context, chosen, native, err := options.native()
-	if err == nil && (chosen != nil || (options != nil && len(options.Also) > 0)) {
-		err = misuse("in place there is one key, and StoreContext")
-	}
+func (k *Key) EncryptInPlace(
+	buffer []byte, offset, length int, context Context, options *EncryptOptions,
+) ([]byte, error) {
+	native, err := options.nativeOfOne()
 	if err != nil {
 		return nil, err
 	}
-	n, err := nativeEncryptInPlace(&k.native, buffer, offset, length, context, native)
+	n, err := nativeEncryptInPlace(&k.native, buffer, offset, length, context.packed, native)
 	if err != nil {
 		return nil, err
 	}
@@ -136,9 +130,8 @@ func (k *Key) EncryptInPlace(buffer []byte, offset, length int, options *Encrypt
 }
 
 // DecryptInPlace decrypts an envelope in its own memory; the message is at the buffer's front.
-func (k *Key) DecryptInPlace(envelope []byte, options *DecryptOptions) ([]byte, error) {
-	context, native := options.native()
-	n, err := nativeDecryptInPlace(&k.native, envelope, context, native)
+func (k *Key) DecryptInPlace(envelope []byte, context Context, options *DecryptOptions) ([]byte, error) {
+	n, err := nativeDecryptInPlace(&k.native, envelope, context.packed, options.native())
 	if err != nil {
 		return nil, err
 	}
@@ -146,14 +139,13 @@ func (k *Key) DecryptInPlace(envelope []byte, options *DecryptOptions) ([]byte, 
 }
 
 // GenerateDataKey makes a random data key of 16 to 1,024 bytes and the blob from which it can be had again.
-func (k *Key) GenerateDataKey(size int, options *DataKeyOptions) (DataKey, error) {
-	context, native := options.native()
-	blobSize, err := nativeDataKeyBlobSize(size, context, native)
+func (k *Key) GenerateDataKey(size int, context Context, options *DataKeyOptions) (DataKey, error) {
+	blobSize, err := nativeDataKeyBlobSize(size, context.packed, options.native())
 	if err != nil {
 		return DataKey{}, err
 	}
 	plaintext, blob := make([]byte, size), make([]byte, blobSize)
-	n, err := nativeGenerateDataKey(&k.native, context, native, plaintext, blob)
+	n, err := nativeGenerateDataKey(&k.native, context.packed, options.native(), plaintext, blob)
 	if err != nil {
 		return DataKey{}, err
 	}
@@ -161,14 +153,13 @@ func (k *Key) GenerateDataKey(size int, options *DataKeyOptions) (DataKey, error
 }
 
 // GenerateDataKeyWithoutPlaintext makes a random data key and returns only its blob, for others to open.
-func (k *Key) GenerateDataKeyWithoutPlaintext(size int, options *DataKeyOptions) ([]byte, error) {
-	context, native := options.native()
-	blobSize, err := nativeDataKeyBlobSize(size, context, native)
+func (k *Key) GenerateDataKeyWithoutPlaintext(size int, context Context, options *DataKeyOptions) ([]byte, error) {
+	blobSize, err := nativeDataKeyBlobSize(size, context.packed, options.native())
 	if err != nil {
 		return nil, err
 	}
 	blob := make([]byte, blobSize)
-	n, err := nativeGenerateDataKeyWithoutPlaintext(&k.native, size, context, native, blob)
+	n, err := nativeGenerateDataKeyWithoutPlaintext(&k.native, size, context.packed, options.native(), blob)
 	if err != nil {
 		return nil, err
 	}
@@ -176,10 +167,9 @@ func (k *Key) GenerateDataKeyWithoutPlaintext(size int, options *DataKeyOptions)
 }
 
 // DecryptDataKey opens the blob of a data key under this key, and no other.
-func (k *Key) DecryptDataKey(blob []byte, options *DecryptOptions) (DataKey, error) {
-	context, native := options.native()
+func (k *Key) DecryptDataKey(blob []byte, context Context, options *DecryptOptions) (DataKey, error) {
 	return openDataKey(blob, func(out []byte) (int, error) {
-		return nativeDecryptDataKey(&k.native, blob, context, native, out)
+		return nativeDecryptDataKey(&k.native, blob, context.packed, options.native(), out)
 	})
 }
 
@@ -196,10 +186,12 @@ func (k *Key) RewrapFile(path string, context *Context) (Rewrapped, error) {
 	return rewrapped(made), err
 }
 
-// Reencrypt puts an envelope of this key under other keys (none: this one) or another context, without producing its
-// message.
-func (k *Key) Reencrypt(envelope []byte, to []*Key, options *ReencryptOptions) ([]byte, error) {
-	native, contexts, err := options.native()
+// Reencrypt puts an envelope of this key, which has the first context, under other keys (none: this one) and the new
+// context, without producing its message.
+func (k *Key) Reencrypt(
+	envelope []byte, context Context, to []*Key, newContext Context, options *ReencryptOptions,
+) ([]byte, error) {
+	chosen, native, err := options.native()
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +200,7 @@ func (k *Key) Reencrypt(envelope []byte, to []*Key, options *ReencryptOptions) (
 	if len(to) > 0 {
 		target = handles(to)
 	}
-	made, err := nativeReencrypt(from, envelope, contexts.old, target, contexts.new, contexts.chosen, native)
+	made, err := nativeReencrypt(from, envelope, context.packed, target, newContext.packed, chosen, native)
 	runtime.KeepAlive(to)
 	return made, err
 }

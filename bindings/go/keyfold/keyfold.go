@@ -5,8 +5,8 @@
 //	store, err := keyfold.Open("keys.db", keyfold.KeyFile{Path: "/run/secrets/root"}, nil)
 //	cards, err := store.Key("cards")
 //	row := keyfold.MustContext("tenant", "acme")
-//	sealed, err := cards.Encrypt(nil, pan, &keyfold.EncryptOptions{Context: row})
-//	pan, err = cards.Decrypt(nil, sealed, &keyfold.DecryptOptions{Context: row})
+//	sealed, err := cards.Encrypt(nil, pan, row, nil)
+//	pan, err = cards.Decrypt(nil, sealed, row, nil)
 //
 // Stores and keys serve any number of goroutines. Close them; what is collected unclosed is closed then. Errors are
 // matched with errors.Is, by code (ErrAuth) or by category (ErrInvalidCiphertext). Calls take no context.Context: those

@@ -14,9 +14,7 @@ const (
 
 // EncryptOptions are the options of encryption; the zero value is the default of each.
 type EncryptOptions struct {
-	// Context is what must be given again to decrypt.
-	Context Context
-	// StoreContext says what of it the envelope shows.
+	// StoreContext says what of the context the envelope shows.
 	StoreContext StoreContext
 	// StoreValues are the names whose values are stored besides all names; it excludes StoreContext.
 	StoreValues []string
@@ -28,8 +26,6 @@ type EncryptOptions struct {
 
 // DecryptOptions are the options of decryption; the zero value is the default of each.
 type DecryptOptions struct {
-	// Context is every pair that was given when the data was encrypted.
-	Context Context
 	// AcceptStoredContext lets the envelope itself give values it stores. An envelope moved to another row then vouches for
 	// itself: read AuthenticatedContext and judge it.
 	AcceptStoredContext bool
@@ -37,18 +33,12 @@ type DecryptOptions struct {
 
 // DataKeyOptions are the options of making data keys; the zero value is the default of each.
 type DataKeyOptions struct {
-	// Context is what must be given again to open the blob.
-	Context Context
-	// StoreContext says what of it the blob shows.
+	// StoreContext says what of the context the blob shows.
 	StoreContext StoreContext
 }
 
 // ReencryptOptions are the options of Reencrypt; the zero value is the default of each.
 type ReencryptOptions struct {
-	// Context is the context the envelope has.
-	Context Context
-	// NewContext is the context it gets.
-	NewContext Context
 	// StoreContext, StoreValues and FreeCells are as for encryption, for the new envelope.
 	StoreContext StoreContext
 	StoreValues  []string
@@ -59,40 +49,48 @@ type ReencryptOptions struct {
 	DropUnreachable bool
 }
 
-// native gives context, chosen names and flags.
-func (o *EncryptOptions) native() (context, chosen []byte, native nativeEncryptOptions, err error) {
+// native gives the block of chosen names, and the options of C.
+func (o *EncryptOptions) native() (chosen []byte, native nativeEncryptOptions, err error) {
 	if o == nil {
-		return nil, nil, nativeEncryptOptions{}, nil
+		return
 	}
 	native = nativeEncryptOptions{storeContext: uint32(o.StoreContext), freeCells: o.FreeCells}
 	if o.StoreValues != nil {
 		native.storeContext = storeContextChosen
 		chosen, err = names(o.StoreValues)
 	}
-	return o.Context.packed, chosen, native, err
+	return
 }
 
-func (o *DecryptOptions) native() ([]byte, nativeDecryptOptions) {
-	if o == nil {
-		return nil, nativeDecryptOptions{}
+// nativeOfOne is the same for calls that take one key and StoreContext alone.
+func (o *EncryptOptions) nativeOfOne() (nativeEncryptOptions, error) {
+	if o.isGeneral() {
+		return nativeEncryptOptions{}, misuse("this call takes neither StoreValues nor Also")
 	}
-	var native nativeDecryptOptions
-	if o.AcceptStoredContext {
+	_, native, err := o.native()
+	return native, err
+}
+
+// isGeneral tells whether it takes the call for several keys or chosen values.
+func (o *EncryptOptions) isGeneral() bool {
+	return o != nil && (o.StoreValues != nil || len(o.Also) > 0)
+}
+
+func (o *DecryptOptions) native() (native nativeDecryptOptions) {
+	if o != nil && o.AcceptStoredContext {
 		native.flags = decryptAcceptStoredContext
 	}
-	return o.Context.packed, native
+	return
 }
 
-func (o *DataKeyOptions) native() ([]byte, nativeEncryptOptions) {
-	if o == nil {
-		return nil, nativeEncryptOptions{}
+func (o *DataKeyOptions) native() (native nativeEncryptOptions) {
+	if o != nil {
+		native.storeContext = uint32(o.StoreContext)
 	}
-	return o.Context.packed, nativeEncryptOptions{storeContext: uint32(o.StoreContext)}
+	return
 }
 
-type reencryptContexts struct{ old, new, chosen []byte }
-
-func (o *ReencryptOptions) native() (native nativeReencryptOptions, contexts reencryptContexts, err error) {
+func (o *ReencryptOptions) native() (chosen []byte, native nativeReencryptOptions, err error) {
 	if o == nil {
 		return
 	}
@@ -103,10 +101,9 @@ func (o *ReencryptOptions) native() (native nativeReencryptOptions, contexts ree
 	if o.DropUnreachable {
 		native.flags |= reencryptDropUnreachable
 	}
-	contexts = reencryptContexts{old: o.Context.packed, new: o.NewContext.packed}
 	if o.StoreValues != nil {
 		native.storeContext = storeContextChosen
-		contexts.chosen, err = names(o.StoreValues)
+		chosen, err = names(o.StoreValues)
 	}
 	return
 }

@@ -139,11 +139,10 @@ func (s *Store) ChangeRoot(slotID string, root Root) (RootSlot, error) {
 
 // Decrypt decrypts under whichever key of this store opens the envelope, appends the message to dst, and tells which key
 // it was. Prefer Key.Decrypt where one key is meant.
-func (s *Store) Decrypt(dst, envelope []byte, options *DecryptOptions) ([]byte, Opened, error) {
-	context, native := options.native()
+func (s *Store) Decrypt(dst, envelope []byte, context Context, options *DecryptOptions) ([]byte, Opened, error) {
 	var report Opened
 	made, err := open(dst, envelope, func(out []byte) (int, error) {
-		n, raw, err := nativeDecryptAny(&s.native, envelope, context, native, out)
+		n, raw, err := nativeDecryptAny(&s.native, envelope, context.packed, options.native(), out)
 		report = opened(raw)
 		return n, err
 	})
@@ -151,11 +150,12 @@ func (s *Store) Decrypt(dst, envelope []byte, options *DecryptOptions) ([]byte, 
 }
 
 // DecryptWith decrypts under any of the keys given.
-func (s *Store) DecryptWith(dst, envelope []byte, keys []*Key, options *DecryptOptions) ([]byte, Opened, error) {
-	context, native := options.native()
+func (s *Store) DecryptWith(
+	keys []*Key, dst, envelope []byte, context Context, options *DecryptOptions,
+) ([]byte, Opened, error) {
 	var report Opened
 	made, err := open(dst, envelope, func(out []byte) (int, error) {
-		n, raw, err := nativeDecryptWithKeys(handles(keys), envelope, context, native, out)
+		n, raw, err := nativeDecryptWithKeys(handles(keys), envelope, context.packed, options.native(), out)
 		runtime.KeepAlive(keys)
 		report = opened(raw)
 		return n, err
@@ -164,17 +164,15 @@ func (s *Store) DecryptWith(dst, envelope []byte, keys []*Key, options *DecryptO
 }
 
 // AuthenticatedContext is the whole context of an envelope that Decrypt would open, without its message.
-func (s *Store) AuthenticatedContext(envelope []byte, options *DecryptOptions) (Context, error) {
-	context, native := options.native()
-	packed, err := nativeAuthenticatedContextAny(&s.native, envelope, context, native)
+func (s *Store) AuthenticatedContext(envelope []byte, context Context, options *DecryptOptions) (Context, error) {
+	packed, err := nativeAuthenticatedContextAny(&s.native, envelope, context.packed, options.native())
 	return Context{packed}, err
 }
 
 // DecryptDataKey opens the blob of a data key under whichever key of this store opens it.
-func (s *Store) DecryptDataKey(blob []byte, options *DecryptOptions) (DataKey, error) {
-	context, native := options.native()
+func (s *Store) DecryptDataKey(blob []byte, context Context, options *DecryptOptions) (DataKey, error) {
 	return openDataKey(blob, func(out []byte) (int, error) {
-		n, _, err := nativeDecryptDataKeyAny(&s.native, blob, context, native, out)
+		n, _, err := nativeDecryptDataKeyAny(&s.native, blob, context.packed, options.native(), out)
 		return n, err
 	})
 }
@@ -192,20 +190,24 @@ func (s *Store) RewrapFile(path string, context *Context) (Rewrapped, error) {
 	return rewrapped(made), err
 }
 
-// Reencrypt puts an envelope under other keys or another context, without producing its message.
-func (s *Store) Reencrypt(envelope []byte, to []*Key, options *ReencryptOptions) ([]byte, error) {
-	native, contexts, err := options.native()
+// Reencrypt puts an envelope, which has the first context, under other keys and the new context, without producing its
+// message.
+func (s *Store) Reencrypt(
+	envelope []byte, context Context, to []*Key, newContext Context, options *ReencryptOptions,
+) ([]byte, error) {
+	chosen, native, err := options.native()
 	if err != nil {
 		return nil, err
 	}
-	made, err := nativeReencryptAny(&s.native, envelope, contexts.old, handles(to), contexts.new, contexts.chosen, native)
+	made, err := nativeReencryptAny(
+		&s.native, envelope, context.packed, handles(to), newContext.packed, chosen, native)
 	runtime.KeepAlive(to)
 	return made, err
 }
 
 // Explain tells, as JSON, why an envelope or blob opens or does not, without producing its message. key nil explains what
 // Decrypt would say, else what Key.Decrypt would. totalLen is the whole size, or 0 when envelope is the whole.
-func (s *Store) Explain(envelope []byte, totalLen uint64, key *Key, context Context) ([]byte, error) {
+func (s *Store) Explain(key *Key, envelope []byte, totalLen uint64, context Context) ([]byte, error) {
 	var handle *keyHandle
 	if key != nil {
 		handle = &key.native
