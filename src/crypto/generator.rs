@@ -19,7 +19,7 @@ const RESEED_MILLIS: u64 = 1_000;
 const CLOCK_TICKS: u64 = 1 << 20;
 /// Clocks that part by more than this many nanoseconds tell of a suspend, a clone or a step of the wall clock; less
 /// is a scheduler's pause between two readings.
-const CLOCK_JUMP: i64 = 50_000_000;
+const CLOCK_JUMP: u64 = 50_000_000;
 
 const WORDS: usize = 64;
 const KEY_WORDS: usize = 8;
@@ -93,13 +93,10 @@ impl Generator {
     fn clocks_say_reseed(&mut self) -> bool {
         self.clock_ticks = sync::ticks();
         self.clock_millis = sync::coarse_millis();
-        let suspended = sync::boottime_minus_monotonic() as i64;
-        let wall = sync::realtime_minus_monotonic() as i64;
-        let asked = ASKED.load(Ordering::Relaxed);
-        let jumped = asked != self.asked
-            || suspended.wrapping_sub(self.suspended).unsigned_abs() > CLOCK_JUMP as u64
-            || wall.wrapping_sub(self.wall).unsigned_abs() > CLOCK_JUMP as u64;
-        (self.suspended, self.wall, self.asked) = (suspended, wall, asked);
+        let ahead = sync::clocks_ahead();
+        let jumped = ahead.boottime.abs_diff(self.suspended) > CLOCK_JUMP
+            || ahead.realtime.abs_diff(self.wall) > CLOCK_JUMP;
+        (self.suspended, self.wall) = (ahead.boottime, ahead.realtime);
         if jumped {
             self.jumps += 1;
         }

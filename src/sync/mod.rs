@@ -10,7 +10,7 @@ mod swap;
 mod thread;
 
 pub(crate) use at_fork::{ForkGuard, ForkLock, at_fork};
-pub(crate) use clock::{boottime_minus_monotonic, coarse_millis, realtime_minus_monotonic, ticks};
+pub(crate) use clock::{clocks_ahead, coarse_millis, ticks};
 pub(crate) use entropy::kernel_random;
 pub(crate) use fork::{ForkDetection, fork_detection, fork_id};
 pub(crate) use process::{effective_user, processors};
