@@ -94,9 +94,12 @@ impl Generator {
         self.clock_ticks = sync::ticks();
         self.clock_millis = sync::coarse_millis();
         let ahead = sync::clocks_ahead();
-        let jumped = ahead.boottime.abs_diff(self.suspended) > CLOCK_JUMP
+        let asked = ASKED.load(Ordering::Relaxed);
+        let jumped = asked != self.asked
+            || ahead.boottime.abs_diff(self.suspended) > CLOCK_JUMP
             || ahead.realtime.abs_diff(self.wall) > CLOCK_JUMP;
-        (self.suspended, self.wall) = (ahead.boottime, ahead.realtime);
+        // Seen to fail without `asked`: tests/c/allocations.c, a_reseed_reaches_the_next_draw.
+        (self.suspended, self.wall, self.asked) = (ahead.boottime, ahead.realtime, asked);
         if jumped {
             self.jumps += 1;
         }

@@ -22,6 +22,8 @@ pub(super) fn close(body: impl FnOnce() -> Result<()>) -> Status {
 }
 
 fn caught(body: impl FnOnce() -> Result<()>) -> Status {
+    panics::keep_quiet();
+    let _inside = panics::Inside::enter();
     // Unwind safety: bodies share only handles' objects, whose rooms keep their own invariants, and outputs, which
     // are wiped while the panic passes them.
     let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -32,7 +34,65 @@ fn caught(body: impl FnOnce() -> Result<()>) -> Status {
     match ended {
         Ok(Ok(())) => Status::Ok,
         Ok(Err(error)) => keep(&error),
-        Err(_) => keep(&Error::Internal { what: "panic" }),
+        // The hook has written the detail already.
+        Err(_) => Status::Internal,
+    }
+}
+
+/// What a panic does inside a call: nothing is printed, since standard streams are the host's; the place is kept as
+/// the call's detail.
+mod panics {
+    use std::cell::Cell;
+    use std::fmt::Write as _;
+    use std::panic;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::LAST;
+
+    thread_local! {
+        static INSIDE: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Lasts as long as this thread is inside a call.
+    pub(super) struct Inside;
+
+    impl Inside {
+        pub(super) fn enter() -> Inside {
+            INSIDE.set(true);
+            Inside
+        }
+    }
+
+    impl Drop for Inside {
+        fn drop(&mut self) {
+            INSIDE.set(false);
+        }
+    }
+
+    /// Puts a hook before the one there is; panics outside our calls (a Rust program may share the hook) go on to
+    /// that one. Done by the first call; no lock that a fork could leave held.
+    pub(super) fn keep_quiet() {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        if DONE.load(Ordering::Relaxed) || DONE.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| if INSIDE.get() { keep_place(info) } else { before(info) }));
+    }
+
+    /// File and line only: a message may have been formatted from data.
+    fn keep_place(info: &panic::PanicHookInfo<'_>) {
+        LAST.with(|last| {
+            let Ok(mut last) = last.try_borrow_mut() else { return };
+            last.len = 0;
+            // `write_str` never fails.
+            _ = last.write_str("internal error: panic");
+            if let Some(place) = info.location() {
+                let file = place.file().rsplit('/').next().unwrap_or_default();
+                _ = write!(last, " at {file}:{}", place.line());
+            }
+            _ = last.write_str("; please report it");
+        });
     }
 }
 
@@ -141,6 +201,7 @@ mod tests {
         let status = close(|| panic!("secret"));
         assert_eq!(status, Status::Internal);
         assert!(!last().contains("secret"));
+        assert!(last().starts_with("internal error: panic at guard.rs:"));
     }
 
     /// Seen to fail with the cut made at a byte, not at a character.

@@ -207,9 +207,9 @@ static void many_small_values_take_one_call(void)
     CHECK(failed == 42 && size == 0 && zero(opened, at) && opened[at] == 'x');
 
     /* One context for all; none at all. */
-    GIVES(OK, keyfold_encrypt_batch(f.key, values, at, offsets, COUNT, contexts, 9, NULL, NULL, out, sizeof out, &n,
+    GIVES(OK, keyfold_encrypt_batch(f.key, values, at, offsets, COUNT, contexts, 10, NULL, NULL, out, sizeof out, &n,
                                     places, NULL));
-    GIVES(OK, keyfold_decrypt_batch(f.key, out, n, places, COUNT, contexts, 9, NULL, NULL, opened, sizeof opened, &size,
+    GIVES(OK, keyfold_decrypt_batch(f.key, out, n, places, COUNT, contexts, 10, NULL, NULL, opened, sizeof opened, &size,
                                     back, NULL));
     GIVES(OK, keyfold_encrypt_batch(f.key, NULL, 0, offsets, 0, NULL, 0, NULL, NULL, NULL, 0, &n, places, NULL));
     CHECK(n == 0 && places[0] == 0);

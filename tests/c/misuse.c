@@ -90,6 +90,7 @@ static void closed_cast_and_forged_handles_are_invalid(void)
                           (uintptr_t)f.key ^ 1, (uintptr_t)f.key ^ 1ull << 32, (uintptr_t)f.key ^ 1ull << 47,
                           (uintptr_t)f.key ^ 1ull << 48, (uintptr_t)f.key ^ 1ull << 63, (uintptr_t)f.key + 0x40000000};
     for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+        if (forged[i] == (uintptr_t)f.store || forged[i] == (uintptr_t)f.root) continue;
         GIVES(INVALID_HANDLE, keyfold_encrypt((keyfold_key *)forged[i], message, 5, NULL, 0, NULL, out, sizeof out, &n));
         GIVES(INVALID_HANDLE, keyfold_key_close((keyfold_key *)forged[i]));
         GIVES(INVALID_HANDLE, keyfold_store_close((keyfold_store *)forged[i]));

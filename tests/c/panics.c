@@ -9,7 +9,7 @@ extern void keyfold_failpoint_panic(void);
     do { \
         keyfold_failpoint_panic(); \
         GIVES(INTERNAL, call); \
-        CHECK(said("internal error")); \
+        CHECK(said("internal error: panic at failpoint.rs")); \
         size_t n_; \
         GIVES(OK, keyfold_encrypt(f.key, data, 10, NULL, 0, NULL, out, sizeof out, &n_)); \
     } while (0)
