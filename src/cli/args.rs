@@ -60,10 +60,24 @@ pub(super) enum Command {
 #[derive(Args)]
 pub(super) struct Global {
     /// Key store: a path or sqlite:PATH[?fingerprint=HEX]
-    #[arg(long, global = true, value_name = "STORE", env = "KEYFOLD_STORE", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "STORE",
+        env = "KEYFOLD_STORE",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
     pub(super) store: Option<String>,
     /// What opens the store: file:PATH or passphrase:
-    #[arg(long, global = true, value_name = "URL", env = "KEYFOLD_ROOT", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "KEYFOLD_ROOT",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
     pub(super) root: Option<String>,
     /// Read the passphrase from this descriptor (KEYFOLD_PASSPHRASE_FD: a descriptor or the path of a file)
     #[arg(long, global = true, value_name = "N", help_heading = "Global options")]

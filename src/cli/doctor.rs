@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::session::Session;
 use crate::keystore::{RootSlot, Store, StoreInfo};
 use crate::root::{KeyFile, Root, RootUrl};
-use crate::secret::{self, Protection};
+use crate::secret::{self, Key32, OnFork, Protection};
 use crate::{Status, crypto};
 
 /// File systems whose locks SQLite cannot rely on.
@@ -65,7 +65,12 @@ impl Doctor {
             ),
             Some(_) => self.store(session, &mut report),
         }
+        // Something secret, so that there is a page to look at even without a store.
+        let probe = Key32::new_with(OnFork::Wipe, |key| crypto::fill_random(key));
         let protection = secret::protection();
+        if let Err(error) = probe {
+            report.failure("memory", error.into());
+        }
         report.memory(&protection);
         report.print(session, &protection)
     }

@@ -239,6 +239,11 @@ impl Temporary {
             self.file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
         }
         self.file.sync_all()?;
+        #[cfg(feature = "failpoints")]
+        if std::env::var_os("KEYFOLD_PAUSE_BEFORE_RENAME").is_some() {
+            // For a test that interrupts here; a signal ends it.
+            std::thread::sleep(std::time::Duration::from_secs(60));
+        }
         std::fs::rename(&self.path, target)?;
         self.published = true;
         let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -22,7 +22,7 @@ pub(super) enum KeyCommand {
         /// An alias for it
         name: String,
         /// Free text; not secret
-        #[arg(long, default_value = "", value_name = "TEXT")]
+        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
         description: String,
     },
     /// List keys, or aliases
@@ -98,7 +98,13 @@ pub(super) struct Import {
     #[arg(long, value_name = "FILE")]
     wrapped: Option<PathBuf>,
     /// Free text; not secret
-    #[arg(long, default_value = "", value_name = "TEXT", conflicts_with = "wrapped")]
+    #[arg(
+        long,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "TEXT",
+        conflicts_with = "wrapped"
+    )]
     description: String,
 }
 

@@ -30,8 +30,11 @@ fn failure(error: &clap::Error) -> Failure {
     let what: Vec<&str> = body.lines().take_while(|l| !l.is_empty()).map(str::trim).collect();
     let mut failure = Failure::usage(what.join(" "));
     for line in body.lines().map(str::trim) {
-        let useful = line.strip_prefix("tip: ").or(line.strip_prefix("[possible values: ").map(|_| line));
-        failure.hints.extend(useful.filter(|l| !what.contains(l)).map(str::to_owned));
+        match line.strip_prefix("tip: ") {
+            // How to pass what looks like an option as a value: true, and never what was meant.
+            Some(tip) if !tip.starts_with("to pass '") => failure.hints.push(tip.to_owned()),
+            _ => {}
+        }
     }
     if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
         && ["--pass", "--pin", "--secret", "--material=", "--key-material"]
@@ -48,7 +51,10 @@ fn failure(error: &clap::Error) -> Failure {
         ];
         return failure;
     }
-    let usage = body.lines().find_map(|l| l.strip_prefix("Usage: "));
-    failure.hints.extend(usage.map(|u| format!("usage: {u}")));
+    // "Usage: keyfold key show [OPTIONS] <NAME>"
+    let usage = body.lines().find_map(|l| l.strip_prefix("Usage: ")).unwrap_or("keyfold");
+    let command: Vec<&str> =
+        usage.split(' ').take_while(|w| w.starts_with(|c: char| c.is_ascii_lowercase())).collect();
+    failure.hints.push(format!("see: {} --help", command.join(" ")));
     failure
 }
