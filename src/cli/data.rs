@@ -9,6 +9,7 @@ use super::exit::{Failure, Result};
 use super::files::{Input, MAX_ENVELOPE, MAX_INPUT, Output, Privacy};
 use super::output;
 use super::session::{self, Session};
+use crate::Status;
 use crate::envelope::{
     self, Allowed, Context, DecryptOptions, EncryptOptions, Opened, ReencryptOptions, StoredContext,
 };
@@ -16,6 +17,8 @@ use crate::error::Error;
 use crate::keystore::{Key, Store};
 use crate::secret::{OnFork, SecretBytes};
 
+/// No head is larger.
+const MAX_HEAD: usize = 64 << 10;
 /// From this size on an envelope gets a free cell, so that a rewrap need not write the whole file anew.
 const FREE_CELL_FROM: usize = 1 << 20;
 
@@ -146,18 +149,37 @@ impl Decrypt {
         let packed = session::context(&self.open.context.context)?;
         let context = Context::unpack(&packed)?;
         let store = session.store()?;
+        let again = input.again();
         let mut buffer = Zeroizing::new(input.read(0, 0, MAX_ENVELOPE)?);
         if is_data_key(&buffer) {
             return open_data_key(session, &store, &self.open, &buffer, &name, &argument, &output);
         }
         let options = DecryptOptions { accept_stored_context: self.open.accept_stored_context };
         let opened = self.open.with_allowed(&store, |allowed| {
-            envelope::decrypt_in_place(allowed, &mut buffer, &context, &options)
-                .map_err(|e| self.open.failure(&name, &argument, e))
+            let head = buffer[..buffer.len().min(MAX_HEAD)].to_vec();
+            let failure = |e| self.open.failure(&name, &argument, e);
+            let first = envelope::decrypt_in_place(allowed, &mut buffer, &context, &options);
+            match (first, again) {
+                // A rewrap in place may have been under way: once more under its lock, FORMAT.md 9.8.
+                (Err(e), Some(again)) if unsettled(e.status()) => {
+                    buffer = Zeroizing::new(again.locked()?.read(0, 0, MAX_ENVELOPE)?);
+                    match buffer.starts_with(&head) {
+                        true => Err(failure(e)),
+                        false => envelope::decrypt_in_place(allowed, &mut buffer, &context, &options)
+                            .map_err(failure),
+                    }
+                }
+                (first, _) => first.map_err(failure),
+            }
         })?;
         output.write(&buffer[..opened.len])?;
         tell(session, &store, &self.open, &opened, &output)
     }
+}
+
+/// Whether a rewrap in the middle of reading can be the cause.
+fn unsettled(status: Status) -> bool {
+    matches!(status, Status::Malformed | Status::Auth | Status::KeyNotFound | Status::KeyNotAllowed)
 }
 
 /// Whether this is a data key blob and not an envelope, by its magic.

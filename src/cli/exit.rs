@@ -68,15 +68,15 @@ pub(super) struct Failure {
     pub(super) message: String,
     pub(super) hints: Vec<String>,
     pub(super) status: Status,
-    /// Nobody reads standard output any more: end without a word.
-    pub(super) quiet: bool,
+    /// End with this and without a word: it has been said, or nobody reads any more.
+    pub(super) quiet: Option<Exit>,
 }
 
 pub(super) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
     pub(super) fn new(status: Status, message: impl Into<String>) -> Failure {
-        Failure { message: message.into(), hints: Vec::new(), status, quiet: false }
+        Failure { message: message.into(), hints: Vec::new(), status, quiet: None }
     }
 
     /// The caller's mistake: exit code 2.
@@ -95,7 +95,7 @@ impl Failure {
     }
 
     pub(super) fn exit(&self) -> Exit {
-        if self.quiet { Exit::Done } else { Exit::of(self.status) }
+        self.quiet.unwrap_or(Exit::of(self.status))
     }
 
     /// The failure as the value of `"error"` in JSON.
@@ -112,7 +112,7 @@ impl Failure {
 
     /// Says it on standard error. A failure to do so has nowhere to go.
     pub(super) fn report(&self, json: bool) -> Exit {
-        if !self.quiet {
+        if self.quiet.is_none() {
             let text = match json {
                 true => {
                     format!("{}\n", super::output::json_text(&serde_json::json!({ "error": self.to_json() })))
@@ -141,7 +141,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         let status = error.status();
         let (message, hints) = super::hints::words(&error);
-        Failure { message, hints, status, quiet: false }
+        Failure { message, hints, status, quiet: None }
     }
 }
 

@@ -35,6 +35,25 @@ impl Input {
         Ok(Input { file: Some(file), path: Some(path.into()) })
     }
 
+    /// The same regular file, to be read once more.
+    pub(super) fn again(&self) -> Option<Input> {
+        let path = self.path.as_deref().filter(|_| self.len().is_some())?;
+        Input::open(Some(path)).ok()
+    }
+
+    /// With a shared lock, which waits for a rewrap that is under way. File systems without locks do without.
+    pub(super) fn locked(mut self) -> Result<Input> {
+        loop {
+            let _ = self.file.as_ref().map(File::lock_shared);
+            let now = Input::open(self.path.as_deref())?;
+            if now.identity() == self.identity() {
+                return Ok(self);
+            }
+            // It put another file in this one's place.
+            self = now;
+        }
+    }
+
     pub(super) fn is_stdin(&self) -> bool {
         self.file.is_none()
     }

@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::exit::{Failure, Result};
+use super::exit::{Exit, Failure, Result};
 
 /// Writes all of it to standard output. A reader who has gone ends the command quietly; any other error fails it.
 pub(super) fn write_stdout(bytes: &[u8]) -> Result<()> {
@@ -16,7 +16,7 @@ pub(super) fn write_stdout(bytes: &[u8]) -> Result<()> {
 
 pub(super) fn stdout_failure(error: &io::Error) -> Failure {
     let failure = Failure::io("writing to standard output", error);
-    Failure { quiet: error.kind() == io::ErrorKind::BrokenPipe, ..failure }
+    Failure { quiet: (error.kind() == io::ErrorKind::BrokenPipe).then_some(Exit::Done), ..failure }
 }
 
 /// One line.

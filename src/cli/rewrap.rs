@@ -54,7 +54,7 @@ impl Rewrap {
                 output::json(&line(path, &result))?;
             }
             match result {
-                Ok(r) if r.cells_rewrapped > 0 => sum.rewrapped += 1,
+                Ok(r) if r.cells_rewrapped + r.cells_freed > 0 => sum.rewrapped += 1,
                 Ok(_) => sum.current += 1,
                 Err(failure) => {
                     sum.failed += 1;
@@ -96,7 +96,7 @@ impl Rewrap {
 fn one(allowed: Allowed<'_>, path: &Path, context: Option<&Context<'_>>) -> Result<Rewrapped> {
     let name = path.display().to_string();
     let rewrapped = envelope::rewrap_file(allowed, path, context).map_err(|e| about(&name, e))?;
-    if rewrapped.cells_rewrapped == 0 && rewrapped.cells_current == 0 {
+    if rewrapped.cells_rewrapped + rewrapped.cells_current + rewrapped.cells_freed == 0 {
         return Err(Failure::new(Status::KeyNotFound, format!("{name}: no cell is of a key at hand")).hint(
             format!("see which keys it is under with: keyfold inspect {}", super::data::quoted(&name)),
         ));
@@ -112,6 +112,7 @@ fn line(path: &Path, result: &Result<Rewrapped>) -> Value {
             "cells_rewrapped": r.cells_rewrapped,
             "cells_current": r.cells_current,
             "cells_skipped": r.cells_skipped,
+            "cells_freed": r.cells_freed,
         }),
         Err(failure) => json!({ "file": file, "error": failure.to_json() }),
     }

@@ -171,7 +171,7 @@ fn explain_says_whether_it_opens_and_ends_accordingly() {
         "message",
     ]);
     let good = place.json(&["explain", "-c", "a=b", "e.kf"]);
-    assert_eq!(good["opens"], true, "{good}");
+    assert_eq!(good["head_opens"], true, "{good}");
     for (arguments, code, status) in [
         (&["-c", "a=c"][..], 3, "AUTH"),
         (&[], 3, "CONTEXT_REQUIRED"),
@@ -181,7 +181,7 @@ fn explain_says_whether_it_opens_and_ends_accordingly() {
         let done = place.run(&[&["explain", "--json", "e.kf"][..], arguments].concat());
         let told: Value = serde_json::from_slice(&done.stdout).unwrap();
         assert_eq!(
-            (done.code, &told["opens"], told["status"].as_str()),
+            (done.code, &told["head_opens"], told["answer"].as_str()),
             (Some(code), &Value::from(false), Some(status)),
             "{arguments:?} {told}"
         );
