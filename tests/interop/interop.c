@@ -78,7 +78,7 @@ static uint8_t *unhex(const char *text, size_t *size)
 
 static size_t pack_context(const char *text, uint8_t out[KEYFOLD_CONTEXT_MAX_SIZE])
 {
-    keyfold_pair pairs[MAX_PAIRS];
+    keyfold_pair pairs[MAX_PAIRS] = {{0}};
     size_t count = 0, length;
     while (*text != '-' && *text && count < MAX_PAIRS) {
         const char *value = strchr(text, ':') + 1;
