@@ -218,15 +218,24 @@ fixtures: build $(TESTS)/interop-rust
 BENCH := $(BUILD)/bench
 RECORD ?=
 
-bench: build $(BENCH)/call-c
+bench: build $(INSTALLED) $(BENCH)/call-c $(BENCH)/call-cpp $(BENCH)/call-go
 	$(SHIPPED) $(CARGO) bench --locked --quiet --bench abi --features failpoints > $(BENCH)/abi.json
-	$(BENCH)/call-c > $(BENCH)/calls.jsonl
+	for language in c cpp go; do $(BENCH)/call-$$language; done > $(BENCH)/calls.jsonl
+	$(BUILD)/venv/bin/python benches/call.py >> $(BENCH)/calls.jsonl
 	benches/report.py $(BENCH)/abi.json $(BENCH)/calls.jsonl $(SHARED) $(STATIC) \
 	  --json $(BENCH)/report.json --svg $(if $(RECORD),docs,$(BENCH))/throughput.svg $(if $(RECORD),--markdown docs/BENCHMARKS.md)
 
 $(BENCH)/call-c: benches/call.c include/keyfold.h $(SHARED)
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O2 -Wall -Wextra $< -o $@ $(SHARED_FLAGS)
+
+$(BENCH)/call-cpp: benches/call.cpp include/keyfold.h include/keyfold.hpp $(SHARED)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -O2 -Wall -Wextra $< -o $@ $(SHARED_FLAGS)
+
+$(BENCH)/call-go: $(GO_STATIC) $(shell find bindings/go -name '*.go' 2>/dev/null)
+	@mkdir -p $(@D)
+	cd bindings/go && $(GO) build -o ../../$@ ./internal/bench
 
 dist: build
 	scripts/dist
