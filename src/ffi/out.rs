@@ -55,17 +55,17 @@ impl Out {
             return Err(Error::NullArgument { what: "out" });
         }
         let claimed = span(at, cap, "the output buffer")?;
-        if apart_from(len.place(), inputs, &[claimed]) {
-            len.put(size);
-        } else {
+        if !apart_from(len.place(), inputs, &[claimed]) {
             return Err(Error::BuffersOverlap);
         }
         if size > cap {
+            len.put(size);
             return Err(Error::BufferTooSmall { needed: size });
         }
         if !apart_from(claimed, inputs, outputs) {
             return Err(Error::BuffersOverlap);
         }
+        len.put(size);
         Ok(Out { at, len: size, reported: Some(len), on_drop: OnDrop::Wipe })
     }
 
