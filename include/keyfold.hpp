@@ -1,0 +1,877 @@
+/* keyfold.hpp: keyfold.h for C++17 and later. Headers only; link with -lkeyfold.
+ *
+ *     keyfold::Root root = keyfold::Root::key_file("/run/secrets/root");
+ *     keyfold::Store store = keyfold::Store::open("/var/lib/app/keys.db", root);
+ *     keyfold::Key cards = store.key("cards");
+ *     keyfold::Context pan{{"table", "cards"}, {"column", "pan"}};
+ *     std::vector<std::uint8_t> sealed = cards.encrypt("4111 1111 1111 1111", pan);
+ *     std::vector<std::uint8_t> opened = cards.decrypt(sealed, pan);
+ *
+ * What fails throws keyfold::Error or a class derived from it; what() is the library's detail. Objects own a handle, can be
+ * moved and not copied, and close it when they go; in any order. Any number of threads may use one object's const members
+ * at once. Each method names the C function it calls, whose comment in keyfold.h is the reference. */
+#ifndef KEYFOLD_HPP
+#define KEYFOLD_HPP
+
+#if !defined(__cplusplus) || __cplusplus < 201703L
+#error "keyfold.hpp needs C++17 or later; keyfold.h works with any"
+#elif !defined(__cpp_exceptions)
+#error "keyfold.hpp reports failures as exceptions; with -fno-exceptions use keyfold.h"
+#else
+
+#include "keyfold.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <iterator>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace keyfold {
+
+/** A failed call. status() and name() are for programs, what() is for people. */
+class Error : public std::runtime_error {
+public:
+    Error(keyfold_status status, const std::string &detail) : std::runtime_error(detail), status_(status) {}
+
+    keyfold_status status() const noexcept { return status_; }
+    /** As keyfold_status_name. */
+    const char *name() const noexcept { return keyfold_status_name(status_); }
+    /** Whether the same call may succeed later without anything being mended. */
+    bool retryable() const noexcept { return keyfold_status_retryable(status_) != 0; }
+
+private:
+    keyfold_status status_;
+};
+
+/** The caller's mistake: 1xx. */
+class UsageError : public Error {
+    using Error::Error;
+};
+/** No such key, or no key that the data names: KEY_NOT_FOUND, KEY_NOT_ALLOWED. */
+class NotFound : public Error {
+    using Error::Error;
+};
+/** The key is disabled: KEY_DISABLED. */
+class KeyDisabled : public Error {
+    using Error::Error;
+};
+/** The data is not what was encrypted under this key with this context, or nothing of ours at all: 3xx. */
+class AuthError : public Error {
+    using Error::Error;
+};
+
+/** Bytes that are read: made from any contiguous run of byte-sized elements (string, vector, array, span, literal). */
+class bytes_view {
+public:
+    constexpr bytes_view() noexcept = default;
+    constexpr bytes_view(const std::uint8_t *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    bytes_view(const void *data, std::size_t size) noexcept : data_(static_cast<const std::uint8_t *>(data)), size_(size) {}
+    bytes_view(std::string_view text) noexcept : bytes_view(static_cast<const void *>(text.data()), text.size()) {}
+    bytes_view(const std::string &text) noexcept : bytes_view(std::string_view(text)) {}
+    bytes_view(const char *text) noexcept : bytes_view(std::string_view(text)) {}
+
+    template <class Range, class Data = decltype(std::data(std::declval<const Range &>())),
+              class Element = std::remove_cv_t<std::remove_pointer_t<Data>>,
+              std::enable_if_t<std::is_pointer_v<Data> && sizeof(Element) == 1 && std::is_trivially_copyable_v<Element> &&
+                                   !std::is_convertible_v<const Range &, std::string_view> && !std::is_array_v<Range> &&
+                                   !std::is_same_v<std::decay_t<Range>, bytes_view>,
+                               int> = 0>
+    bytes_view(const Range &range) noexcept : bytes_view(static_cast<const void *>(std::data(range)), std::size(range))
+    {
+    }
+
+    constexpr const std::uint8_t *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr const std::uint8_t *begin() const noexcept { return data_; }
+    constexpr const std::uint8_t *end() const noexcept { return data_ + size_; }
+
+private:
+    const std::uint8_t *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/** Bytes that are written: a caller's vector, array or span. */
+class bytes_span {
+public:
+    constexpr bytes_span() noexcept = default;
+    bytes_span(void *data, std::size_t size) noexcept : data_(static_cast<std::uint8_t *>(data)), size_(size) {}
+
+    template <class Range, class Data = decltype(std::data(std::declval<Range &>())),
+              class Element = std::remove_pointer_t<Data>,
+              std::enable_if_t<std::is_pointer_v<Data> && sizeof(Element) == 1 && std::is_trivially_copyable_v<Element> &&
+                                   !std::is_const_v<Element> && !std::is_same_v<std::decay_t<Range>, bytes_span>,
+                               int> = 0>
+    bytes_span(Range &&range) noexcept : bytes_span(static_cast<void *>(std::data(range)), std::size(range))
+    {
+    }
+
+    constexpr std::uint8_t *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+
+private:
+    std::uint8_t *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+using bytes = std::vector<std::uint8_t>;
+
+/** Writes zeros that the compiler may not leave out: for plaintext and data keys after use. */
+inline void wipe(bytes_span secret) noexcept
+{
+    volatile std::uint8_t *at = secret.data();
+    for (std::size_t i = 0; i < secret.size(); ++i) at[i] = 0;
+}
+
+namespace detail {
+
+[[noreturn]] inline void fail(keyfold_status status)
+{
+    char detail[KEYFOLD_ERROR_SIZE] = "";
+    (void)keyfold_last_error(detail, sizeof detail, nullptr);
+    switch (status) {
+    case KEYFOLD_STATUS_KEY_NOT_FOUND:
+    case KEYFOLD_STATUS_KEY_NOT_ALLOWED:
+        throw NotFound(status, detail);
+    case KEYFOLD_STATUS_KEY_DISABLED:
+        throw KeyDisabled(status, detail);
+    default:
+        break;
+    }
+    if (status / 100 == 1) throw UsageError(status, detail);
+    if (status / 100 == 3) throw AuthError(status, detail);
+    throw Error(status, detail);
+}
+
+inline void check(keyfold_status status)
+{
+    if (status != KEYFOLD_STATUS_OK) fail(status);
+}
+
+/** Owns one handle. A moved-from one is NULL, which every call refuses. */
+template <class T, keyfold_status (*Close)(T *)>
+class handle {
+public:
+    handle() noexcept = default;
+    explicit handle(T *raw) noexcept : raw_(raw) {}
+    handle(handle &&other) noexcept : raw_(other.release()) {}
+    handle &operator=(handle &&other) noexcept
+    {
+        if (this != &other) {
+            (void)Close(raw_);
+            raw_ = other.release();
+        }
+        return *this;
+    }
+    handle(const handle &) = delete;
+    handle &operator=(const handle &) = delete;
+    ~handle() { (void)Close(raw_); }
+
+    T *get() const noexcept { return raw_; }
+    T *release() noexcept { return std::exchange(raw_, nullptr); }
+
+private:
+    T *raw_ = nullptr;
+};
+
+/** Makes a handle by a call that puts it out. */
+template <class Handle, class T, class Call>
+Handle made(Call call)
+{
+    T *raw = nullptr;
+    check(call(&raw));
+    return Handle(raw);
+}
+
+/** Owns memory that the library made. */
+class buffer {
+public:
+    buffer() noexcept = default;
+    buffer(const buffer &) = delete;
+    buffer &operator=(const buffer &) = delete;
+    ~buffer() { keyfold_buffer_free(&raw_); }
+
+    keyfold_buffer *out() noexcept { return &raw_; }
+    std::string text() const { return raw_.len ? std::string(reinterpret_cast<const char *>(raw_.data), raw_.len) : std::string(); }
+    bytes copy() const { return raw_.len ? bytes(raw_.data, raw_.data + raw_.len) : bytes(); }
+
+private:
+    keyfold_buffer raw_ = {nullptr, 0};
+};
+
+template <class Call>
+std::string json(Call call)
+{
+    buffer out;
+    check(call(out.out()));
+    return out.text();
+}
+
+template <class Call>
+bytes binary(Call call)
+{
+    buffer out;
+    check(call(out.out()));
+    return out.copy();
+}
+
+inline const char *or_null(const std::optional<std::string> &text) { return text ? text->c_str() : nullptr; }
+
+} // namespace detail
+
+/** An encryption context in its packed form, made once and used for any number of calls. keyfold_context_pack. */
+class Context {
+public:
+    using pair = std::pair<std::string_view, std::string_view>;
+
+    Context() = default;
+    Context(std::initializer_list<pair> pairs) { pack(pairs.begin(), pairs.end()); }
+    /** From a map, or any range of pairs of text. */
+    template <class Range, class = decltype(std::begin(std::declval<const Range &>())->first)>
+    explicit Context(const Range &pairs)
+    {
+        pack(std::begin(pairs), std::end(pairs));
+    }
+    /** From bytes that are packed already. keyfold_context_check. */
+    static Context from_packed(bytes_view packed)
+    {
+        detail::check(keyfold_context_check(packed.data(), packed.size()));
+        Context context;
+        context.packed_.assign(packed.begin(), packed.end());
+        return context;
+    }
+
+    const bytes &packed() const noexcept { return packed_; }
+
+private:
+    template <class Iterator>
+    void pack(Iterator begin, Iterator end)
+    {
+        std::vector<keyfold_pair> pairs;
+        for (; begin != end; ++begin) {
+            const bytes_view name(std::string_view(begin->first)), value(std::string_view(begin->second));
+            pairs.push_back({name.data(), name.size(), value.data(), value.size()});
+        }
+        std::size_t size = 0;
+        packed_.resize(KEYFOLD_CONTEXT_MAX_SIZE);
+        detail::check(keyfold_context_pack(pairs.data(), pairs.size(), packed_.data(), packed_.size(), &size));
+        packed_.resize(size);
+        packed_.shrink_to_fit();
+    }
+
+    bytes packed_;
+};
+
+/** What of the context an envelope stores, readable by anyone. */
+enum class StoreContext : std::uint32_t {
+    none = KEYFOLD_STORE_CONTEXT_NONE,
+    names = KEYFOLD_STORE_CONTEXT_NAMES,
+    all = KEYFOLD_STORE_CONTEXT_ALL,
+    /** The names, and the values of the names in "chosen"; for encrypt_to and reencrypt. */
+    chosen = KEYFOLD_STORE_CONTEXT_CHOSEN,
+};
+
+enum class Fork : std::uint32_t { wipe = KEYFOLD_FORK_WIPE, inherit = KEYFOLD_FORK_INHERIT };
+
+struct KeyFileOptions {
+    bool allow_readable = false;
+    bool allow_beside_store = false;
+
+    keyfold_key_file_options c() const noexcept
+    {
+        keyfold_key_file_options options = KEYFOLD_KEY_FILE_OPTIONS_INIT;
+        if (allow_readable) options.flags |= KEYFOLD_KEY_FILE_ALLOW_READABLE;
+        if (allow_beside_store) options.flags |= KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE;
+        return options;
+    }
+};
+
+struct StoreOptions {
+    bool read_only = false;
+    bool allow_network_file_system = false;
+    bool require_locked_memory = false;
+    bool development = false;
+    Fork fork = Fork::wipe;
+    /** None: 250 ms. Zero: at every call. */
+    std::optional<std::uint32_t> refresh_millis{};
+    /** None: 5 s. Zero: do not wait. */
+    std::optional<std::uint32_t> busy_timeout_millis{};
+
+    keyfold_store_options c() const noexcept
+    {
+        keyfold_store_options options = KEYFOLD_STORE_OPTIONS_INIT;
+        if (read_only) options.flags |= KEYFOLD_OPEN_READ_ONLY;
+        if (allow_network_file_system) options.flags |= KEYFOLD_OPEN_ALLOW_NETWORK_FILE_SYSTEM;
+        if (require_locked_memory) options.flags |= KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY;
+        if (development) options.flags |= KEYFOLD_OPEN_DEVELOPMENT;
+        if (refresh_millis == 0u) options.flags |= KEYFOLD_OPEN_REFRESH_EVERY_CALL;
+        if (busy_timeout_millis == 0u) options.flags |= KEYFOLD_OPEN_NO_WAIT;
+        options.fork = static_cast<std::uint32_t>(fork);
+        options.refresh_millis = refresh_millis.value_or(0);
+        options.busy_timeout_millis = busy_timeout_millis.value_or(0);
+        return options;
+    }
+};
+
+struct EncryptOptions {
+    StoreContext store_context = StoreContext::none;
+    std::uint32_t free_cells = 0;
+
+    keyfold_encrypt_options c() const noexcept
+    {
+        keyfold_encrypt_options options = KEYFOLD_ENCRYPT_OPTIONS_INIT;
+        options.store_context = static_cast<std::uint32_t>(store_context);
+        options.free_cells = free_cells;
+        return options;
+    }
+};
+
+struct DecryptOptions {
+    bool accept_stored_context = false;
+
+    keyfold_decrypt_options c() const noexcept
+    {
+        keyfold_decrypt_options options = KEYFOLD_DECRYPT_OPTIONS_INIT;
+        if (accept_stored_context) options.flags |= KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT;
+        return options;
+    }
+};
+
+struct ReencryptOptions {
+    bool accept_stored_context = false;
+    bool drop_unreachable = false;
+    StoreContext store_context = StoreContext::none;
+    std::uint32_t free_cells = 0;
+
+    keyfold_reencrypt_options c() const noexcept
+    {
+        keyfold_reencrypt_options options = KEYFOLD_REENCRYPT_OPTIONS_INIT;
+        if (accept_stored_context) options.flags |= KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT;
+        if (drop_unreachable) options.flags |= KEYFOLD_REENCRYPT_DROP_UNREACHABLE;
+        options.store_context = static_cast<std::uint32_t>(store_context);
+        options.free_cells = free_cells;
+        return options;
+    }
+};
+
+using KeyId = std::array<std::uint8_t, KEYFOLD_KEY_ID_SIZE>;
+
+/** A message, and the key and version that opened it. */
+struct Opened {
+    bytes plaintext;
+    KeyId key_id{};
+    std::uint32_t version = 0;
+};
+
+/** A data key, and the blob that gives it back. wipe() the plaintext after use. */
+struct DataKey {
+    bytes plaintext;
+    bytes blob;
+};
+
+struct KeyVersion {
+    std::uint32_t version = 0;
+    KeyId key_id{};
+    std::array<std::uint8_t, KEYFOLD_MATERIAL_ID_SIZE> material_id{};
+};
+
+/** What a rewrap did; see keyfold_rewrapped. */
+struct Rewrapped {
+    std::uint32_t rewrapped = 0, current = 0, skipped = 0, freed = 0;
+};
+
+namespace detail {
+inline Rewrapped rewrapped(const keyfold_rewrapped &done) noexcept
+{
+    return {done.cells_rewrapped, done.cells_current, done.cells_skipped, done.cells_freed};
+}
+
+inline KeyId key_id(const std::uint8_t (&from)[KEYFOLD_KEY_ID_SIZE]) noexcept
+{
+    KeyId id{};
+    for (std::size_t i = 0; i < id.size(); ++i) id[i] = from[i];
+    return id;
+}
+
+/** Calls once for the size and once for the bytes. */
+template <class Size, class Call>
+bytes sized(Size size, Call call)
+{
+    std::size_t length = 0;
+    check(size(&length));
+    bytes out(length);
+    check(call(out.data(), out.size(), &length));
+    out.resize(length);
+    return out;
+}
+} // namespace detail
+
+/** A root of trust: what protects a store's secret. */
+class Root {
+public:
+    /** keyfold_root_open_key_file */
+    static Root key_file(const std::string &path, const KeyFileOptions &options = {})
+    {
+        const auto c = options.c();
+        return detail::made<Root, keyfold_root>([&](auto out) { return keyfold_root_open_key_file(path.c_str(), &c, out); });
+    }
+    /** keyfold_root_open_passphrase */
+    static Root passphrase(bytes_view passphrase)
+    {
+        return detail::made<Root, keyfold_root>(
+            [&](auto out) { return keyfold_root_open_passphrase(passphrase.data(), passphrase.size(), out); });
+    }
+    /** keyfold_root_create_key_file */
+    static void create_key_file(const std::string &path) { detail::check(keyfold_root_create_key_file(path.c_str())); }
+
+    explicit Root(keyfold_root *raw) noexcept : handle_(raw) {}
+    keyfold_root *get() const noexcept { return handle_.get(); }
+    keyfold_root *release() noexcept { return handle_.release(); }
+
+private:
+    detail::handle<keyfold_root, keyfold_root_close> handle_;
+};
+
+/** A key of a store, ready for use. */
+class Key {
+public:
+    explicit Key(keyfold_key *raw) noexcept : handle_(raw) {}
+    keyfold_key *get() const noexcept { return handle_.get(); }
+    keyfold_key *release() noexcept { return handle_.release(); }
+
+    /** keyfold_key_id */
+    KeyId id() const
+    {
+        KeyId id{};
+        detail::check(keyfold_key_id(get(), id.data()));
+        return id;
+    }
+
+    /** keyfold_encrypt */
+    bytes encrypt(bytes_view plaintext, const Context &context = {}, const EncryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const bytes &packed = context.packed();
+        return detail::sized(
+            [&](auto size) { return keyfold_encrypted_size(plaintext.size(), packed.data(), packed.size(), &c, size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_encrypt(get(), plaintext.data(), plaintext.size(), packed.data(), packed.size(), &c, out, cap, length);
+            });
+    }
+    /** The same into a caller's buffer, which must not overlap the message; its size is encrypted_size. */
+    std::size_t encrypt_into(bytes_span out, bytes_view plaintext, const Context &context = {}, const EncryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        std::size_t length = 0;
+        detail::check(keyfold_encrypt(get(), plaintext.data(), plaintext.size(), context.packed().data(), context.packed().size(),
+                                      &c, out.data(), out.size(), &length));
+        return length;
+    }
+    /** keyfold_encrypt_in_place: the message lies in buffer from offset (at least headroom) on. */
+    std::size_t encrypt_in_place(bytes_span buffer, std::size_t offset, std::size_t length, const Context &context = {},
+                                 const EncryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        std::size_t size = 0;
+        detail::check(keyfold_encrypt_in_place(get(), buffer.data(), buffer.size(), offset, length, context.packed().data(),
+                                               context.packed().size(), &c, &size));
+        return size;
+    }
+
+    /** keyfold_decrypt: envelopes of this key only. */
+    bytes decrypt(bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const bytes &packed = context.packed();
+        return detail::sized(
+            [&](auto size) { return keyfold_decrypted_size(envelope.data(), envelope.size(), size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_decrypt(get(), envelope.data(), envelope.size(), packed.data(), packed.size(), &c, out, cap, length);
+            });
+    }
+    std::size_t decrypt_into(bytes_span out, bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        std::size_t length = 0;
+        detail::check(keyfold_decrypt(get(), envelope.data(), envelope.size(), context.packed().data(), context.packed().size(), &c,
+                                      out.data(), out.size(), &length));
+        return length;
+    }
+    /** keyfold_decrypt_in_place: the message is then at the front. The buffer is zeroed if it does not open. */
+    std::size_t decrypt_in_place(bytes_span buffer, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        std::size_t length = 0;
+        detail::check(keyfold_decrypt_in_place(get(), buffer.data(), buffer.size(), context.packed().data(), context.packed().size(),
+                                               &c, &length));
+        return length;
+    }
+    /** keyfold_authenticated_context */
+    Context authenticated_context(bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        return Context::from_packed(detail::binary([&](auto out) {
+            return keyfold_authenticated_context(get(), envelope.data(), envelope.size(), context.packed().data(),
+                                                 context.packed().size(), &c, out);
+        }));
+    }
+
+    /** keyfold_generate_data_key */
+    DataKey generate_data_key(std::size_t size = 32, const Context &context = {}, const EncryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const bytes &packed = context.packed();
+        DataKey made;
+        made.plaintext.resize(size);
+        made.blob = detail::sized(
+            [&](auto blob_size) { return keyfold_data_key_blob_size(size, packed.data(), packed.size(), &c, blob_size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_generate_data_key(get(), packed.data(), packed.size(), &c, made.plaintext.data(), size, out, cap, length);
+            });
+        return made;
+    }
+    /** keyfold_generate_data_key_without_plaintext */
+    bytes generate_data_key_blob(std::size_t size = 32, const Context &context = {}, const EncryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const bytes &packed = context.packed();
+        return detail::sized(
+            [&](auto blob_size) { return keyfold_data_key_blob_size(size, packed.data(), packed.size(), &c, blob_size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_generate_data_key_without_plaintext(get(), size, packed.data(), packed.size(), &c, out, cap, length);
+            });
+    }
+    /** keyfold_decrypt_data_key */
+    bytes decrypt_data_key(bytes_view blob, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const bytes &packed = context.packed();
+        return detail::sized(
+            [&](auto size) { return keyfold_data_key_size(blob.data(), blob.size(), size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_decrypt_data_key(get(), blob.data(), blob.size(), packed.data(), packed.size(), &c, out, cap, length);
+            });
+    }
+
+    /** keyfold_rewrap, without a check of the context. */
+    Rewrapped rewrap(bytes_span data) const { return rewrap(data, nullptr); }
+    /** keyfold_rewrap, the context checked first. */
+    Rewrapped rewrap(bytes_span data, const Context &context) const { return rewrap(data, &context); }
+    /** keyfold_rewrap_file */
+    Rewrapped rewrap_file(const std::string &path) const
+    {
+        keyfold_rewrapped done = KEYFOLD_REWRAPPED_INIT;
+        detail::check(keyfold_rewrap_file(get(), path.c_str(), nullptr, 0, &done));
+        return detail::rewrapped(done);
+    }
+
+private:
+    Rewrapped rewrap(bytes_span data, const Context *context) const
+    {
+        static constexpr std::uint8_t empty[] = {0, 0};
+        bytes_view packed;
+        if (context) packed = context->packed().empty() ? bytes_view(empty, sizeof empty) : bytes_view(context->packed());
+        keyfold_rewrapped done = KEYFOLD_REWRAPPED_INIT;
+        detail::check(keyfold_rewrap(get(), data.data(), data.size(), packed.data(), packed.size(), &done));
+        return detail::rewrapped(done);
+    }
+
+    detail::handle<keyfold_key, keyfold_key_close> handle_;
+};
+
+/** Keys that may open an envelope, or that shall; for the calls that take several. */
+using Keys = std::initializer_list<const Key *>;
+
+namespace detail {
+inline std::vector<const keyfold_key *> raw(Keys keys)
+{
+    std::vector<const keyfold_key *> handles;
+    for (const Key *key : keys) handles.push_back(key ? key->get() : nullptr);
+    return handles;
+}
+} // namespace detail
+
+/** An open key store. Names are a key id, "alias/NAME" or NAME; JSON shapes are in docs/ABI.md. */
+class Store {
+public:
+    /** keyfold_store_init */
+    static Store init(const std::string &location, const Root &root, const StoreOptions &options = {})
+    {
+        const auto c = options.c();
+        return detail::made<Store, keyfold_store>(
+            [&](auto out) { return keyfold_store_init(location.c_str(), root.get(), &c, out); });
+    }
+    /** keyfold_store_open */
+    static Store open(const std::string &location, const Root &root, const StoreOptions &options = {})
+    {
+        const auto c = options.c();
+        return detail::made<Store, keyfold_store>(
+            [&](auto out) { return keyfold_store_open(location.c_str(), root.get(), &c, out); });
+    }
+    /** keyfold_store_open_in_memory */
+    static Store in_memory()
+    {
+        return detail::made<Store, keyfold_store>([](auto out) { return keyfold_store_open_in_memory(out); });
+    }
+
+    explicit Store(keyfold_store *raw) noexcept : handle_(raw) {}
+    keyfold_store *get() const noexcept { return handle_.get(); }
+    keyfold_store *release() noexcept { return handle_.release(); }
+
+    /** keyfold_key_open */
+    Key key(const std::string &name) const
+    {
+        return detail::made<Key, keyfold_key>([&](auto out) { return keyfold_key_open(get(), name.c_str(), out); });
+    }
+
+    /** keyfold_store_info: JSON. */
+    std::string info() const
+    {
+        return detail::json([&](auto out) { return keyfold_store_info(get(), out); });
+    }
+    /** keyfold_store_verify: the number of keys. */
+    std::uint64_t verify() const
+    {
+        std::uint64_t keys = 0;
+        detail::check(keyfold_store_verify(get(), &keys));
+        return keys;
+    }
+    /** keyfold_store_list_roots: JSON. */
+    std::string roots() const
+    {
+        return detail::json([&](auto out) { return keyfold_store_list_roots(get(), out); });
+    }
+    /** keyfold_store_add_root: JSON. */
+    std::string add_root(const Root &root) const
+    {
+        return detail::json([&](auto out) { return keyfold_store_add_root(get(), root.get(), out); });
+    }
+    /** keyfold_store_remove_root */
+    void remove_root(const std::string &slot_id) const { detail::check(keyfold_store_remove_root(get(), slot_id.c_str())); }
+    /** keyfold_store_change_root: JSON. No slot: the one that opened this store. */
+    std::string change_root(const Root &root, const std::optional<std::string> &slot_id = {}) const
+    {
+        return detail::json(
+            [&](auto out) { return keyfold_store_change_root(get(), detail::or_null(slot_id), root.get(), out); });
+    }
+
+    /** keyfold_key_create: JSON. */
+    std::string create_key(const std::optional<std::string> &alias = {}, const std::string &description = {}) const
+    {
+        const auto c = described(description);
+        return detail::json([&](auto out) { return keyfold_key_create(get(), detail::or_null(alias), &c, out); });
+    }
+    /** keyfold_key_import_material: JSON. */
+    std::string import_key_material(bytes_view material, const std::optional<std::string> &alias = {},
+                                    const std::string &description = {}) const
+    {
+        const auto c = described(description);
+        return detail::json([&](auto out) {
+            return keyfold_key_import_material(get(), detail::or_null(alias), material.data(), material.size(), &c, out);
+        });
+    }
+    /** keyfold_key_describe: JSON. */
+    std::string describe_key(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_describe(get(), name.c_str(), out); });
+    }
+    /** keyfold_key_list: JSON. */
+    std::string list_keys(const std::optional<std::string> &after = {}, std::uint32_t limit = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_list(get(), detail::or_null(after), limit, out); });
+    }
+    /** keyfold_key_enable: JSON. */
+    std::string enable_key(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_enable(get(), name.c_str(), out); });
+    }
+    /** keyfold_key_disable: JSON. */
+    std::string disable_key(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_disable(get(), name.c_str(), out); });
+    }
+    /** keyfold_key_rotate */
+    KeyVersion rotate_key(const std::string &name) const
+    {
+        keyfold_key_version made = KEYFOLD_KEY_VERSION_INIT;
+        detail::check(keyfold_key_rotate(get(), name.c_str(), &made));
+        KeyVersion version{made.version, detail::key_id(made.key_id), {}};
+        for (std::size_t i = 0; i < version.material_id.size(); ++i) version.material_id[i] = made.material_id[i];
+        return version;
+    }
+    /** keyfold_key_export */
+    bytes export_key(const std::string &name, const std::string &under) const
+    {
+        return detail::binary([&](auto out) { return keyfold_key_export(get(), name.c_str(), under.c_str(), out); });
+    }
+    /** keyfold_key_import: JSON. */
+    std::string import_key(bytes_view exported) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_import(get(), exported.data(), exported.size(), out); });
+    }
+    /** keyfold_alias_create: JSON. */
+    std::string create_alias(const std::string &alias, const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_alias_create(get(), alias.c_str(), name.c_str(), out); });
+    }
+    /** keyfold_alias_move: JSON. */
+    std::string move_alias(const std::string &alias, const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_alias_move(get(), alias.c_str(), name.c_str(), out); });
+    }
+    /** keyfold_alias_delete */
+    void delete_alias(const std::string &alias) const { detail::check(keyfold_alias_delete(get(), alias.c_str())); }
+    /** keyfold_alias_list: JSON. */
+    std::string list_aliases(const std::optional<std::string> &after = {}, std::uint32_t limit = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_alias_list(get(), detail::or_null(after), limit, out); });
+    }
+
+    /** keyfold_decrypt_any: any key of this store; look at which it was. */
+    Opened decrypt_any(bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        keyfold_opened which = KEYFOLD_OPENED_INIT;
+        Opened opened;
+        opened.plaintext = detail::sized(
+            [&](auto size) { return keyfold_decrypted_size(envelope.data(), envelope.size(), size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_decrypt_any(get(), envelope.data(), envelope.size(), context.packed().data(), context.packed().size(),
+                                           &c, out, cap, length, &which);
+            });
+        opened.key_id = detail::key_id(which.key_id);
+        opened.version = which.version;
+        return opened;
+    }
+    /** keyfold_rewrap_any, without a check of the context. */
+    Rewrapped rewrap_any(bytes_span data) const
+    {
+        keyfold_rewrapped done = KEYFOLD_REWRAPPED_INIT;
+        detail::check(keyfold_rewrap_any(get(), data.data(), data.size(), nullptr, 0, &done));
+        return detail::rewrapped(done);
+    }
+    /** keyfold_explain: JSON. With a key: what Key::decrypt would say; without: what decrypt_any would. */
+    std::string explain(bytes_view envelope, const Context &context = {}, const Key *key = nullptr) const
+    {
+        return detail::json([&](auto out) {
+            return keyfold_explain(get(), key ? key->get() : nullptr, envelope.data(), envelope.size(), 0, context.packed().data(),
+                                   context.packed().size(), out);
+        });
+    }
+
+private:
+    static keyfold_key_options described(const std::string &description) noexcept
+    {
+        keyfold_key_options options = KEYFOLD_KEY_OPTIONS_INIT;
+        options.description = description.c_str();
+        return options;
+    }
+
+    detail::handle<keyfold_store, keyfold_store_close> handle_;
+};
+
+/** keyfold_encrypted_size */
+inline std::size_t encrypted_size(std::size_t plaintext_size, const Context &context = {}, const EncryptOptions &options = {})
+{
+    const auto c = options.c();
+    std::size_t size = 0;
+    detail::check(keyfold_encrypted_size(plaintext_size, context.packed().data(), context.packed().size(), &c, &size));
+    return size;
+}
+
+/** keyfold_headroom */
+inline std::size_t headroom(const Context &context = {}, const EncryptOptions &options = {})
+{
+    const auto c = options.c();
+    std::size_t size = 0;
+    detail::check(keyfold_headroom(context.packed().data(), context.packed().size(), &c, &size));
+    return size;
+}
+
+/** keyfold_decrypted_size */
+inline std::size_t decrypted_size(bytes_view envelope)
+{
+    std::size_t size = 0;
+    detail::check(keyfold_decrypted_size(envelope.data(), envelope.size(), &size));
+    return size;
+}
+
+/** keyfold_encrypt_to: under several keys, any of which opens it. */
+inline bytes encrypt_to(Keys keys, bytes_view plaintext, const Context &context = {}, const EncryptOptions &options = {},
+                        const Context &chosen = {})
+{
+    const auto c = options.c();
+    const auto handles = detail::raw(keys);
+    const auto call = [&](std::uint8_t *out, std::size_t cap, std::size_t *length) {
+        return keyfold_encrypt_to(handles.data(), handles.size(), plaintext.data(), plaintext.size(), context.packed().data(),
+                                  context.packed().size(), chosen.packed().data(), chosen.packed().size(), &c, out, cap, length);
+    };
+    return detail::sized(
+        [&](std::size_t *size) {
+            const keyfold_status status = call(nullptr, 0, size);
+            return status == KEYFOLD_STATUS_BUFFER_TOO_SMALL ? static_cast<keyfold_status>(KEYFOLD_STATUS_OK) : status;
+        },
+        call);
+}
+
+/** keyfold_decrypt_with_keys: under any of the keys named. */
+inline Opened decrypt_with_keys(Keys keys, bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {})
+{
+    const auto c = options.c();
+    const auto handles = detail::raw(keys);
+    keyfold_opened which = KEYFOLD_OPENED_INIT;
+    Opened opened;
+    opened.plaintext = detail::sized([&](auto size) { return keyfold_decrypted_size(envelope.data(), envelope.size(), size); },
+                                     [&](auto out, auto cap, auto length) {
+                                         return keyfold_decrypt_with_keys(handles.data(), handles.size(), envelope.data(),
+                                                                          envelope.size(), context.packed().data(),
+                                                                          context.packed().size(), &c, out, cap, length, &which);
+                                     });
+    opened.key_id = detail::key_id(which.key_id);
+    opened.version = which.version;
+    return opened;
+}
+
+/** keyfold_reencrypt: other keys or another context, without producing the message. */
+inline bytes reencrypt(Keys from, bytes_view envelope, const Context &context, Keys to, const Context &new_context,
+                       const ReencryptOptions &options = {}, const Context &chosen = {})
+{
+    const auto c = options.c();
+    const auto old_keys = detail::raw(from), new_keys = detail::raw(to);
+    return detail::binary([&](auto out) {
+        return keyfold_reencrypt(old_keys.data(), old_keys.size(), envelope.data(), envelope.size(), context.packed().data(),
+                                 context.packed().size(), new_keys.data(), new_keys.size(), new_context.packed().data(),
+                                 new_context.packed().size(), chosen.packed().data(), chosen.packed().size(), &c, out);
+    });
+}
+
+/** keyfold_inspect: JSON; nothing in it is authenticated. */
+inline std::string inspect(bytes_view envelope)
+{
+    return detail::json([&](auto out) { return keyfold_inspect(envelope.data(), envelope.size(), 0, out); });
+}
+
+/** keyfold_generate_random */
+inline void generate_random(bytes_span out) { detail::check(keyfold_generate_random(out.data(), out.size())); }
+
+/** keyfold_reseed */
+inline void reseed() { detail::check(keyfold_reseed()); }
+
+/** Throws where the loaded library is not of this header's ABI. Call it once, at the start of a program. */
+inline void require_abi()
+{
+    if (keyfold_abi_version() != KEYFOLD_ABI_VERSION)
+        throw UsageError(KEYFOLD_STATUS_UNSUPPORTED_OPTION, "the keyfold library is of another ABI than keyfold.h");
+}
+
+} // namespace keyfold
+
+#endif
+#endif
