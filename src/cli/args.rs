@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{data, datakey, doctor, help, init, inspect, keys, rewrap, roots};
+use super::{data, datakey, doctor, help, init, inspect, keys, reencrypt, rewrap, roots};
 
 /// Envelope encryption under named, versioned keys in a key store
 #[derive(Parser)]
@@ -37,7 +37,7 @@ pub(super) enum Command {
     /// Put envelopes under the current version of their keys, in place; the payload is not touched
     Rewrap(rewrap::Rewrap),
     /// Put an envelope under other keys or another context, without decrypting it
-    Reencrypt(data::Reencrypt),
+    Reencrypt(reencrypt::Reencrypt),
     /// Make a data key for your own use, or open one
     Datakey(datakey::Datakey),
     /// Show what an envelope says about itself, without any key; nothing of it is authenticated

@@ -6,9 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{ContextArgs, OutputArg, StoreContext};
-use super::data::{OpenArgs, open_data_key, output_for, report};
 use super::exit::{Failure, Result};
 use super::files::{Input, Output, Privacy};
+use super::opening::{OpenArgs, open_data_key, output_for, report};
 use super::session::{self, Session};
 use crate::envelope::{self, Context};
 use crate::keystore::Key;

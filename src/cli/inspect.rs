@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::ContextArgs;
-use super::data::about;
 use super::exit::{Exit, Failure, Result};
 use super::files::Input;
+use super::opening::about;
 use super::output;
 use super::session::{self, Session, key_name};
 use crate::Status;

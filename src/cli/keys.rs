@@ -232,7 +232,7 @@ impl Import {
             let input = Input::open(Some(path))?;
             session.claim_stdin(input.is_stdin())?;
             let (name, exported) = (input.name(), input.read(0, 0, 1 << 20)?);
-            let key = session.store()?.import_key(&exported).map_err(|e| super::data::about(&name, e))?;
+            let key = session.store()?.import_key(&exported).map_err(|e| super::opening::about(&name, e))?;
             return changed(session, &key, &format!("imported key {}{}", key.key_id, named(&key)));
         }
         let name = self.name.unwrap_or_default();

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::args::ContextArgs;
-use super::data::{about, with_allowed};
 use super::exit::{Failure, Result};
+use super::opening::{about, with_allowed};
 use super::output;
 use super::progress::Progress;
 use super::session::{self, Session};
@@ -98,7 +98,7 @@ fn one(allowed: Allowed<'_>, path: &Path, context: Option<&Context<'_>>) -> Resu
     let rewrapped = envelope::rewrap_file(allowed, path, context).map_err(|e| about(&name, e))?;
     if rewrapped.cells_rewrapped + rewrapped.cells_current + rewrapped.cells_freed == 0 {
         return Err(Failure::new(Status::KeyNotFound, format!("{name}: no cell is of a key at hand")).hint(
-            format!("see which keys it is under with: keyfold inspect {}", super::data::quoted(&name)),
+            format!("see which keys it is under with: keyfold inspect {}", super::opening::quoted(&name)),
         ));
     }
     Ok(rewrapped)

@@ -1,7 +1,9 @@
 //! Command lines that do not parse, in the form of every other failure; and help and version that were asked for.
 
+use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::args::Cli;
 use super::exit::{Exit, Failure};
 use super::output;
 
@@ -51,10 +53,35 @@ fn failure(error: &clap::Error) -> Failure {
         ];
         return failure;
     }
-    // "Usage: keyfold key show [OPTIONS] <NAME>"
-    let usage = body.lines().find_map(|l| l.strip_prefix("Usage: ")).unwrap_or("keyfold");
-    let command: Vec<&str> =
-        usage.split(' ').take_while(|w| w.starts_with(|c: char| c.is_ascii_lowercase())).collect();
-    failure.hints.push(format!("see: {} --help", command.join(" ")));
+    failure.hints.push(format!(
+        "see {} --help",
+        command_of(std::env::args_os().map(|a| a.to_string_lossy().into_owned()))
+    ));
     failure
+}
+
+/// The command that a command line names, as far as it does.
+fn command_of(arguments: impl Iterator<Item = String>) -> String {
+    let (mut command, mut words) = (Cli::command(), vec!["keyfold".to_owned()]);
+    for argument in arguments.skip(1) {
+        if let Some(found) = command.find_subcommand(&argument).cloned() {
+            command = found;
+            words.push(argument);
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_pointed_to_is_the_commands() {
+        let of = |line: &str| command_of(line.split(' ').map(str::to_owned));
+        assert_eq!(of("keyfold key list --limit 0"), "keyfold key list");
+        assert_eq!(of("keyfold --json key frobnicate"), "keyfold key");
+        assert_eq!(of("keyfold encrypt key"), "keyfold encrypt");
+        assert_eq!(of("keyfold frobnicate"), "keyfold");
+    }
 }
