@@ -88,12 +88,12 @@ func (s *Store) ImportKey(exported []byte) (KeyMetadata, error) {
 	return decoded[KeyMetadata](nativeKeyImport(&s.native, exported))
 }
 
-// Keys gives all keys, in the order of their ids, read a page at a time; it stops at the first error.
+// Keys gives all keys, in a fixed order, read a page at a time; it stops at the first error.
 func (s *Store) Keys() iter.Seq2[KeyMetadata, error] {
 	return paged[KeyMetadata](s, "keys", nativeKeyList)
 }
 
-// Aliases gives all aliases, in their order, read a page at a time; it stops at the first error.
+// Aliases gives all aliases, in a fixed order, read a page at a time; it stops at the first error.
 func (s *Store) Aliases() iter.Seq2[AliasMetadata, error] {
 	return paged[AliasMetadata](s, "aliases", nativeAliasList)
 }

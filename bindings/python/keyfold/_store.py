@@ -90,7 +90,7 @@ class Store(Managed):
         return self._key(lambda out: _native.keyfold_key_describe(self._handle, name, out))
 
     def keys(self, *, page_size: int = 100) -> Iterator[KeyMetadata]:
-        """All keys, in the order of their ids, read a page at a time."""
+        """All keys, in a fixed order, read a page at a time."""
         for entry in self._pages(_native.keyfold_key_list, "keys", page_size):
             yield record(KeyMetadata, entry)
 
@@ -120,7 +120,7 @@ class Store(Managed):
     # Aliases.
 
     def aliases(self, *, page_size: int = 100) -> Iterator[AliasMetadata]:
-        """All aliases, in their order, read a page at a time."""
+        """All aliases, in a fixed order, read a page at a time."""
         for entry in self._pages(_native.keyfold_alias_list, "aliases", page_size):
             yield record(AliasMetadata, entry)
 
