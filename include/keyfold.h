@@ -1152,7 +1152,7 @@ keyfold_status keyfold_key_describe(const struct keyfold_store *store,
                                     struct keyfold_buffer *out_json);
 
 /**
- * Lists keys in the order of their ids, a page at a time, as JSON: KeyPage in docs/ABI.md.
+ * Lists keys in a fixed order, a page at a time, as JSON: KeyPage in docs/ABI.md.
  *
  * @param store      [in, shared]
  * @param after      [in, text, nullable]   the "next" of the page before; NULL begins
@@ -1296,7 +1296,7 @@ keyfold_status keyfold_alias_delete(const struct keyfold_store *store,
                                     const char *alias);
 
 /**
- * Lists names in their order, a page at a time, as JSON: AliasPage in docs/ABI.md.
+ * Lists names in a fixed order, a page at a time, as JSON: AliasPage in docs/ABI.md.
  *
  * @param store      [in, shared]
  * @param after      [in, text, nullable]   the "next" of the page before; NULL begins

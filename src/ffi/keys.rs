@@ -86,7 +86,7 @@ pub unsafe extern "C" fn keyfold_key_describe(
     })
 }
 
-/// Lists keys in the order of their ids, a page at a time, as JSON: KeyPage in docs/ABI.md.
+/// Lists keys in a fixed order, a page at a time, as JSON: KeyPage in docs/ABI.md.
 ///
 /// @param store      [in, shared]
 /// @param after      [in, text, nullable]   the "next" of the page before; NULL begins
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn keyfold_alias_delete(store: *const keyfold_store, alias
     })
 }
 
-/// Lists names in their order, a page at a time, as JSON: AliasPage in docs/ABI.md.
+/// Lists names in a fixed order, a page at a time, as JSON: AliasPage in docs/ABI.md.
 ///
 /// @param store      [in, shared]
 /// @param after      [in, text, nullable]   the "next" of the page before; NULL begins

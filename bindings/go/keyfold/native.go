@@ -2182,8 +2182,7 @@ func nativeKeyDescribe(store *storeHandle, name string) (outJson []byte, err err
 	return taken(&outJsonC), err
 }
 
-// nativeKeyList lists keys in the order of their ids, a page at a time, as JSON: KeyPage in
-// docs/ABI.md.
+// nativeKeyList lists keys in a fixed order, a page at a time, as JSON: KeyPage in docs/ABI.md.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY,
 // STORE_IO.
@@ -2432,7 +2431,7 @@ func nativeAliasDelete(store *storeHandle, alias string) (err error) {
 	return err
 }
 
-// nativeAliasList lists names in their order, a page at a time, as JSON: AliasPage in docs/ABI.md.
+// nativeAliasList lists names in a fixed order, a page at a time, as JSON: AliasPage in docs/ABI.md.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY,
 // STORE_IO.

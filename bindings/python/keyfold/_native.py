@@ -1689,7 +1689,7 @@ keyfold_key_list: Callable[
     ],
     _check,
 )
-"""Lists keys in the order of their ids, a page at a time, as JSON: KeyPage in docs/ABI.md.
+"""Lists keys in a fixed order, a page at a time, as JSON: KeyPage in docs/ABI.md.
 
 - store [in, shared]
 - after [in, nullable, text]: the "next" of the page before; NULL begins
@@ -1959,7 +1959,7 @@ keyfold_alias_list: Callable[
     ],
     _check,
 )
-"""Lists names in their order, a page at a time, as JSON: AliasPage in docs/ABI.md.
+"""Lists names in a fixed order, a page at a time, as JSON: AliasPage in docs/ABI.md.
 
 - store [in, shared]
 - after [in, nullable, text]: the "next" of the page before; NULL begins
