@@ -2,6 +2,10 @@
 #ifndef KEYFOLD_TEST_H
 #define KEYFOLD_TEST_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include "keyfold.h"
 
 #include <signal.h>
