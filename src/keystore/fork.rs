@@ -43,8 +43,16 @@ struct Registry {
     stores: Vec<Arc<dyn Guarded>>,
 }
 
+/// The fork id up to which the registry is known to be whole; zero before there is anything in it.
+static SETTLED: AtomicU64 = AtomicU64::new(0);
+
+/// False in a child made past the handlers.
+pub(super) fn is_settled() -> bool {
+    matches!(SETTLED.load(Ordering::Acquire), id if id == 0 || id == fork_id())
+}
+
 // Order of locks: this one, then those of the stores, then `sqlite::files`. Nothing takes this one while it holds
-// another.
+// another. `epochs` stands between the stores' and the files'.
 static REGISTRY: ForkLock<Registry> = ForkLock::new(Registry { handlers: false, stores: Vec::new() });
 
 /// Has a store's locks and connections cared for at forks, until [`forget`].
@@ -52,12 +60,17 @@ pub(super) fn register(store: Arc<dyn Guarded>) {
     let mut registry = REGISTRY.lock();
     if !registry.handlers {
         registry.handlers = at_fork(prepare, parent, child);
+        SETTLED.store(fork_id(), Ordering::Release);
     }
     registry.stores.push(store);
 }
 
-/// Ends [`register`]; the store's connections are closed by then.
+/// Ends [`register`]; the store's connections are closed by then. In a child made past the handlers nothing is done:
+/// the registry may be locked by a thread that does not exist there.
 pub(super) fn forget<T: Guarded>(store: &Arc<T>) {
+    if !is_settled() {
+        return;
+    }
     let this = Arc::as_ptr(store).cast::<()>();
     let gone = {
         let mut registry = REGISTRY.lock();
@@ -71,6 +84,8 @@ extern "C" fn prepare() {
     let registry = REGISTRY.lock();
     registry.stores.iter().for_each(|store| store.hold());
     super::epochs::hold();
+    #[cfg(feature = "sqlite")]
+    super::sqlite::hold();
     registry.keep_across_fork();
 }
 
@@ -84,6 +99,11 @@ extern "C" fn child() {
 
 fn let_go(in_child: bool) {
     if let Some(registry) = REGISTRY.resume() {
+        if in_child {
+            SETTLED.store(fork_id(), Ordering::Release);
+        }
+        #[cfg(feature = "sqlite")]
+        super::sqlite::release();
         super::epochs::release();
         registry.stores.iter().for_each(|store| store.release(in_child));
     }

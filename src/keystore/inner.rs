@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::backend::{Access, Backend, DataVersion};
 use super::change::{Action, Change, change};
@@ -77,10 +78,19 @@ impl Inner {
         self.backend.check_usable()
     }
 
-    /// Runs `work` on one verified state of the store.
-    pub(super) fn read<R>(&self, work: impl FnOnce(&mut Snapshot<'_>) -> Result<R>) -> Result<R> {
-        self.check_usable()?;
-        work(&mut Snapshot::begin(&*self.backend, &self.secrets, &self.seen, Access::Read)?)
+    /// Runs `work` on one verified state of the store; again, where the file was read past its locks and moved.
+    pub(super) fn read<R>(&self, mut work: impl FnMut(&mut Snapshot<'_>) -> Result<R>) -> Result<R> {
+        let deadline = Instant::now() + self.options.busy_timeout;
+        loop {
+            self.check_usable()?;
+            let mut snapshot = Snapshot::begin(&*self.backend, &self.secrets, &self.seen, Access::Read)?;
+            let result = work(&mut snapshot);
+            match snapshot.rows.commit() {
+                Ok(()) => return result,
+                Err(Error::StoreBusy) if Instant::now() < deadline => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Runs `work` in one transaction, under the action's name.
@@ -132,7 +142,7 @@ impl Inner {
             return Ok(());
         }
         // Taken before the snapshot, and only trusted when it is old enough to tell the next change apart.
-        Snapshot::begin(&*self.backend, &self.secrets, &self.seen, Access::Read)?;
+        self.read(|_| Ok(()))?;
         self.local.0.lock().last_look = (!version.young).then_some(version);
         Ok(())
     }
@@ -177,7 +187,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         fork::forget(&self.local);
-        if self.path().is_none() {
+        if self.path().is_none() && fork::is_settled() {
             epochs::forget(&self.seen);
         }
     }

@@ -39,6 +39,8 @@ mod plant;
 mod roots;
 mod secrets;
 mod snapshot;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod time;
 mod types;
 

@@ -10,9 +10,88 @@ use super::options::{ForkPolicy, InitOptions, Location, OpenOptions};
 use super::roots::draw_store;
 use super::secrets::Secrets;
 use crate::crypto::self_test;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::root::Root;
 use crate::secret::OnFork;
+
+#[cfg(feature = "sqlite")]
+use super::{
+    backend::{Access, Backend, Table},
+    roots::{Slot, confirm, unlock},
+    snapshot::{ROOTS_LIMIT, Snapshot, claimed_manifest},
+    sqlite::Sqlite,
+};
+
+#[cfg(feature = "sqlite")]
+impl Store {
+    /// Makes a store. Refuses a path that exists. The root wraps the new store secret, and is asked to unwrap it again
+    /// before anything is written. The file gets its name when it is whole and on disk.
+    pub fn init(location: &Location, root: &dyn Root, options: &InitOptions) -> Result<Store> {
+        self_test()?;
+        if location.fingerprint.is_some() {
+            return Err(Error::InvalidArgument {
+                what: "a store that is to be made has no fingerprint yet; give its path alone",
+            });
+        }
+        let place = Sqlite::vacant(&location.path, &options.open)?;
+        root.check(Some(&place))?;
+        let (secret, store_id, incarnation) = draw_store(on_fork(&options.open))?;
+        let slot = Slot::make(root, &store_id, &secret)?;
+        let secrets = Secrets::derive(secret, store_id, on_fork(&options.open))?;
+        secrets.check_locked(options.open.require_locked_memory)?;
+        let (settings, seen) = (Settings::new(options.development), epochs::of(store_id));
+        let backend = Sqlite::make(&place, &options.open, |backend| {
+            let first = Some((&slot.id, slot.write()));
+            found(backend, &secrets, &seen, incarnation, &settings.write(), first)
+        })?;
+        let open = options.open.clone();
+        Ok(Store { inner: Inner::new(Box::new(backend), secrets, seen, settings, open, Some(slot.id)) })
+    }
+
+    /// Opens a store; never makes one. The root unwraps the store secret outside any transaction; then manifest,
+    /// settings and root slots are verified under it. Keys are read when they are asked for.
+    pub fn open(location: &Location, root: &dyn Root, options: &OpenOptions) -> Result<Store> {
+        self_test()?;
+        let backend = Sqlite::open(&location.path, options)?;
+        root.check(backend.path())?;
+        let (store_id, slots) = claimed_slots(&backend)?;
+        let (secret, slot_id) = unlock(root, &store_id, &slots, on_fork(options))?;
+        let secrets = Secrets::derive(secret, store_id, on_fork(options))?;
+        secrets.check_locked(options.require_locked_memory)?;
+        let found = secrets.fingerprint();
+        if location.fingerprint.is_some_and(|pinned| pinned != found) {
+            return Err(Error::FingerprintMismatch { found: found.to_string().into() });
+        }
+        let seen = epochs::of(store_id);
+        let settings = {
+            let mut snapshot = Snapshot::begin(&backend, &secrets, &seen, Access::Read)?;
+            confirm(&mut snapshot)?;
+            let settings = snapshot.settings()?;
+            snapshot.rows.commit()?;
+            settings
+        };
+        let inner = Inner::new(Box::new(backend), secrets, seen, settings, options.clone(), Some(slot_id));
+        Ok(Store { inner })
+    }
+}
+
+/// Who the store says it is and its root slots, before anything can be verified.
+#[cfg(feature = "sqlite")]
+fn claimed_slots(backend: &dyn Backend) -> Result<([u8; 16], Vec<(Vec<u8>, super::backend::Row)>)> {
+    let mut rows = backend.begin(Access::Read)?;
+    let (store_id, _) = claimed_manifest(&mut *rows, None)?;
+    let mut slots = Vec::new();
+    for entry in rows.index(Table::Roots, &[], ROOTS_LIMIT)? {
+        if let Some(row) = rows.get(Table::Roots, &entry.place)? {
+            slots.push((entry.place, row));
+        }
+    }
+    rows.commit()?;
+    match slots.is_empty() {
+        true => Err(Error::StoreIntegrity { what: "roots: there is no root slot".into() }),
+        false => Ok((store_id, slots)),
+    }
+}
 
 impl Store {
     /// A store in memory with the same API, for tests; gone when its last clone and key handle are.
@@ -25,22 +104,25 @@ impl Store {
         found(&*backend, &secrets, &seen, incarnation, &settings.write(), None)?;
         Ok(Store { inner: Inner::new(backend, secrets, seen, settings, options, None) })
     }
+}
 
-    /// Makes a store. Refuses a path that exists. The root wraps the new store secret.
+#[cfg(not(feature = "sqlite"))]
+impl Store {
+    /// In a build without SQLite: an error; only [`Store::in_memory`] makes one.
     pub fn init(_location: &Location, _root: &dyn Root, _options: &InitOptions) -> Result<Store> {
         Err(NO_SQLITE)
     }
 
-    /// Opens a store; never makes one.
+    /// In a build without SQLite: an error; only [`Store::in_memory`] makes one.
     pub fn open(_location: &Location, _root: &dyn Root, _options: &OpenOptions) -> Result<Store> {
         Err(NO_SQLITE)
     }
 }
 
-const NO_SQLITE: crate::error::Error =
-    crate::error::Error::InvalidArgument { what: "this build has no SQLite; use a store in memory" };
+#[cfg(not(feature = "sqlite"))]
+const NO_SQLITE: Error = Error::InvalidArgument { what: "this build has no SQLite; use a store in memory" };
 
-pub(super) fn on_fork(options: &OpenOptions) -> OnFork {
+fn on_fork(options: &OpenOptions) -> OnFork {
     match options.fork {
         ForkPolicy::Wipe => OnFork::Wipe,
         ForkPolicy::Inherit => OnFork::Inherit,

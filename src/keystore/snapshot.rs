@@ -223,8 +223,8 @@ impl<'a> Snapshot<'a> {
 
 /// The one manifest, verified: MAC, identity, schema.
 fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets) -> Result<Manifest> {
-    let (row, incarnation) = claimed_manifest(rows, Some(secrets.store_id))?;
-    let place = &secrets.store_id;
+    let (store_id, (row, incarnation)) = claimed_manifest(rows, Some(secrets.store_id))?;
+    let place = &store_id;
     secrets.verify(Table::Manifest, &incarnation, place, &row)?;
     let manifest = Manifest::read(&row.document, row.revision, row.mac)
         .map_err(|unreadable| unreadable.error("the store"))?;
@@ -234,11 +234,12 @@ fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets) -> Result<Manife
     }
 }
 
-/// The manifest's row and the incarnation it claims, unverified; of the store with this id when one is given.
+/// Who a store says it is, its manifest's row and incarnation, all unverified; of the store with this id when one is
+/// given.
 pub(super) fn claimed_manifest(
     rows: &mut dyn Transaction,
     store_id: Option<[u8; 16]>,
-) -> Result<(Row, [u8; 16])> {
+) -> Result<([u8; 16], (Row, [u8; 16]))> {
     let broken = |why: &str| Error::StoreIntegrity { what: format!("manifest: {why}").into() };
     let entries = rows.list(Table::Manifest, &[], 2)?;
     let [entry] = &entries[..] else { return Err(broken("there is not exactly one")) };
@@ -248,7 +249,7 @@ pub(super) fn claimed_manifest(
     if entry.place != claimed || store_id.is_some_and(|id| id != claimed) {
         return Err(broken("it is another store's"));
     }
-    Ok((row, incarnation))
+    Ok((claimed, (row, incarnation)))
 }
 
 pub(super) fn bucket_of(place: &[u8]) -> u16 {

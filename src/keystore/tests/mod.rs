@@ -2,3 +2,9 @@
 
 mod export;
 mod manage;
+#[cfg(feature = "sqlite")]
+mod opening;
+#[cfg(feature = "sqlite")]
+mod support;
+#[cfg(feature = "sqlite")]
+mod tamper;

@@ -1,0 +1,204 @@
+//! A store in a folder of its own, its root in another, and the hands of someone who has the file and not the root.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use rusqlite::{Connection, params};
+
+use crate::error::{Result, Status};
+use crate::keystore::backend::Table;
+use crate::keystore::{Alias, CreateKey, InitOptions, KeyName, Location, OpenOptions, Store};
+use crate::root::KeyFile;
+
+pub(super) struct Place {
+    pub(super) folder: tempfile::TempDir,
+    roots: tempfile::TempDir,
+    pub(super) path: PathBuf,
+}
+
+/// A row as it stands in the file.
+pub(super) type Cells = (i64, Vec<u8>, String);
+pub(super) type Dump = BTreeMap<(Table, Vec<u8>), Cells>;
+
+impl Place {
+    pub(super) fn new() -> Place {
+        let private = || {
+            let folder = tempfile::tempdir().unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
+            folder
+        };
+        let (folder, roots) = (private(), private());
+        let path = folder.path().join("keys.db");
+        let place = Place { folder, roots, path };
+        place.make_root("root");
+        place
+    }
+
+    pub(super) fn make_root(&self, name: &str) {
+        KeyFile::create(&self.root_path(name)).unwrap();
+    }
+
+    pub(super) fn root(&self, name: &str) -> KeyFile {
+        KeyFile::new(self.root_path(name))
+    }
+
+    pub(super) fn root_path(&self, name: &str) -> PathBuf {
+        self.roots.path().join(name)
+    }
+
+    pub(super) fn location(&self) -> Location {
+        Location { path: self.path.clone(), fingerprint: None }
+    }
+
+    pub(super) fn init(&self) -> Store {
+        Store::init(&self.location(), &self.root("root"), &InitOptions::default()).unwrap()
+    }
+
+    pub(super) fn open(&self) -> Result<Store> {
+        self.open_with(&OpenOptions::default())
+    }
+
+    pub(super) fn open_with(&self, options: &OpenOptions) -> Result<Store> {
+        Store::open(&self.location(), &self.root("root"), options)
+    }
+
+    /// Opens the store and reads all of it; the status of what that comes to.
+    pub(super) fn verify(&self) -> Status {
+        self.verify_with("root")
+    }
+
+    pub(super) fn verify_with(&self, root: &str) -> Status {
+        let opened = Store::open(&self.location(), &self.root(root), &OpenOptions::default());
+        match opened.and_then(|store| store.verify(&mut |_, _| {})) {
+            Ok(_) => Status::Ok,
+            Err(error) => error.status(),
+        }
+    }
+
+    /// The file, in the hands of someone without the root. No store may be open.
+    pub(super) fn sql(&self) -> Connection {
+        Connection::open(&self.path).unwrap()
+    }
+
+    /// The same from another process, beside stores that are open here.
+    pub(super) fn sql_elsewhere(&self, sql: &str) {
+        self.elsewhere("sql", sql);
+    }
+
+    /// Has another process do something with the store; see [`elsewhere`].
+    pub(super) fn elsewhere(&self, what: &str, with: &str) {
+        let ran = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "keystore::tests::support::elsewhere", "--ignored"])
+            .env("KEYFOLD_TEST_STORE", &self.path)
+            .env("KEYFOLD_TEST_ROOT", self.root_path("root"))
+            .env("KEYFOLD_TEST_DO", what)
+            .env("KEYFOLD_TEST_WITH", with)
+            .stdout(Stdio::null())
+            .status();
+        assert!(ran.unwrap().success(), "{what} {with}");
+    }
+
+    pub(super) fn dump(&self) -> Dump {
+        let connection = self.sql();
+        let mut dump = Dump::new();
+        for table in Table::ALL {
+            let sql = format!("SELECT id, revision, mac, document FROM {}", table.name());
+            let mut statement = connection.prepare(&sql).unwrap();
+            let rows = statement
+                .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?))))
+                .unwrap();
+            dump.extend(rows.map(|row| row.map(|(id, cells)| ((table, id), cells)).unwrap()));
+        }
+        dump
+    }
+
+    /// Puts a row as it is given, or takes it away.
+    pub(super) fn put(&self, at: &(Table, Vec<u8>), cells: Option<&Cells>) {
+        put(&self.sql(), at, cells);
+    }
+
+    pub(super) fn put_all(&self, dump: &Dump) {
+        let connection = self.sql();
+        connection.execute_batch("BEGIN").unwrap();
+        for table in Table::ALL {
+            connection.execute(&format!("DELETE FROM {}", table.name()), []).unwrap();
+        }
+        dump.iter().for_each(|(at, cells)| put(&connection, at, Some(cells)));
+        connection.execute_batch("COMMIT").unwrap();
+    }
+
+    /// Names of all that lies in the store's folder, with sizes.
+    pub(super) fn listing(&self) -> Vec<(String, u64)> {
+        let mut names: Vec<_> = fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().len()))
+            .collect();
+        names.sort();
+        names
+    }
+
+    pub(super) fn write_file(&self, bytes: &[u8]) {
+        fs::write(&self.path, bytes).unwrap();
+        self.set_mode(0o600);
+    }
+
+    pub(super) fn set_mode(&self, mode: u32) {
+        fs::set_permissions(&self.path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+fn put(connection: &Connection, at: &(Table, Vec<u8>), cells: Option<&Cells>) {
+    let table = at.0.name();
+    let done = match cells {
+        Some((revision, mac, document)) => connection.execute(
+            &format!("INSERT OR REPLACE INTO {table} (id, revision, mac, document) VALUES (?1, ?2, ?3, ?4)"),
+            params![at.1, revision, mac, document],
+        ),
+        None => connection.execute(&format!("DELETE FROM {table} WHERE id = ?1"), params![at.1]),
+    };
+    assert!(done.unwrap() <= 1);
+}
+
+#[test]
+#[ignore = "run by other tests in a process of its own"]
+fn elsewhere() {
+    let path = PathBuf::from(std::env::var_os("KEYFOLD_TEST_STORE").unwrap());
+    let root = KeyFile::new(std::env::var_os("KEYFOLD_TEST_ROOT").unwrap());
+    let with = std::env::var("KEYFOLD_TEST_WITH").unwrap();
+    let open = |options: &OpenOptions| {
+        Store::open(&Location { path: path.clone(), fingerprint: None }, &root, options)
+    };
+    match std::env::var("KEYFOLD_TEST_DO").unwrap().as_str() {
+        "sql" => Connection::open(&path).unwrap().execute_batch(&with).unwrap(),
+        "rotate" => drop(open(&OpenOptions::default()).unwrap().rotate_key(&named(&with)).unwrap()),
+        other => panic!("nobody does {other}"),
+    }
+}
+
+pub(super) fn alias(text: &str) -> Alias {
+    text.parse().unwrap()
+}
+
+pub(super) fn named(text: &str) -> KeyName {
+    text.parse().unwrap()
+}
+
+pub(super) fn with_alias(text: &str) -> CreateKey {
+    CreateKey { alias: Some(alias(text)), description: String::new() }
+}
+
+pub(super) fn status<T>(result: Result<T>) -> Status {
+    match result {
+        Ok(_) => Status::Ok,
+        Err(error) => error.status(),
+    }
+}
+
+/// Whether the long variants were asked for.
+pub(super) fn long() -> bool {
+    std::env::var_os("KEYFOLD_LONG").is_some_and(|value| value == "1")
+}
