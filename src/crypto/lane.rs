@@ -20,11 +20,9 @@ zero_valid! {
     /// A call takes one with a single compare-exchange; threads spread over lanes by `sync::thread_index`. All-zero
     /// memory is the valid empty state, so a forked child finds every lane free, unseeded and empty.
     pub(crate) struct Lane {
-        /// Scratch for the call's own use, zero when a call begins; `with_lane` wipes all of it when the call is over.
-        pub(crate) dek: [u8; 1024],
-        /// Scratch, as `dek`.
+        /// Scratch for the call's own use, zero when a call begins; `with_lane` wipes it when the call is over.
         pub(crate) payload_key: [u8; 32],
-        /// Scratch, as `dek`.
+        /// Scratch, as `payload_key`.
         pub(crate) payload: AeadKey,
         pub(super) generator: Generator,
         pub(super) cache: Cache,
@@ -99,7 +97,6 @@ impl Lane {
     /// Wipes what a call leaves behind.
     #[inline]
     fn tidy(&mut self) {
-        wipe(&mut self.dek);
         wipe(&mut self.payload_key);
         self.payload.clear();
         if self.spare_left != 0 {

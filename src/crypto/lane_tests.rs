@@ -26,10 +26,9 @@ fn draw() -> [u8; 16] {
 fn scratch_is_zero_when_a_call_begins_whatever_the_last_one_left() {
     for _ in 0..50 {
         with_lane(|lane| {
-            assert!(lane.dek.iter().chain(&lane.payload_key).chain(&lane.spare).all(|b| *b == 0));
+            assert!(lane.payload_key.iter().chain(&lane.spare).all(|b| *b == 0));
             lane.fill(&mut [0; 8])?;
             assert_ne!(lane.spare, [0; SPARE]);
-            lane.dek.fill(0xa5);
             lane.payload_key.fill(0xa5);
             lane.payload.set(&[1; 32]);
             Ok(())
@@ -37,7 +36,7 @@ fn scratch_is_zero_when_a_call_begins_whatever_the_last_one_left() {
         .unwrap();
     }
     each_lane(|lane| {
-        assert_eq!((lane.dek, lane.payload_key, lane.spare), ([0; 1024], [0; 32], [0; SPARE]));
+        assert_eq!((lane.payload_key, lane.spare), ([0; 32], [0; SPARE]));
     });
 }
 
@@ -46,19 +45,19 @@ fn a_lane_is_let_go_and_wiped_when_a_call_panics_or_nests() {
     for _ in 0..20 {
         let caught = std::panic::catch_unwind(|| {
             with_lane(|lane| -> Result<()> {
-                lane.dek.fill(0xa5);
+                lane.payload_key.fill(0xa5);
                 std::panic::resume_unwind(Box::new(()))
             })
         });
         assert!(caught.is_err());
         with_lane(|outer| {
-            outer.dek.fill(1);
+            outer.payload_key.fill(1);
             with_lane(|inner| {
-                assert_eq!(inner.dek, [0; 1024]);
-                inner.dek.fill(2);
+                assert_eq!(inner.payload_key, [0; 32]);
+                inner.payload_key.fill(2);
                 Ok(())
             })?;
-            assert_eq!(outer.dek, [1; 1024]);
+            assert_eq!(outer.payload_key, [1; 32]);
             Ok(())
         })
         .unwrap();
