@@ -174,6 +174,31 @@ fn a_key_set_again_seals_under_the_new_key_with_either_engine() {
     assert!(sealing.is_err(), "a key that was cleared must not seal");
 }
 
+/// THREATS.md T-11: aws-lc chooses its code by what the processor can do, and here is told that it can do less: no
+/// AVX2, AVX-512 or VAES, then nothing at all.
+#[cfg(all(feature = "aws-lc", target_arch = "x86_64"))]
+#[test]
+fn engines_agree_too_where_the_processor_does_less() {
+    let capabilities = "OPENSSL_ia32cap";
+    if std::env::var_os(capabilities).is_some() {
+        return;
+    }
+    for mask in ["~0x0:~0xffffffffffffffff", "0x0:0x0"] {
+        let tests = [
+            "crypto::aead::tests::engines_give_the_same_bytes_at_every_length_to_4200",
+            "crypto::aead::tests::both_engines_agree_with_wycheproof",
+        ];
+        let run = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--test-threads", "1"])
+            .args(tests)
+            .env(capabilities, mask)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && said.contains("2 passed"), "{mask}: {said}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

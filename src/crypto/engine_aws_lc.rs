@@ -131,7 +131,8 @@ impl Context {
         if opened == 1 {
             return Ok(());
         }
-        // aws-lc has put an entry on this thread's error queue; it is ours, and the host must not find it.
+        // aws-lc has put an entry on this thread's error queue (which it allocates at a thread's first failure, the
+        // one allocation it makes); it is ours, and the host must not find it.
         // SAFETY: takes and touches nothing of ours.
         unsafe { c::ERR_clear_error() };
         Err(Unauthentic)
