@@ -29,7 +29,7 @@ import ctypes
 import enum
 from typing import Any, Callable
 
-from ._library import OptionalText, Size, Text, Unsigned32, bind, checked_unsigned, encoded, require_abi
+from ._library import Encoded, Unsigned, bind, checked_unsigned, encoded, require_abi
 
 '''
 
@@ -257,7 +257,7 @@ def _result(header: Header, function: Function) -> tuple[str, str, str]:
 def _argtype(header: Header, param: Param) -> str:
     type_, base = param.type, param.type.base
     if base == "char" and param.direction == "in":
-        return "OptionalText" if param.has("nullable") else "Text"
+        return "ctypes.c_char_p"
     if base in ("uint8_t", "char", "void") and type_.pointers == 1:
         return "ctypes.c_void_p"
     if header.is_opaque(base):
@@ -267,20 +267,14 @@ def _argtype(header: Header, param: Param) -> str:
         return f"ctypes.POINTER({class_name(base)})"
     enum = header.enum(base)
     plain = CTYPES[enum.type if enum else base]
-    if type_.pointers:
-        return f"ctypes.POINTER({plain})"
-    if param.length_of or enum:
-        return plain
-    return {"ctypes.c_uint32": "Unsigned32", "ctypes.c_size_t": "Size", "ctypes.c_uint64": "Size"}.get(
-        plain, plain
-    )
+    return f"ctypes.POINTER({plain})" if type_.pointers else plain
 
 
 def _hint(header: Header, param: Param) -> str:
     type_, base = param.type, param.type.base
     optional = " | None" if param.has("nullable") or param.has("nullable-if-0") else ""
     if base == "char" and param.direction == "in":
-        return f"str{optional}"
+        return f"Encoded{optional}"  # only `encoded` makes one, and refuses NUL
     if base in ("uint8_t", "char") and type_.pointers == 1:
         return "bytes | int | None" if param.direction == "in" else "int | None"
     if header.is_opaque(base):
@@ -294,4 +288,5 @@ def _hint(header: Header, param: Param) -> str:
     plain = CTYPES[enum.type if enum else base]
     if type_.pointers:
         return f'"ctypes.Array[{plain}]{optional}"' if param.has("array") else f'"{plain}{optional}"'
-    return "int"
+    # ctypes cuts numbers that do not fit: those of the caller's go through `checked_unsigned`.
+    return "int" if param.length_of or enum or plain == "ctypes.c_int32" else "Unsigned"

@@ -29,7 +29,7 @@ from . import _native
 from ._buffers import Data, reading, writing
 from ._context import Context, ContextLike
 from ._key import Key
-from ._library import LibraryTooOld
+from ._library import LibraryTooOld, checked_unsigned as _checked
 from ._native import (
     AlreadyExists,
     AuthenticationError,
@@ -62,7 +62,7 @@ from ._native import (
     UsageError,
 )
 from ._options import StoreContext
-from ._roots import KeyFile, Passphrase, Root, opened as _root_opened, path_text as _path_text
+from ._roots import KeyFile, Passphrase, Root, opened as _root_opened, path_encoded as _path
 from ._store import Store
 from ._types import (
     AliasMetadata,
@@ -110,7 +110,7 @@ def open(  # noqa: A001  (keyfold.open is what it is called)
     options = _options(flags, fork, refresh, busy_timeout, allow_network_file_system, require_locked_memory)
     handle = _native.StoreHandle()
     with _root_opened(root) as raw:
-        _native.keyfold_store_open(_path_text(location), raw, options, handle)
+        _native.keyfold_store_open(_path(location), raw, options, handle)
     return Store(handle)
 
 
@@ -134,7 +134,7 @@ def init(
     options = _options(flags, fork, refresh, busy_timeout, allow_network_file_system, require_locked_memory)
     handle = _native.StoreHandle()
     with _root_opened(root) as raw:
-        _native.keyfold_store_init(_path_text(location), raw, options, handle)
+        _native.keyfold_store_init(_path(location), raw, options, handle)
     return Store(handle)
 
 
@@ -152,7 +152,7 @@ def inspect(data: Data, *, total_len: int | None = None) -> dict[str, Any]:
     """
     with reading(data) as (pointer, size):
         report: dict[str, Any] = _told(
-            lambda out: _native.keyfold_inspect(pointer, size, total_len or 0, out)
+            lambda out: _native.keyfold_inspect(pointer, size, _checked("total_len", total_len or 0), out)
         )
     return report
 

@@ -11,9 +11,10 @@ from typing import Any, Callable, Iterable, Sequence
 from . import _native
 from ._buffers import Data, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
+from ._library import checked_unsigned
 from ._managed import Managed
 from ._options import StoreContext, decrypt_options, one_of_three, reencrypt_options, size_asked, stored
-from ._roots import path_text
+from ._roots import path_encoded
 from ._types import DataKey, Rewrapped, key_id_text, rewrapped, taken
 
 
@@ -154,7 +155,7 @@ class Key(Managed):
         if not ask:
             return general, 0
         if not also and chosen is None:
-            _native.keyfold_encrypted_size(size, block, block_len, options, n)
+            _native.keyfold_encrypted_size(checked_unsigned("size", size), block, block_len, options, n)
             return general, n.value
         return general, size_asked(n, lambda: general(None, 0))
 
@@ -233,9 +234,10 @@ class Key(Managed):
         """
         kind, block, n = one_of_three(store_context), packed(context), ctypes.c_size_t()
         options = _native.EncryptOptions(store_context=kind, free_cells=free_cells)
+        begins, length_ = checked_unsigned("offset", offset), checked_unsigned("size", size)
         with writing(buffer, "buffer") as (address, capacity):
             _native.keyfold_encrypt_in_place(
-                self._handle, address, capacity, offset, size, block, length(block), options, n
+                self._handle, address, capacity, begins, length_, block, length(block), options, n
             )
         return n.value
 
@@ -335,10 +337,10 @@ class Key(Managed):
         """Makes a random data key of 16 to 1,024 bytes, and the blob from which it can be had again."""
         options = _native.EncryptOptions(store_context=one_of_three(store_context))
         block = packed(context)
-        if not 0 <= size <= 1 << 20:  # the library knows the limits; this one only bounds what is allocated
-            raise ValueError("a data key has 16 to 1,024 bytes")
-        key, n = bytearray(size), ctypes.c_size_t()
-        _native.keyfold_data_key_blob_size(size, block, length(block), options, n)
+        wanted, n = checked_unsigned("size", size), ctypes.c_size_t()
+        # Refuses sizes out of bounds, before anything is allocated.
+        _native.keyfold_data_key_blob_size(wanted, block, length(block), options, n)
+        key = bytearray(size)
         with writing(key) as (address, _):
 
             def call(blob: int, capacity: int) -> int:
@@ -354,12 +356,12 @@ class Key(Managed):
     ) -> bytes:
         """Makes a random data key and returns only its blob, for others to open."""
         options = _native.EncryptOptions(store_context=one_of_three(store_context))
-        block, n = packed(context), ctypes.c_size_t()
-        _native.keyfold_data_key_blob_size(size, block, length(block), options, n)
+        block, n, wanted = packed(context), ctypes.c_size_t(), checked_unsigned("size", size)
+        _native.keyfold_data_key_blob_size(wanted, block, length(block), options, n)
 
         def call(blob: int, capacity: int) -> int:
             _native.keyfold_generate_data_key_without_plaintext(
-                self._handle, size, block, length(block), options, blob, capacity, n
+                self._handle, wanted, block, length(block), options, blob, capacity, n
             )
             return n.value
 
@@ -401,7 +403,7 @@ class Key(Managed):
     def rewrap_file(self, path: str | os.PathLike[str], *, context: ContextLike = None) -> Rewrapped:
         """Rewraps a file in place, under a lock, so that it opens after a crash at any moment."""
         block, report = packed(context), _native.Rewrapped()
-        _native.keyfold_rewrap_file(self._handle, path_text(path), block, length(block), report)
+        _native.keyfold_rewrap_file(self._handle, path_encoded(path), block, length(block), report)
         return rewrapped(report)
 
     def reencrypt(
@@ -460,7 +462,7 @@ def handles(keys: Sequence[Key]) -> Any:
 @functools.lru_cache(maxsize=4096)
 def _plain_size(plaintext_len: int) -> int:
     n = ctypes.c_size_t()
-    _native.keyfold_encrypted_size(plaintext_len, None, 0, None, n)
+    _native.keyfold_encrypted_size(checked_unsigned("size", plaintext_len), None, 0, None, n)
     return n.value
 
 

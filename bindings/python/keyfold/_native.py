@@ -7,7 +7,7 @@ import ctypes
 import enum
 from typing import Any, Callable
 
-from ._library import OptionalText, Size, Text, Unsigned32, bind, checked_unsigned, encoded, require_abi
+from ._library import Encoded, Unsigned, bind, checked_unsigned, encoded, require_abi
 
 VERSION_MAJOR = 0
 VERSION_MINOR = 1
@@ -1207,14 +1207,14 @@ Threads: any. Since 0.1.
 
 keyfold_root_create_key_file: Callable[
     [
-        str,
+        Encoded,
     ],
     None,
 ] = bind(
     "keyfold_root_create_key_file",
     ctypes.c_int32,
     [
-        Text,
+        ctypes.c_char_p,
     ],
     _check,
 )
@@ -1231,7 +1231,7 @@ Threads: any. Since 0.1.
 
 keyfold_root_open_key_file: Callable[
     [
-        str,
+        Encoded,
         "KeyFileOptions | None",
         "ctypes._Pointer[Root]",
     ],
@@ -1240,7 +1240,7 @@ keyfold_root_open_key_file: Callable[
     "keyfold_root_open_key_file",
     ctypes.c_int32,
     [
-        Text,
+        ctypes.c_char_p,
         ctypes.POINTER(KeyFileOptions),
         ctypes.POINTER(RootHandle),
     ],
@@ -1311,7 +1311,7 @@ Threads: any. Since 0.1.
 
 keyfold_store_init: Callable[
     [
-        str,
+        Encoded,
         "ctypes._Pointer[Root]",
         "StoreOptions | None",
         "ctypes._Pointer[Store]",
@@ -1321,7 +1321,7 @@ keyfold_store_init: Callable[
     "keyfold_store_init",
     ctypes.c_int32,
     [
-        Text,
+        ctypes.c_char_p,
         RootHandle,
         ctypes.POINTER(StoreOptions),
         ctypes.POINTER(StoreHandle),
@@ -1342,7 +1342,7 @@ Threads: any. Since 0.1.
 
 keyfold_store_open: Callable[
     [
-        str,
+        Encoded,
         "ctypes._Pointer[Root]",
         "StoreOptions | None",
         "ctypes._Pointer[Store]",
@@ -1352,7 +1352,7 @@ keyfold_store_open: Callable[
     "keyfold_store_open",
     ctypes.c_int32,
     [
-        Text,
+        ctypes.c_char_p,
         RootHandle,
         ctypes.POINTER(StoreOptions),
         ctypes.POINTER(StoreHandle),
@@ -1521,7 +1521,7 @@ Threads: any. Since 0.1.
 keyfold_store_remove_root: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
     ],
     None,
 ] = bind(
@@ -1529,7 +1529,7 @@ keyfold_store_remove_root: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
     ],
     _check,
 )
@@ -1546,7 +1546,7 @@ Threads: any. Since 0.1.
 keyfold_store_change_root: Callable[
     [
         "ctypes._Pointer[Store]",
-        str | None,
+        Encoded | None,
         "ctypes._Pointer[Root]",
         "Buffer | None",
     ],
@@ -1556,7 +1556,7 @@ keyfold_store_change_root: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        OptionalText,
+        ctypes.c_char_p,
         RootHandle,
         ctypes.POINTER(Buffer),
     ],
@@ -1577,7 +1577,7 @@ Threads: any. Since 0.1.
 keyfold_key_create: Callable[
     [
         "ctypes._Pointer[Store]",
-        str | None,
+        Encoded | None,
         "KeyOptions | None",
         "Buffer | None",
     ],
@@ -1587,7 +1587,7 @@ keyfold_key_create: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        OptionalText,
+        ctypes.c_char_p,
         ctypes.POINTER(KeyOptions),
         ctypes.POINTER(Buffer),
     ],
@@ -1608,7 +1608,7 @@ Threads: any. Since 0.1.
 keyfold_key_import_material: Callable[
     [
         "ctypes._Pointer[Store]",
-        str | None,
+        Encoded | None,
         bytes | int | None,
         int,
         "KeyOptions | None",
@@ -1620,7 +1620,7 @@ keyfold_key_import_material: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        OptionalText,
+        ctypes.c_char_p,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(KeyOptions),
@@ -1645,7 +1645,7 @@ Threads: any. Since 0.1.
 keyfold_key_describe: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
         "Buffer",
     ],
     None,
@@ -1654,7 +1654,7 @@ keyfold_key_describe: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1673,8 +1673,8 @@ Threads: any. Since 0.1.
 keyfold_key_list: Callable[
     [
         "ctypes._Pointer[Store]",
-        str | None,
-        int,
+        Encoded | None,
+        Unsigned,
         "Buffer",
     ],
     None,
@@ -1683,8 +1683,8 @@ keyfold_key_list: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        OptionalText,
-        Unsigned32,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1703,7 +1703,7 @@ Threads: any. Since 0.1.
 keyfold_key_enable: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
         "Buffer | None",
     ],
     None,
@@ -1712,7 +1712,7 @@ keyfold_key_enable: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1731,7 +1731,7 @@ Threads: any. Since 0.1.
 keyfold_key_disable: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
         "Buffer | None",
     ],
     None,
@@ -1740,7 +1740,7 @@ keyfold_key_disable: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1759,7 +1759,7 @@ Threads: any. Since 0.1.
 keyfold_key_rotate: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
         "KeyVersion | None",
     ],
     None,
@@ -1768,7 +1768,7 @@ keyfold_key_rotate: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
         ctypes.POINTER(KeyVersion),
     ],
     _check,
@@ -1789,8 +1789,8 @@ Threads: any. Since 0.1.
 keyfold_key_export: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
-        str,
+        Encoded,
+        Encoded,
         "Buffer",
     ],
     None,
@@ -1799,8 +1799,8 @@ keyfold_key_export: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
-        Text,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1854,8 +1854,8 @@ Threads: any. Since 0.1.
 keyfold_alias_create: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
-        str,
+        Encoded,
+        Encoded,
         "Buffer | None",
     ],
     None,
@@ -1864,8 +1864,8 @@ keyfold_alias_create: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
-        Text,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1885,8 +1885,8 @@ Threads: any. Since 0.1.
 keyfold_alias_move: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
-        str,
+        Encoded,
+        Encoded,
         "Buffer | None",
     ],
     None,
@@ -1895,8 +1895,8 @@ keyfold_alias_move: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
-        Text,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1918,7 +1918,7 @@ Threads: any. Since 0.1.
 keyfold_alias_delete: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
     ],
     None,
 ] = bind(
@@ -1926,7 +1926,7 @@ keyfold_alias_delete: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
     ],
     _check,
 )
@@ -1943,8 +1943,8 @@ Threads: any. Since 0.1.
 keyfold_alias_list: Callable[
     [
         "ctypes._Pointer[Store]",
-        str | None,
-        int,
+        Encoded | None,
+        Unsigned,
         "Buffer",
     ],
     None,
@@ -1953,8 +1953,8 @@ keyfold_alias_list: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        OptionalText,
-        Unsigned32,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -1973,7 +1973,7 @@ Threads: any. Since 0.1.
 keyfold_key_open: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
         "ctypes._Pointer[Key]",
     ],
     None,
@@ -1982,7 +1982,7 @@ keyfold_key_open: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
         ctypes.POINTER(KeyHandle),
     ],
     _check,
@@ -2049,7 +2049,7 @@ Threads: any. Since 0.1.
 
 keyfold_encrypted_size: Callable[
     [
-        int,
+        Unsigned,
         bytes | int | None,
         int,
         "EncryptOptions | None",
@@ -2060,7 +2060,7 @@ keyfold_encrypted_size: Callable[
     "keyfold_encrypted_size",
     ctypes.c_int32,
     [
-        Size,
+        ctypes.c_size_t,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(EncryptOptions),
@@ -2209,8 +2209,8 @@ keyfold_encrypt_in_place: Callable[
         "ctypes._Pointer[Key]",
         int | None,
         int,
-        int,
-        int,
+        Unsigned,
+        Unsigned,
         bytes | int | None,
         int,
         "EncryptOptions | None",
@@ -2224,8 +2224,8 @@ keyfold_encrypt_in_place: Callable[
         KeyHandle,
         ctypes.c_void_p,
         ctypes.c_size_t,
-        Size,
-        Size,
+        ctypes.c_size_t,
+        ctypes.c_size_t,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(EncryptOptions),
@@ -2743,7 +2743,7 @@ Threads: any. Since 0.1.
 keyfold_rewrap_file: Callable[
     [
         "ctypes._Pointer[Key]",
-        str,
+        Encoded,
         bytes | int | None,
         int,
         "Rewrapped | None",
@@ -2754,7 +2754,7 @@ keyfold_rewrap_file: Callable[
     ctypes.c_int32,
     [
         KeyHandle,
-        Text,
+        ctypes.c_char_p,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(Rewrapped),
@@ -2780,7 +2780,7 @@ Threads: any. Since 0.1.
 keyfold_rewrap_file_any: Callable[
     [
         "ctypes._Pointer[Store]",
-        str,
+        Encoded,
         bytes | int | None,
         int,
         "Rewrapped | None",
@@ -2791,7 +2791,7 @@ keyfold_rewrap_file_any: Callable[
     ctypes.c_int32,
     [
         StoreHandle,
-        Text,
+        ctypes.c_char_p,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(Rewrapped),
@@ -2923,7 +2923,7 @@ Threads: any. Since 0.1.
 
 keyfold_data_key_blob_size: Callable[
     [
-        int,
+        Unsigned,
         bytes | int | None,
         int,
         "EncryptOptions | None",
@@ -2934,7 +2934,7 @@ keyfold_data_key_blob_size: Callable[
     "keyfold_data_key_blob_size",
     ctypes.c_int32,
     [
-        Size,
+        ctypes.c_size_t,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(EncryptOptions),
@@ -3001,7 +3001,7 @@ Threads: any. Since 0.1.
 keyfold_generate_data_key_without_plaintext: Callable[
     [
         "ctypes._Pointer[Key]",
-        int,
+        Unsigned,
         bytes | int | None,
         int,
         "EncryptOptions | None",
@@ -3015,7 +3015,7 @@ keyfold_generate_data_key_without_plaintext: Callable[
     ctypes.c_int32,
     [
         KeyHandle,
-        Size,
+        ctypes.c_size_t,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(EncryptOptions),
@@ -3163,7 +3163,7 @@ keyfold_inspect: Callable[
     [
         bytes | int | None,
         int,
-        int,
+        Unsigned,
         "Buffer",
     ],
     None,
@@ -3173,7 +3173,7 @@ keyfold_inspect: Callable[
     [
         ctypes.c_void_p,
         ctypes.c_size_t,
-        Size,
+        ctypes.c_uint64,
         ctypes.POINTER(Buffer),
     ],
     _check,
@@ -3197,7 +3197,7 @@ keyfold_explain: Callable[
         "ctypes._Pointer[Key] | None",
         bytes | int | None,
         int,
-        int,
+        Unsigned,
         bytes | int | None,
         int,
         "Buffer",
@@ -3211,7 +3211,7 @@ keyfold_explain: Callable[
         KeyHandle,
         ctypes.c_void_p,
         ctypes.c_size_t,
-        Size,
+        ctypes.c_uint64,
         ctypes.c_void_p,
         ctypes.c_size_t,
         ctypes.POINTER(Buffer),

@@ -7,6 +7,7 @@ import os
 from typing import Any, Union
 
 from . import _native
+from ._library import Encoded, encoded
 from ._buffers import Data, reading, writing
 from ._managed import Managed
 
@@ -17,6 +18,11 @@ def path_text(path: str | os.PathLike[str]) -> str:
     if not isinstance(text, str):
         raise TypeError("a path must be str or os.PathLike[str], not bytes")
     return text
+
+
+def path_encoded(path: str | os.PathLike[str]) -> Encoded:
+    """The same, ready for C."""
+    return encoded(path_text(path), "path")
 
 
 class KeyFile:
@@ -46,12 +52,14 @@ class KeyFile:
 
         :raises KeyfoldError: `FILE_EXISTS` where something is at `path` already
         """
-        _native.keyfold_root_create_key_file(path_text(path))
+        _native.keyfold_root_create_key_file(path_encoded(path))
         return cls(path)
 
     def _open(self) -> Any:
         handle = _native.RootHandle()
-        _native.keyfold_root_open_key_file(self.path, _native.KeyFileOptions(flags=self._flags), handle)
+        _native.keyfold_root_open_key_file(
+            encoded(self.path, "path"), _native.KeyFileOptions(flags=self._flags), handle
+        )
         return handle
 
     def __repr__(self) -> str:

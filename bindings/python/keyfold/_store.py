@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence, Union
 
 from . import _native
 from ._buffers import Data, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
+from ._library import Encoded, Unsigned, checked_unsigned, encoded, encoded_or_none
 from ._key import Key, handles
 from ._managed import Managed
 from ._options import StoreContext, decrypt_options, reencrypt_options
-from ._roots import Root, opened as root_opened, path_text
+from ._roots import Root, opened as root_opened, path_encoded
 from ._types import (
     AliasMetadata,
     KeyMetadata,
@@ -28,6 +29,8 @@ from ._types import (
     taken,
     told,
 )
+
+Lister = Callable[[Any, Union[Encoded, None], Unsigned, _native.Buffer], None]
 
 
 class Store(Managed):
@@ -50,7 +53,7 @@ class Store(Managed):
         :raises KeyNotFound: there is no such key
         """
         handle = _native.KeyHandle()
-        _native.keyfold_key_open(self._handle, name, handle)
+        _native.keyfold_key_open(self._handle, encoded(name, "name"), handle)
         return Key(handle)
 
     def info(self) -> StoreInfo:
@@ -71,23 +74,27 @@ class Store(Managed):
         :raises AlreadyExists: the alias is taken
         """
         options = _native.KeyOptions(description=description)
-        return self._key(lambda out: _native.keyfold_key_create(self._handle, alias, options, out))
+        return self._key(
+            lambda out: _native.keyfold_key_create(
+                self._handle, encoded_or_none(alias, "alias"), options, out
+            )
+        )
 
     def import_key_material(
         self, material: Data, alias: str | None = None, *, description: str = ""
     ) -> KeyMetadata:
         """Makes a key whose first version is exactly 32 random bytes of the caller's own."""
-        options = _native.KeyOptions(description=description)
+        options, text = _native.KeyOptions(description=description), encoded_or_none(alias, "alias")
         with reading(material, "material") as (pointer, size):
             return self._key(
                 lambda out: _native.keyfold_key_import_material(
-                    self._handle, alias, pointer, size, options, out
+                    self._handle, text, pointer, size, options, out
                 )
             )
 
     def describe_key(self, name: str) -> KeyMetadata:
         """A key with all its versions."""
-        return self._key(lambda out: _native.keyfold_key_describe(self._handle, name, out))
+        return self._key(lambda out: _native.keyfold_key_describe(self._handle, encoded(name, "name"), out))
 
     def keys(self, *, page_size: int = 100) -> Iterator[KeyMetadata]:
         """All keys, in a fixed order, read a page at a time."""
@@ -96,21 +103,22 @@ class Store(Managed):
 
     def enable_key(self, name: str) -> KeyMetadata:
         """Lets a key be used again."""
-        return self._key(lambda out: _native.keyfold_key_enable(self._handle, name, out))
+        return self._key(lambda out: _native.keyfold_key_enable(self._handle, encoded(name, "name"), out))
 
     def disable_key(self, name: str) -> KeyMetadata:
         """Stops every use of a key, through handles that are open as well, until it is enabled."""
-        return self._key(lambda out: _native.keyfold_key_disable(self._handle, name, out))
+        return self._key(lambda out: _native.keyfold_key_disable(self._handle, encoded(name, "name"), out))
 
     def rotate_key(self, name: str) -> KeyVersion:
         """Adds a version, which new envelopes use at once; older ones go on opening what they sealed."""
         made = _native.KeyVersion()
-        _native.keyfold_key_rotate(self._handle, name, made)
+        _native.keyfold_key_rotate(self._handle, encoded(name, "name"), made)
         return KeyVersion(key_id_text(made.key_id), made.version, bytes(made.material_id).hex())
 
     def export_key(self, name: str, *, under: str) -> bytes:
         """A whole key, wrapped under another that the other store must hold too."""
-        return taken(lambda out: _native.keyfold_key_export(self._handle, name, under, out))
+        names = encoded(name, "name"), encoded(under, "under")
+        return taken(lambda out: _native.keyfold_key_export(self._handle, *names, out))
 
     def import_key(self, exported: Data) -> KeyMetadata:
         """Takes a key that `export_key` made; its id, version numbers and material ids stay the same."""
@@ -126,15 +134,17 @@ class Store(Managed):
 
     def create_alias(self, alias: str, name: str) -> KeyMetadata:
         """Gives a key another name."""
-        return self._key(lambda out: _native.keyfold_alias_create(self._handle, alias, name, out))
+        names = encoded(alias, "alias"), encoded(name, "name")
+        return self._key(lambda out: _native.keyfold_alias_create(self._handle, *names, out))
 
     def move_alias(self, alias: str, name: str) -> KeyMetadata:
         """Moves an alias to another key, in one transaction."""
-        return self._key(lambda out: _native.keyfold_alias_move(self._handle, alias, name, out))
+        names = encoded(alias, "alias"), encoded(name, "name")
+        return self._key(lambda out: _native.keyfold_alias_move(self._handle, *names, out))
 
     def delete_alias(self, alias: str) -> None:
         """Removes an alias; its key stays."""
-        _native.keyfold_alias_delete(self._handle, alias)
+        _native.keyfold_alias_delete(self._handle, encoded(alias, "alias"))
 
     # Roots.
 
@@ -152,14 +162,15 @@ class Store(Managed):
 
     def remove_root(self, slot_id: str) -> None:
         """Removes a root; never the last."""
-        _native.keyfold_store_remove_root(self._handle, slot_id)
+        _native.keyfold_store_remove_root(self._handle, encoded(slot_id, "slot_id"))
 
     def change_root(self, root: Root, *, slot_id: str | None = None) -> RootSlot:
         """Puts a root in the place of another (None: of the one that opened this store), in one transaction."""
+        slot = encoded_or_none(slot_id, "slot_id")
         with root_opened(root) as handle:
             return record(
                 RootSlot,
-                told(lambda out: _native.keyfold_store_change_root(self._handle, slot_id, handle, out)),
+                told(lambda out: _native.keyfold_store_change_root(self._handle, slot, handle, out)),
             )
 
     # Envelopes of any key.
@@ -232,7 +243,7 @@ class Store(Managed):
     def rewrap_file(self, path: str | os.PathLike[str], *, context: ContextLike = None) -> Rewrapped:
         """As `Key.rewrap_file`, for the wrappings of every key of this store."""
         block, report = packed(context), _native.Rewrapped()
-        _native.keyfold_rewrap_file_any(self._handle, path_text(path), block, length(block), report)
+        _native.keyfold_rewrap_file_any(self._handle, path_encoded(path), block, length(block), report)
         return rewrapped(report)
 
     def reencrypt(
@@ -285,10 +296,11 @@ class Store(Managed):
         :param total_len: the whole size, where `envelope` is only its first 64 KiB
         """
         block, raw = packed(context), None if key is None else key._handle
+        whole = checked_unsigned("total_len", total_len or 0)
         with reading(envelope, "envelope") as (pointer, size):
             report: dict[str, Any] = told(
                 lambda out: _native.keyfold_explain(
-                    self._handle, raw, pointer, size, total_len or 0, block, length(block), out
+                    self._handle, raw, pointer, size, whole, block, length(block), out
                 )
             )
         return report
@@ -299,12 +311,12 @@ class Store(Managed):
     def _key(call: Callable[[_native.Buffer], None]) -> KeyMetadata:
         return record(KeyMetadata, told(call))
 
-    def _pages(self, call: Callable[..., None], name: str, page_size: int) -> Iterator[dict[str, Any]]:
+    def _pages(self, call: Lister, name: str, page_size: int) -> Iterator[dict[str, Any]]:
         if not 1 <= page_size <= 1000:
             raise ValueError("page_size is 1 to 1,000")
-        after = None
+        after, limit = None, checked_unsigned("page_size", page_size, 32)
         while True:
-            page = told(lambda out: call(self._handle, after, page_size, out))
+            page = told(lambda out: call(self._handle, encoded_or_none(after), limit, out))
             yield from page[name]
             after = page.get("next")
             if after is None:

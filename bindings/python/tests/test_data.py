@@ -292,7 +292,10 @@ def test_inspect_and_explain_say_what_is_there_without_the_message(store: keyfol
         sealed = key.encrypt(b"a message of mine", context=ROW, store_context="names")
         report = keyfold.inspect(sealed[:300], total_len=len(sealed))
         assert report["cells"][0]["key_id"] == key.id
-        assert report["stored_context"] == [{"name": "table", "value": None}, {"name": "tenant", "value": None}]
+        assert report["stored_context"] == [
+            {"name": "table", "value": None},
+            {"name": "tenant", "value": None},
+        ]
         for explained in [store.explain(sealed, context=ROW), store.explain(sealed, key=key, context=ROW)]:
             assert explained["head_opens"] and "message of mine" not in str(explained)
         wrong = store.explain(sealed, context={"tenant": "acme"})
