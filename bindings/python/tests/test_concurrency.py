@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -128,30 +129,31 @@ def _child(work: Callable[[], None]) -> None:
     assert status == 0, f"the child ended with {status:#x}"
 
 
-@pytest.fixture
-def busy_threads() -> Iterator[Callable[[keyfold.Key], None]]:
-    stop, threads = threading.Event(), []
+@contextlib.contextmanager
+def _busy(key: keyfold.Key, count: int) -> Iterator[None]:
+    """So many threads that encrypt and decrypt while the block runs."""
+    stop = threading.Event()
 
-    def start(key: keyfold.Key) -> None:
-        def work() -> None:
-            while not stop.is_set():
-                key.decrypt(key.encrypt(b"busy" * 100))
+    def work() -> None:
+        while not stop.is_set():
+            key.decrypt(key.encrypt(b"busy" * 100))
 
-        for _ in range(8):
-            threads.append(threading.Thread(target=work))
-            threads[-1].start()
-
-    yield start
-    stop.set()
+    threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
-        thread.join()
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("fork", ["wipe", "inherit"])
 def test_a_child_forked_under_eight_busy_threads_works_as_embedding_md_says(
-    location: Path, root: keyfold.KeyFile, busy_threads: Callable[[keyfold.Key], None], fork: str
+    location: Path, root: keyfold.KeyFile, fork: str
 ) -> None:
     """T-75."""
     with keyfold.init(location, root, fork=fork) as store:
@@ -179,9 +181,9 @@ def test_a_child_forked_under_eight_busy_threads_works_as_embedding_md_says(
                     assert again.decrypt(again.encrypt(b"child's")) == b"child's"
                     mine.rotate_key("cards")
 
-            busy_threads(key)
-            for _ in range(25):
-                _child(by_inheritance if fork == "inherit" else by_opening)
+            with _busy(key, 8):
+                for _ in range(25):
+                    _child(by_inheritance if fork == "inherit" else by_opening)
             assert key.decrypt(sealed, context=ROW) == b"parent's"
             assert store.describe_key("cards").current_version == 26
             assert store.verify() == 1

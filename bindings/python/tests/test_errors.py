@@ -25,14 +25,13 @@ SECRET = b"\xf0\x9f\x94\x91 4111 1111 1111 1111"
 
 def test_every_status_has_a_name_a_text_and_the_flag_that_the_table_gives_it() -> None:
     """The header says in prose which statuses are worth trying again; the library's own table must agree."""
-    prose = {s: (s.__class__.__dict__, s) for s in keyfold.Status}
-    assert len(prose) > 50
+    assert len(keyfold.Status) > 50
     source = Path(_native.__file__).read_text(encoding="utf-8")
     for status in keyfold.Status:
         error = _native.KeyfoldError(int(status))
         assert error.name == status.name
         assert error.hint and str(error) == error.hint
-        comment = source.partition(f"    {status.name} = {int(status)}\n")[2].partition("\n\n    ")[0]
+        comment = source.partition(f"    {status.name} = {int(status)}\n")[2].partition('"""\n')[0]
         assert error.retryable == ("Trying again may help." in comment.replace("\n", " ")), status
     unknown = _native.KeyfoldError(12345)
     assert (unknown.status, unknown.name, unknown.retryable) == (12345, "UNKNOWN", False)
