@@ -10,7 +10,6 @@ use super::change::{Action, Change, change};
 use super::epochs::{self, Seen};
 use super::fork::{self, Guarded};
 use super::handle::KeyInner;
-use super::manifest::Settings;
 use super::names::KeyId;
 use super::options::{ForkPolicy, OpenOptions};
 use super::secrets::Secrets;
@@ -26,7 +25,6 @@ pub(super) struct Inner {
     pub(super) secrets: Secrets,
     pub(super) seen: Arc<Seen>,
     pub(super) options: OpenOptions,
-    pub(super) settings: Settings,
     pub(super) local: Arc<Local>,
     /// The fork id under which the secrets were made.
     born: u64,
@@ -50,7 +48,6 @@ impl Inner {
         backend: Box<dyn Backend>,
         secrets: Secrets,
         seen: Arc<Seen>,
-        settings: Settings,
         options: OpenOptions,
         slot_in_use: Option<[u8; 16]>,
     ) -> Arc<Inner> {
@@ -62,7 +59,6 @@ impl Inner {
             secrets,
             seen,
             options,
-            settings,
             local,
             born: fork_id(),
             next_look: AtomicU64::new(0),

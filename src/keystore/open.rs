@@ -45,7 +45,7 @@ impl Store {
             found(backend, &secrets, &seen, incarnation, &settings.write(), first)
         })?;
         let open = options.open.clone();
-        Ok(Store { inner: Inner::new(Box::new(backend), secrets, seen, settings, open, Some(slot.id)) })
+        Ok(Store { inner: Inner::new(Box::new(backend), secrets, seen, open, Some(slot.id)) })
     }
 
     /// Opens a store; never makes one. The root unwraps the store secret outside any transaction; then manifest,
@@ -63,14 +63,13 @@ impl Store {
             return Err(Error::FingerprintMismatch { found: found.to_string().into() });
         }
         let seen = epochs::of(store_id);
-        let settings = {
+        {
             let mut snapshot = Snapshot::begin(&backend, &secrets, &seen, Access::Read)?;
             confirm(&mut snapshot)?;
-            let settings = snapshot.settings()?;
+            snapshot.settings()?;
             snapshot.rows.commit()?;
-            settings
-        };
-        let inner = Inner::new(Box::new(backend), secrets, seen, settings, options.clone(), Some(slot_id));
+        }
+        let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), Some(slot_id));
         Ok(Store { inner })
     }
 }
@@ -102,7 +101,7 @@ impl Store {
         let secrets = Secrets::derive(secret, store_id, on_fork(&options))?;
         let (backend, seen) = (Box::new(Memory::new()), epochs::of(store_id));
         found(&*backend, &secrets, &seen, incarnation, &settings.write(), None)?;
-        Ok(Store { inner: Inner::new(backend, secrets, seen, settings, options, None) })
+        Ok(Store { inner: Inner::new(backend, secrets, seen, options, None) })
     }
 }
 

@@ -43,6 +43,7 @@ pub(super) fn open(path: &Path, mode: Mode) -> Result<Connection> {
     .map_err(opening)?;
     harden(&connection).map_err(opening)?;
     if mode == Mode::Write {
+        sync_fully(&connection).map_err(opening)?;
         let journal: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(opening)?;
         if journal != "wal" {
@@ -52,7 +53,7 @@ pub(super) fn open(path: &Path, mode: Mode) -> Result<Connection> {
     Ok(connection)
 }
 
-/// What the file says may not make SQLite do anything; what we write is synced before a commit returns.
+/// What the file says may not make SQLite do anything. Nothing here reads the file yet.
 fn harden(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(SHORT_WAIT)?;
     for (option, value) in [
@@ -69,10 +70,14 @@ fn harden(connection: &Connection) -> rusqlite::Result<()> {
     }
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_LIMIT)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    connection.execute_batch("PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;")
+}
+
+/// What is written is on disk before a commit returns, and what is deleted is overwritten.
+fn sync_fully(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
-         PRAGMA secure_delete = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;
-         PRAGMA journal_size_limit = 4194304;",
+         PRAGMA secure_delete = ON; PRAGMA journal_size_limit = 4194304;",
     )
 }
 

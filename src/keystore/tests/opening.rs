@@ -331,3 +331,18 @@ fn a_damaged_file_gives_an_error_or_the_same_material() {
     }
     assert!(harmless > 0 && refused > 50, "{harmless} harmless, {refused} refused");
 }
+
+/// Mutation seen to fail it: a `commit` that comes before the manifest is written.
+#[test]
+fn a_process_that_dies_around_its_commit_leaves_the_old_state_or_the_new() {
+    let place = Place::new();
+    let store = place.init();
+    store.create_key(&with_alias("k")).unwrap();
+    drop(store);
+    for (point, versions) in [("before commit", 1), ("after commit", 2), ("before commit", 2)] {
+        assert!(!place.elsewhere_at("rotate", "k", point), "{point}: the process ends there");
+        let store = place.open().unwrap();
+        assert_eq!(store.describe_key(&named("k")).unwrap().current_version, versions, "{point}");
+        assert_eq!(store.verify(&mut |_, _| {}).unwrap(), 1);
+    }
+}

@@ -90,15 +90,21 @@ impl Place {
 
     /// Has another process do something with the store; see [`elsewhere`].
     pub(super) fn elsewhere(&self, what: &str, with: &str) {
+        assert!(self.elsewhere_at(what, with, ""), "{what} {with}");
+    }
+
+    /// The same, with an end at a failpoint. Whether the process got to its own end.
+    pub(super) fn elsewhere_at(&self, what: &str, with: &str, failpoint: &str) -> bool {
         let ran = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "keystore::tests::support::elsewhere", "--ignored"])
             .env("KEYFOLD_TEST_STORE", &self.path)
             .env("KEYFOLD_TEST_ROOT", self.root_path("root"))
             .env("KEYFOLD_TEST_DO", what)
             .env("KEYFOLD_TEST_WITH", with)
+            .env("KEYFOLD_FAILPOINT", failpoint)
             .stdout(Stdio::null())
             .status();
-        assert!(ran.unwrap().success(), "{what} {with}");
+        ran.unwrap().success()
     }
 
     pub(super) fn dump(&self) -> Dump {

@@ -311,7 +311,7 @@ fn planted_triggers_views_indexes_columns_and_tables_are_refused() {
         ("CREATE TABLE extra (a)", "DROP TABLE extra"),
         ("CREATE TABLE sqlite (a)", "DROP TABLE sqlite"),
         ("DROP INDEX keys_entries", "CREATE INDEX keys_entries ON keys (id, revision, mac)"),
-        ("ALTER TABLE keys ADD COLUMN extra", "ALTER TABLE keys DROP COLUMN extra"),
+        ("ALTER TABLE keys ADD COLUMN extra TEXT", "ALTER TABLE keys DROP COLUMN extra"),
         ("ALTER TABLE roots ADD COLUMN extra TEXT AS (id || 'x')", "ALTER TABLE roots DROP COLUMN extra"),
     ];
     for (plant, remove) in planted {
