@@ -168,6 +168,7 @@ test-rust: | $(TOOLS)
 
 test-c: build
 	tests/c/run
+	tests/cpp/run
 
 test-package: build $(INSTALLED)
 	tests/package/run
