@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    /// Seen to fail with `usize::MAX` in place of the masks of `base`.
+    /// Seen to fail with a `base` whose tag is zero.
     #[test]
     fn a_handle_is_no_address_that_a_program_can_have() {
         let handle = root_handle();
