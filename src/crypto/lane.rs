@@ -197,8 +197,10 @@ impl Held {
 impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
-        self.0.tidy();
-        self.heed_notes();
+        if self.0.is_current() {
+            self.0.tidy();
+            self.heed_notes();
+        }
     }
 }
 

@@ -158,6 +158,12 @@ impl<S: ZeroValid + Sync, T: ZeroValid + Send> Pool<S, T> {
 }
 
 impl<S, T> Taken<S, T> {
+    /// Whether this is the process that took it. In a child forked meanwhile the place is free, or another's.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        self.taken_in == fork_id()
+    }
+
     pub(crate) fn shared(&self) -> &S {
         &self.place.shared
     }
@@ -197,7 +203,7 @@ impl<S, T> Drop for Taken<S, T> {
     #[inline]
     fn drop(&mut self) {
         // In a child forked while this was held, the place is free already and may be another thread's.
-        if self.taken_in == fork_id() {
+        if self.is_current() {
             self.place.owner.store(0, Ordering::Release);
         }
     }

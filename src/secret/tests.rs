@@ -238,3 +238,27 @@ fn a_wiped_buffer_and_a_scrubbed_stack_are_zero() {
     wipe_words(&mut words);
     assert_eq!(words, [0; 9]);
 }
+
+/// Mutation seen to fail: `Taken` given back whatever process it is dropped in.
+#[test]
+fn a_place_taken_before_a_fork_is_free_and_empty_in_the_child_and_the_old_holder_cannot_give_it_back() {
+    static POOL: Pool<u64, [u8; 100]> = Pool::new();
+    let mut mine = POOL.take(0).unwrap().unwrap();
+    mine.fill(7);
+    assert!(POOL.take(0).unwrap().is_none());
+    for raw in [false, true] {
+        assert!(in_child(raw, || {
+            let theirs = POOL.take(0).unwrap().unwrap();
+            // SAFETY: a second owner in this child only; the original is not dropped here (_exit).
+            drop(unsafe { std::ptr::read(&mine) });
+            let held = POOL.take(0).unwrap().is_none();
+            let empty = *theirs == [0; 100];
+            drop(theirs);
+            held && empty && POOL.take(0).unwrap().is_some()
+        }));
+    }
+    assert_eq!(*mine, [7; 100]);
+    drop(mine);
+    assert!(POOL.take(0).unwrap().is_some());
+    assert!(POOL.take(pool::MAX_PLACES).unwrap().is_none());
+}
