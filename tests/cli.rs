@@ -17,12 +17,29 @@ mod place;
 #[path = "cli/terminal.rs"]
 mod terminal;
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 #[test]
 fn every_case_prints_and_ends_as_its_file_says() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/cases");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
-    let complaints: Vec<String> = files.iter().filter_map(|file| case::run(file).err()).collect();
     assert!(files.len() >= 20, "the case files are there");
+    // They mostly wait for the disk, so several at a time.
+    let next = AtomicUsize::new(0);
+    let complaints = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(complaint) = case::run(file) {
+                        complaints.lock().unwrap().push(complaint);
+                    }
+                }
+            });
+        }
+    });
+    let complaints = complaints.into_inner().unwrap();
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

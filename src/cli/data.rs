@@ -74,7 +74,8 @@ impl Encrypt {
         if size > buffer.len() {
             buffer.resize(size, 0);
         }
-        let size = envelope::encrypt_in_place(&keys, &mut buffer, offset, len, &context, &stored, &options)?;
+        let size = envelope::encrypt_in_place(&keys, &mut buffer, offset, len, &context, &stored, &options)
+            .map_err(|e| session::by_an_alias(&store, e))?;
         output.write(&buffer[..size])?;
         report(session, || {
             json!({
@@ -107,7 +108,7 @@ impl Decrypt {
         let options = DecryptOptions { accept_stored_context: self.open.accept_stored_context };
         let opened = self.open.with_allowed(&store, |allowed| {
             let head = buffer[..buffer.len().min(MAX_HEAD)].to_vec();
-            let failure = |e| self.open.failure(&name, &argument, e);
+            let failure = |e| self.open.failure(&store, &name, &argument, e);
             let first = envelope::decrypt_in_place(allowed, &mut buffer, &context, &options);
             match (first, again) {
                 // A rewrap in place may have been under way: once more under its lock, FORMAT.md 9.8.

@@ -83,7 +83,8 @@ impl Datakey {
             None => None,
         };
         let key = plaintext.as_mut().map(SecretBytes::expose_mut);
-        let len = envelope::generate_data_key(&keys, size, &context, &stored, key, &mut blob)?;
+        let len = envelope::generate_data_key(&keys, size, &context, &stored, key, &mut blob)
+            .map_err(|e| session::by_an_alias(&store, e))?;
         // The blob first: a data key that was used and whose blob is lost is data lost.
         blob_out.write(&blob[..len])?;
         if let (Some(output), Some(key)) = (&plaintext_out, &plaintext) {

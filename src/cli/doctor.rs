@@ -57,7 +57,7 @@ impl Doctor {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let mut report = Report::default();
         report.library();
-        match &session.global.store {
+        match session.global.store.as_deref().filter(|s| !s.is_empty()) {
             None => report.warning(
                 "store",
                 "no key store is named, so none was looked at",
@@ -190,7 +190,7 @@ impl Report {
     fn info(&mut self, info: StoreInfo) {
         self.ok(
             "store",
-            format!("fingerprint {}, epoch {}, {} keys", info.fingerprint, info.epoch, info.keys),
+            format!("fingerprint {}, epoch {}, {}", info.fingerprint, info.epoch, counted(info.keys)),
         );
         if let Some(version) = &info.sqlite_version {
             self.ok("sqlite", version.clone());
@@ -228,7 +228,7 @@ impl Report {
                 self.verified = Some(keys);
                 self.ok(
                     "contents",
-                    format!("all {keys} keys, their aliases and pages are as the root left them"),
+                    format!("{}, with aliases and pages: all as the root left them", counted(keys)),
                 );
             }
             Err(error) => self.failure("contents", error.into()),
@@ -291,6 +291,10 @@ impl Report {
             }
         }
     }
+}
+
+fn counted(keys: u64) -> String {
+    if keys == 1 { "1 key".into() } else { format!("{keys} keys") }
 }
 
 /// The type of the mounted file system with this device number, from the kernel's table.

@@ -4,7 +4,7 @@ use crate::error::{Error, Status};
 
 /// The message and the hints for an error.
 pub(super) fn words(error: &Error) -> (String, Vec<String>) {
-    let text = error.to_string();
+    let text = without_numbers(&error.to_string());
     match error {
         // These end in what to do, behind the first semicolon.
         Error::RootUnsafe { .. } | Error::StoreUnsafe { .. } | Error::RootInvalid { .. } => {
@@ -37,7 +37,7 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
             (text, one("check the path in --root or KEYFOLD_ROOT; without its root a store does not open"))
         }
         Error::RootMismatch => {
-            (text, one("see which roots open it with another root and: keyfold root show"))
+            (text, one("use the key file or passphrase of one of its roots; keyfold root show lists them"))
         }
         Error::LastRoot => (text, one("add another one first: keyfold root add --new-root URL")),
         Error::StoreReadOnly => {
@@ -75,6 +75,13 @@ fn flags(todo: &str) -> String {
     todo.replace("set allow_readable_root", "pass --allow-readable-root")
         .replace("set allow_root_beside_store", "pass --allow-root-beside-store")
         .replace("set allow_network_file_system", "pass --allow-network-file-system")
+}
+
+/// The system's words without Rust's "(os error N)".
+fn without_numbers(text: &str) -> String {
+    let Some((before, after)) = text.split_once(" (os error ") else { return text.to_owned() };
+    let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{before}{}", after.strip_prefix(')').unwrap_or(after))
 }
 
 fn one(hint: &str) -> Vec<String> {

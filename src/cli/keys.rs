@@ -12,6 +12,7 @@ use super::output;
 use super::session::{Session, key_name};
 use super::sys;
 use crate::Status;
+use crate::error::Error;
 use crate::keystore::{CreateKey, KeyMetadata, PageRequest, Store};
 use crate::secret::{OnFork, SecretBytes};
 
@@ -154,7 +155,11 @@ impl List {
         let mut page = PageRequest { after: self.after.clone(), limit: self.limit.unwrap_or(1000) };
         match self.aliases {
             true => {
-                let aliases = self.all(&mut page, |p| store.list_aliases(p).map(|l| (l.aliases, l.next)))?;
+                let mut aliases =
+                    self.all(&mut page, |p| store.list_aliases(p).map(|l| (l.aliases, l.next)))?;
+                if self.is_whole() {
+                    aliases.sort_by(|a, b| a.alias.cmp(&b.alias));
+                }
                 if session.global.json {
                     return output::json(&json!({ "aliases": aliases, "next": page.after }));
                 }
@@ -162,7 +167,16 @@ impl List {
                 output::table(&["ALIAS", "KEY ID"], rows)?;
             }
             false => {
-                let keys = self.all(&mut page, |p| store.list_keys(p).map(|l| (l.keys, l.next)))?;
+                let mut keys = self.all(&mut page, |p| store.list_keys(p).map(|l| (l.keys, l.next)))?;
+                if self.is_whole() {
+                    // By name, those without one last.
+                    keys.sort_by(|a, b| {
+                        let name = |key: &KeyMetadata| {
+                            (key.aliases.is_empty(), key.aliases.first().cloned(), key.key_id)
+                        };
+                        name(a).cmp(&name(b))
+                    });
+                }
                 if session.global.json {
                     return output::json(&json!({ "keys": keys, "next": page.after }));
                 }
@@ -182,6 +196,11 @@ impl List {
             Some(next) => session.note(&format!("there is more: --after {next}")),
             None => Ok(()),
         }
+    }
+
+    /// Whether all of it is at hand; a page comes in the store's own order.
+    fn is_whole(&self) -> bool {
+        self.limit.is_none() && self.after.is_none()
     }
 
     /// One page if a limit was given, else all of them. `page.after` is left where the next one begins.
@@ -206,7 +225,13 @@ impl AliasArgs {
     fn run(self, session: &Session) -> Result<()> {
         let (alias, store) = (self.name.parse()?, session.store()?);
         let Some(key) = &self.key else {
-            store.delete_alias(&alias)?;
+            store.delete_alias(&alias).map_err(|e| match e {
+                Error::KeyNotFound { .. } => {
+                    Failure::new(e.status(), format!("alias \"{alias}\" is not in this store"))
+                        .hint("list the aliases with: keyfold key list --aliases")
+                }
+                e => e.into(),
+            })?;
             return match session.global.json {
                 true => output::json(&json!({ "alias": alias.as_str(), "deleted": true })),
                 false => session.say(format!("deleted alias \"{alias}\"; its key stays")),
@@ -232,7 +257,14 @@ impl Import {
             let input = Input::open(Some(path))?;
             session.claim_stdin(input.is_stdin())?;
             let (name, exported) = (input.name(), input.read(0, 0, 1 << 20)?);
-            let key = session.store()?.import_key(&exported).map_err(|e| super::opening::about(&name, e))?;
+            let key = session.store()?.import_key(&exported).map_err(|e| match &e {
+                Error::KeyNotFound { name: under } => Failure::new(
+                    e.status(),
+                    format!("{name} is wrapped under key {under}, which is not in this store"),
+                )
+                .hint("import the same 32 bytes into both stores as a key, and export under that"),
+                _ => super::opening::about(&name, e),
+            })?;
             return changed(session, &key, &format!("imported key {}{}", key.key_id, named(&key)));
         }
         let name = self.name.unwrap_or_default();

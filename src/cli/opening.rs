@@ -36,9 +36,9 @@ impl OpenArgs {
     }
 
     /// An error about the data, with the way to find out more.
-    pub(super) fn failure(&self, name: &str, argument: &str, error: Error) -> Failure {
+    pub(super) fn failure(&self, store: &Store, name: &str, argument: &str, error: Error) -> Failure {
         let explainable = argument != "-" && error == Error::Auth;
-        let failure = about(name, error);
+        let failure = about(name, session::by_an_alias(store, error));
         match explainable {
             true => {
                 let context: String =
@@ -101,7 +101,7 @@ pub(super) fn open_data_key(
 ) -> Result<()> {
     let packed = session::context(&args.context.context)?;
     let context = Context::unpack(&packed)?;
-    let failure = |e| args.failure(name, argument, e);
+    let failure = |e| args.failure(store, name, argument, e);
     let size = envelope::data_key_size(blob).map_err(failure)?;
     let mut key = SecretBytes::zeroed(size, OnFork::Wipe)?;
     let options = DecryptOptions { accept_stored_context: args.accept_stored_context };

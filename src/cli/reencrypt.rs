@@ -64,7 +64,7 @@ impl Reencrypt {
         let keys = destination(&store, &self.key, &self.also_key)?;
         let keys: Vec<&Key> = keys.iter().collect();
         let old = input.read(0, 0, MAX_ENVELOPE)?;
-        let failure = |e| open.failure(&name, &argument, e);
+        let failure = |e| open.failure(&store, &name, &argument, e);
 
         let new = open.with_allowed(&store, |allowed| {
             // The context that stays is the whole one, which may be partly the envelope's own.

@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::session::{self, Session};
 use crate::Status;
 use crate::envelope::{self, Allowed, Context, Rewrapped};
+use crate::keystore::Store;
 
 #[derive(Args)]
 pub(super) struct Rewrap {
@@ -40,16 +41,22 @@ impl Rewrap {
         let context = Context::unpack(&packed)?;
         let context = (!self.context.context.is_empty()).then_some(&context);
         let store = session.store()?;
-        with_allowed(&store, &self.key, |allowed| self.all(session, allowed, context))
+        with_allowed(&store, &self.key, |allowed| self.all(session, &store, allowed, context))
     }
 
-    fn all(&self, session: &Session, allowed: Allowed<'_>, context: Option<&Context<'_>>) -> Result<()> {
+    fn all(
+        &self,
+        session: &Session,
+        store: &Store,
+        allowed: Allowed<'_>,
+        context: Option<&Context<'_>>,
+    ) -> Result<()> {
         let mut sum = Sum::default();
         let mut first_failure: Option<Failure> = None;
         let mut progress = Progress::new(session, "rewrapping");
         for (done, path) in (0u64..).zip(&self.files) {
             progress.at(done, self.files.len() as u64);
-            let result = one(allowed, path, context);
+            let result = one(store, allowed, path, context);
             if session.global.json {
                 output::json(&line(path, &result))?;
             }
@@ -93,9 +100,10 @@ impl Rewrap {
     }
 }
 
-fn one(allowed: Allowed<'_>, path: &Path, context: Option<&Context<'_>>) -> Result<Rewrapped> {
+fn one(store: &Store, allowed: Allowed<'_>, path: &Path, context: Option<&Context<'_>>) -> Result<Rewrapped> {
     let name = path.display().to_string();
-    let rewrapped = envelope::rewrap_file(allowed, path, context).map_err(|e| about(&name, e))?;
+    let rewrapped = envelope::rewrap_file(allowed, path, context)
+        .map_err(|e| about(&name, session::by_an_alias(store, e)))?;
     if rewrapped.cells_rewrapped + rewrapped.cells_current + rewrapped.cells_freed == 0 {
         return Err(Failure::new(Status::KeyNotFound, format!("{name}: no cell is of a key at hand")).hint(
             format!("see which keys it is under with: keyfold inspect {}", super::opening::quoted(&name)),

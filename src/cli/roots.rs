@@ -44,7 +44,7 @@ pub(super) struct New {
 impl RootCommand {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         match self {
-            RootCommand::Show => show(session, &session.store()?.roots()?),
+            RootCommand::Show => show(session, session.store()?.roots()?),
             RootCommand::Add(new) => {
                 let store = session.store()?;
                 let new = new.root(session)?;
@@ -95,7 +95,8 @@ fn find(store: &Store, wanted: &str) -> Result<RootSlot> {
     }
 }
 
-fn show(session: &Session, slots: &[RootSlot]) -> Result<()> {
+fn show(session: &Session, mut slots: Vec<RootSlot>) -> Result<()> {
+    slots.sort_by_cached_key(|s| (!s.in_use, s.kind.clone(), s.created.clone(), s.slot_id.clone()));
     if session.global.json {
         return output::json(&json!({ "roots": slots }));
     }

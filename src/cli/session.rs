@@ -9,7 +9,8 @@ use super::output::safe;
 use super::prompt::{self, Passphrase};
 use crate::Status;
 use crate::envelope::Context;
-use crate::keystore::{Key, KeyName, Location, OpenOptions, Store};
+use crate::error::Error;
+use crate::keystore::{Key, KeyMetadata, KeyName, Location, OpenOptions, Store};
 use crate::root::{self, KeyFile, Root, RootUrl};
 
 pub(super) struct Session {
@@ -34,7 +35,7 @@ impl Session {
         let location = self.location()?;
         // Asking for a passphrase for a store that is not there would be rude.
         if location.path.symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
-            return Ok(Err(crate::Error::StoreNotFound { path: location.path.to_string_lossy().into() }));
+            return Ok(Err(Error::StoreNotFound { path: location.path.to_string_lossy().into() }));
         }
         let root = self.root()?;
         Ok(Store::open(&location, &*root, &self.open_options()))
@@ -78,6 +79,10 @@ impl Session {
 
     /// A root for a new slot. A key file that is not there is made; a passphrase is asked for twice.
     pub(super) fn new_root(&self, url: &str, passphrase: NewPassphrase) -> Result<NewRoot> {
+        if self.global.read_only {
+            // Before a key file is made for nothing.
+            return Err(Error::StoreReadOnly.into());
+        }
         let (passphrase, made) = match url.parse()? {
             RootUrl::File(path) => {
                 let file = self.key_file(path.clone());
@@ -177,7 +182,28 @@ pub(super) enum NewPassphrase {
 
 /// The keys of these names, ready.
 pub(super) fn keys(store: &Store, names: &[&str]) -> Result<Vec<Key>> {
-    names.iter().map(|name| Ok(store.key(&key_name(name)?)?)).collect()
+    names.iter().map(|name| store.key(&key_name(name)?).map_err(|e| by_the_name(name, e).into())).collect()
+}
+
+/// An error about a key in the name that the user gave it.
+fn by_the_name(given: &str, error: Error) -> Error {
+    match error {
+        Error::KeyDisabled { .. } => Error::KeyDisabled { name: given.into() },
+        other => other,
+    }
+}
+
+/// An error about a key by the name that people have for it, where nobody gave one.
+pub(super) fn by_an_alias(store: &Store, error: Error) -> Error {
+    match error {
+        Error::KeyDisabled { name } => match name.parse().map(|id| store.describe_key(&KeyName::Id(id))) {
+            Ok(Ok(KeyMetadata { aliases, .. })) if !aliases.is_empty() => {
+                by_the_name(aliases[0].as_str(), Error::KeyDisabled { name })
+            }
+            _ => Error::KeyDisabled { name },
+        },
+        other => other,
+    }
 }
 
 pub(super) fn key_name(name: &str) -> Result<KeyName> {

@@ -7,7 +7,7 @@ use super::handle::Named;
 use super::manage::{describe, refuse_taken};
 use super::material::{Binding, open, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
-use super::types::KeyMetadata;
+use super::types::{KeyMetadata, PageRequest};
 use super::{Key, Store};
 use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
 use crate::error::{Error, Result};
@@ -61,12 +61,12 @@ impl Store {
         Ok(out)
     }
 
-    /// Takes a key that [`Store::export_key`] made; the wrapping key must be in this store, and enabled. Id, version
-    /// numbers, material ids, state and aliases are kept, and refused where they are taken.
+    /// Takes a key that [`Store::export_key`] made; the wrapping key must be in this store, and enabled. It is known by
+    /// its id or, where both stores imported the same bytes as a key of their own, by its material. Id, version numbers, material ids, state and aliases are kept, and refused where they are taken.
     pub fn import_key(&self, exported_key: &[u8]) -> Result<KeyMetadata> {
         let parts = Parts::read(exported_key)?;
         let secrets = &self.inner.secrets;
-        let under = self.key_by_id(parts.under)?;
+        let under = self.wrapping_key(&parts)?;
         let keys = parts.unwrap_secret(&under, secrets.on_fork)?;
         if !ct_eq(&keys.mac(parts.authenticated), parts.mac) {
             return Err(Error::Auth);
@@ -95,6 +95,27 @@ impl Store {
             change.create_key(&mut key, &older)?;
             describe(change.snapshot(), &key)
         })
+    }
+
+    /// The key that an exported key is under. Two stores can first have one in common only by importing the same bytes,
+    /// and then each gave it an id of its own: hence the search by material.
+    fn wrapping_key(&self, parts: &Parts<'_>) -> Result<Key> {
+        let missing = match self.key_by_id(parts.under) {
+            Err(error @ Error::KeyNotFound { .. }) => error,
+            found => return found,
+        };
+        let mut page = PageRequest { after: None, limit: 1000 };
+        loop {
+            let read = self.list_keys(&page)?;
+            let holds = |key: &&KeyMetadata| key.versions.iter().any(|v| v.material_id == parts.material_id);
+            if let Some(key) = read.keys.iter().find(holds) {
+                return self.key_by_id(key.key_id);
+            }
+            match read.next {
+                Some(next) => page.after = Some(next),
+                None => return Err(missing),
+            }
+        }
     }
 }
 
@@ -218,8 +239,9 @@ impl<'a> Parts<'a> {
 
     fn unwrap_secret(&self, under: &Key, on_fork: OnFork) -> Result<ExportKeys> {
         under.view(|view| {
-            let Named::Held(held) = view.named(self.under, self.version, self.material_id) else {
-                return Err(Error::NoUsableCell);
+            let held = match view.named(self.under, self.version, self.material_id) {
+                Named::Held(held) => held,
+                _ => view.of_material(self.material_id).ok_or(Error::NoUsableCell)?,
             };
             let mut nonce = [0; 24];
             nonce.copy_from_slice(&self.head[NONCE..SECRET]);

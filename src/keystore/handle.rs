@@ -99,6 +99,11 @@ impl KeyView<'_> {
         &self.state.versions[self.state.versions.len() - 1]
     }
 
+    /// A version of this material, whatever its number.
+    pub(super) fn of_material(&self, material_id: MaterialId) -> Option<&Version> {
+        self.state.versions.iter().find(|held| held.material_id == material_id)
+    }
+
     /// The version a cell names by key id, number and material id.
     pub(crate) fn named(&self, key_id: KeyId, version: u32, material_id: MaterialId) -> Named<'_> {
         let state = self.state;

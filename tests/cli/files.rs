@@ -37,7 +37,8 @@ fn what_is_secret_is_closed_to_others_under_any_umask() {
     run(&["encrypt", "--key", "cards", "-o", "e.kf", "message"]);
     run(&["decrypt", "-o", "opened", "e.kf"]);
     run(&["datakey", "--key", "cards", "--plaintext-out", "dek", "-o", "blob"]);
-    run(&["key", "export", "cards", "--under", "cards", "-o", "exported"]);
+    run(&["key", "create", "transport"]);
+    run(&["key", "export", "cards", "--under", "transport", "-o", "exported"]);
     for secret in ["root/root.key", "store/keys.db", "opened", "dek", "exported"] {
         assert_eq!(mode(&place.path(secret)), 0o600, "{secret}");
     }

@@ -68,7 +68,10 @@ fn keys_are_told_in_full() {
     let first = place.json(&["key", "list", "--limit", "1"]);
     let after = first["next"].as_str().expect("there is more");
     let second = place.json(&["key", "list", "--limit", "1", "--after", after]);
-    assert_eq!([&first["keys"][0], &second["keys"][0]], [&listed["keys"][0], &listed["keys"][1]]);
+    assert_eq!(second["next"], Value::Null);
+    let mut pages = [first["keys"][0].clone(), second["keys"][0].clone()];
+    pages.sort_by_key(|key| key["aliases"].to_string());
+    assert_eq!(pages.as_slice(), listed["keys"].as_array().unwrap().as_slice());
 }
 
 #[test]
@@ -174,7 +177,7 @@ fn explain_says_whether_it_opens_and_ends_accordingly() {
     assert_eq!(good["head_opens"], true, "{good}");
     for (arguments, code, status) in [
         (&["-c", "a=c"][..], 3, "AUTH"),
-        (&[], 3, "CONTEXT_REQUIRED"),
+        (&[], 3, "AUTH"),
         (&["-c", "a=b", "-c", "x=y"], 3, "AUTH"),
         (&["-c", "a=b", "--store", "gone.db"], 5, "STORE_NOT_FOUND"),
     ] {
