@@ -145,6 +145,12 @@ impl AeadKey {
         self.portable().open_in_place(nonce, aad, body, tag)
     }
 
+    /// Whether no key is set.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.context.a().is_none() && self.context.b().is_none()
+    }
+
     fn portable(&self) -> &engine_portable::Context {
         // Every key of this crate is set before it is used; to go on with an empty one would send plaintext.
         self.context.b().expect("an AEAD key was used before it was set")

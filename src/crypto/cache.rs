@@ -109,6 +109,12 @@ impl Cache {
         self.slots.iter().filter(|slot| slot.kek == kek).count()
     }
 
+    /// Whether the slots of no Kek hold no context either.
+    #[cfg(test)]
+    pub(super) fn empty_slots_are_wiped(&self) -> bool {
+        self.slots.iter().all(|slot| slot.kek != 0 || (slot.key.is_empty() && slot.prefix == [0; 12]))
+    }
+
     fn derive(&mut self, place: usize, kek: u64, key: &[u8; 32], prefix: Prefix) {
         let slot = &mut self.slots[place];
         xaes::derive_into(key, &prefix, &mut self.scratch);

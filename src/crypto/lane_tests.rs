@@ -119,6 +119,21 @@ fn a_child_forked_while_every_lane_is_held_draws_at_once() {
     .unwrap();
 }
 
+/// THREATS.md T-20. Mutation seen to fail: `forks_are_seen` always true.
+#[test]
+fn where_forks_may_go_unseen_every_draw_comes_from_the_kernel() {
+    assert!(in_child(false, || {
+        crate::sync::tests::refuse_wiped_pages();
+        let first = draw();
+        script::push_entropy(Some(&[7; 16]));
+        script::push_entropy(None);
+        draw() == [7; 16]
+            && fill_random(&mut [0; 16]) == Err(Error::Random)
+            && draw() != first
+            && in_child(true, || draw() != first)
+    }));
+}
+
 #[test]
 fn a_script_gives_draws_in_order_and_too_little_is_an_error() {
     script::push(&[1, 2, 3, 4, 5]);

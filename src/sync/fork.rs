@@ -144,6 +144,12 @@ static REFUSE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::ne
 pub(crate) mod tests {
     use super::*;
 
+    /// Makes this process one whose kernel does not wipe pages, for the rest of its life: for children of tests.
+    pub(crate) fn refuse_wiped_pages() {
+        REFUSE.store(true, Ordering::Relaxed);
+        WORD.store(ptr::null_mut(), Ordering::Release);
+    }
+
     /// Zeroed memory that children write and parents read.
     pub(crate) struct Shared<T>(*mut T);
 
@@ -218,8 +224,7 @@ pub(crate) mod tests {
     #[test]
     fn without_wiped_pages_children_are_still_told_apart_and_the_status_says_so() {
         assert!(in_child(false, || {
-            REFUSE.store(true, Ordering::Relaxed);
-            WORD.store(ptr::null_mut(), Ordering::Release);
+            refuse_wiped_pages();
             let mine = fork_id();
             fork_detection() == ForkDetection::ProcessId
                 && in_child(false, || fork_id() > mine)
