@@ -149,7 +149,7 @@ func (k *Key) GenerateDataKey(size int, context Context, options *DataKeyOptions
 	if err != nil {
 		return DataKey{}, err
 	}
-	return DataKey{plaintext: &plaintext, Blob: blob[:n]}, nil
+	return newDataKey(plaintext, blob[:n]), nil
 }
 
 // GenerateDataKeyWithoutPlaintext makes a random data key and returns only its blob, for others to open.
@@ -249,5 +249,5 @@ func openDataKey(blob []byte, call func(out []byte) (int, error)) (DataKey, erro
 	if _, err := call(plaintext); err != nil {
 		return DataKey{}, err
 	}
-	return DataKey{plaintext: &plaintext, Blob: slices.Clone(blob)}, nil
+	return newDataKey(plaintext, slices.Clone(blob)), nil
 }

@@ -97,10 +97,15 @@ type Protection struct {
 // DataKey is a data key, and the blob from which it can be had again. Keep the blob, and Wipe the key after use. No
 // verb of fmt, no logger and no encoder writes the key.
 type DataKey struct {
-	// Behind a pointer, since fmt prints unexported fields of structs it is nested in without asking their methods.
-	plaintext *[]byte
+	// Behind a function, since fmt prints unexported fields of structs without asking their methods, and with a verb that
+	// does not fit even what pointers lead to.
+	plaintext func() []byte
 	// Blob is the wrapped key.
 	Blob []byte
+}
+
+func newDataKey(plaintext, blob []byte) DataKey {
+	return DataKey{plaintext: func() []byte { return plaintext }, Blob: blob}
 }
 
 // Plaintext is the key itself, in memory that Wipe overwrites.
@@ -108,7 +113,7 @@ func (d DataKey) Plaintext() []byte {
 	if d.plaintext == nil {
 		return nil
 	}
-	return *d.plaintext
+	return d.plaintext()
 }
 
 // Wipe overwrites the key with zeros.

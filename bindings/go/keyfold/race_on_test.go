@@ -1,0 +1,5 @@
+//go:build race
+
+package keyfold
+
+const raceEnabled = true
