@@ -4,15 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::backend::{Access, Backend, Entry, Row, Table, conflict};
-use super::document::{
-    AliasDocument, DOCUMENT_LIMIT, KeyDocument, PAGES, PageDocument, VERSIONS_A_PAGE, VersionDocument,
-};
+use super::document::{AliasDocument, DOCUMENT_LIMIT, KeyDocument, PAGES, VERSIONS_A_PAGE};
 use super::epochs::Seen;
 use super::failpoint;
 use super::manifest::{Manifest, WRITER, bucket_digest, roots_digest};
 use super::names::{Alias, KeyId};
 use super::secrets::Secrets;
 use super::snapshot::{ROOTS_LIMIT, Snapshot, bucket_of, page_place};
+use super::version::{PageDocument, VersionDocument};
 use crate::error::{Error, Result};
 
 /// What a management call does, as the trail will name it.
@@ -119,6 +118,20 @@ impl<'a> Change<'a> {
     pub(super) fn remove_root(&mut self, entry: &Entry) -> Result<()> {
         self.written = true;
         self.snapshot.rows.remove_if(Table::Roots, &entry.place, entry.revision)
+    }
+
+    /// Writes a row as a library of another time might have.
+    #[cfg(test)]
+    pub(super) fn put_raw(&mut self, table: Table, place: &[u8], document: String) -> Result<[u8; 32]> {
+        let was = self.snapshot.rows.get(table, place)?.map(|row| row.revision);
+        let row = self.seal(table, place, was.unwrap_or(0) + 1, document);
+        let mac = row.mac;
+        self.written = true;
+        match table {
+            Table::Keys | Table::Aliases => self.put_member(table, place.to_vec(), was, row)?,
+            _ => self.snapshot.rows.put_if(table, place, was, &row)?,
+        }
+        Ok(mac)
     }
 
     fn put_key(&mut self, key: &KeyDocument, was: Option<u64>) -> Result<()> {

@@ -2,12 +2,13 @@
 //! docs/KEYSTORE.md, "Exported keys"; everything read here is hostile until its MAC has passed.
 
 use super::change::Action;
-use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE, VersionDocument};
+use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE};
 use super::handle::Named;
 use super::manage::{describe, refuse_taken};
 use super::material::{Binding, open, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
 use super::types::{KeyMetadata, PageRequest};
+use super::version::VersionDocument;
 use super::{Key, Store};
 use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
 use crate::error::{Error, Result};
@@ -62,7 +63,8 @@ impl Store {
     }
 
     /// Takes a key that [`Store::export_key`] made; the wrapping key must be in this store, and enabled. It is known by
-    /// its id or, where both stores imported the same bytes as a key of their own, by its material. Id, version numbers, material ids, state and aliases are kept, and refused where they are taken.
+    /// its id or, where both stores imported the same bytes as a key of their own, by its material. Id, version
+    /// numbers, material ids, state and aliases are kept, and refused where they are taken.
     pub fn import_key(&self, exported_key: &[u8]) -> Result<KeyMetadata> {
         let parts = Parts::read(exported_key)?;
         let secrets = &self.inner.secrets;

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::document::{KeyDocument, VersionDocument};
+use super::document::KeyDocument;
 use super::inner::Inner;
 use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::types::KeyState;
+use super::version::VersionDocument;
 use super::{Store, material};
 use crate::crypto::{Kek, MaterialId};
 use crate::error::{Error, Result};

@@ -26,6 +26,7 @@ pub(super) struct Manifest {
     pub(super) mac: Mac,
     pub(super) store_id: [u8; 16],
     pub(super) incarnation: [u8; 16],
+    pub(super) min_reader: u64,
     pub(super) min_writer: u64,
     /// Hash of the tables' definitions.
     pub(super) schema: [u8; 32],
@@ -64,6 +65,7 @@ impl Manifest {
             mac: [0; 32],
             store_id,
             incarnation,
+            min_reader: READER,
             min_writer: WRITER,
             schema,
             settings: [0; 32],
@@ -79,15 +81,16 @@ impl Manifest {
     pub(super) fn read(text: &str, epoch: u64, mac: Mac) -> Read<Manifest> {
         let mut fields = Fields::parse(text, LIMIT)?;
         let unknown = Unknown::begin(&mut fields, MANIFEST_FIELDS)?;
-        let needs = fields.number("min_reader")?;
-        if needs > READER {
-            return Err(Unreadable::TooNew(format!("a later release (reader {needs})")));
+        let min_reader = fields.number("min_reader")?;
+        if min_reader > READER {
+            return Err(Unreadable::TooNew(format!("a later release (reader {min_reader})")));
         }
         Ok(Manifest {
             epoch,
             mac,
             store_id: fields.bytes("store_id")?,
             incarnation: fields.bytes("incarnation")?,
+            min_reader,
             min_writer: fields.number("min_writer")?,
             schema: fields.bytes("schema")?,
             settings: fields.bytes("settings")?,
@@ -103,7 +106,7 @@ impl Manifest {
     pub(super) fn write(&self) -> String {
         let mut out = self.unknown.write_begin();
         let mut put = |name: &str, value: Value| out.insert(name.into(), value);
-        put("min_reader", READER.into());
+        put("min_reader", self.min_reader.into());
         put("min_writer", self.min_writer.into());
         put("store_id", hex(&self.store_id).into());
         put("incarnation", hex(&self.incarnation).into());

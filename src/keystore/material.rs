@@ -1,10 +1,10 @@
 //! Key material on its way between slab slots and documents: wrapped under K_mat, bound to its place.
 
-use super::document::VersionDocument;
 use super::names::KeyId;
 use super::secrets::Secrets;
 use super::time::Time;
 use super::types::Origin;
+use super::version::VersionDocument;
 use crate::crypto::{Kek, MaterialId, ct_eq, fill_random, with_lane};
 use crate::error::{Error, Result};
 use crate::secret::{Key32, OnFork};

@@ -10,7 +10,7 @@
 //! | `handle` | [`Key`] and its views: the data path |
 //! | `change` | the one place where a store is changed |
 //! | `snapshot` | verified reading: row, bucket, group, manifest |
-//! | `document`, `manifest`, `json` | what stands in rows |
+//! | `document`, `version`, `manifest`, `json` | what stands in rows |
 //! | `secrets`, `material` | keys derived from the store secret; wrapped key material |
 //! | `backend`, `memory`, `sqlite` | where rows are kept |
 //! | `fork`, `epochs` | what a fork and a rolled-back file meet |
@@ -43,6 +43,7 @@ mod snapshot;
 mod sqlite;
 mod time;
 mod types;
+mod version;
 
 #[cfg(test)]
 mod tests;

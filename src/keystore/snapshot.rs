@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::backend::{Access, Backend, Entry, Row, Table, Transaction};
-use super::document::{
-    AliasDocument, KeyDocument, PageDocument, Unreadable, VERSIONS_A_PAGE, VersionDocument,
-};
+use super::document::{AliasDocument, KeyDocument, Unreadable, VERSIONS_A_PAGE};
 use super::epochs::Seen;
 use super::json::hex;
 use super::manifest::{Group, Manifest, Settings, bucket_digest, roots_digest};
 use super::names::{Alias, KeyId, KeyName};
 use super::secrets::Secrets;
+use super::version::{PageDocument, VersionDocument};
 use crate::crypto::ct_eq;
 use crate::error::{Error, Result};
 

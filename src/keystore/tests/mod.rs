@@ -1,6 +1,8 @@
 //! The store over its documents, in one process. Suites with several processes are in `tests/keystore_*.rs`.
 
 mod export;
+#[cfg(feature = "sqlite")]
+mod later;
 mod manage;
 #[cfg(feature = "sqlite")]
 mod opening;

@@ -346,3 +346,26 @@ fn a_process_that_dies_around_its_commit_leaves_the_old_state_or_the_new() {
         assert_eq!(store.verify(&mut |_, _| {}).unwrap(), 1);
     }
 }
+
+/// Mutation seen to fail it: a `std::fs::File::open` of the store in `data_version`.
+#[test]
+fn nothing_this_process_does_drops_the_lock_of_a_write_under_way() {
+    let place = Place::new();
+    let store = place.init();
+    store.create_key(&with_alias("k")).unwrap();
+    let key = store.key(&named("k")).unwrap();
+    let writing = store.inner.backend.begin(crate::keystore::backend::Access::Write).unwrap();
+    let other = place.open().unwrap();
+    other.describe_key(&named("k")).unwrap();
+    other.list_keys(&Default::default()).unwrap();
+    other.roots().unwrap();
+    other.info().unwrap();
+    other.verify(&mut |_, _| {}).unwrap();
+    drop(other);
+    key.view(|_| Ok(())).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    key.view(|_| Ok(())).unwrap();
+    place.elsewhere("be kept out", "k");
+    drop(writing);
+    place.elsewhere("rotate", "k");
+}

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
@@ -180,6 +181,11 @@ fn elsewhere() {
     };
     match std::env::var("KEYFOLD_TEST_DO").unwrap().as_str() {
         "sql" => Connection::open(&path).unwrap().execute_batch(&with).unwrap(),
+        "be kept out" => {
+            let short = OpenOptions { busy_timeout: Duration::from_millis(100), ..OpenOptions::default() };
+            let error = open(&short).unwrap().rotate_key(&named(&with)).unwrap_err();
+            assert_eq!(error.status(), Status::StoreBusy);
+        }
         "rotate" => drop(open(&OpenOptions::default()).unwrap().rotate_key(&named(&with)).unwrap()),
         other => panic!("nobody does {other}"),
     }

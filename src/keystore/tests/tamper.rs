@@ -202,6 +202,35 @@ fn a_whole_older_store_is_rolled_back_for_this_process() {
     assert_eq!(place.verify(), Status::Ok);
 }
 
+/// S-11, as files: last week's file without its log, and last week's log beside today's file.
+#[test]
+fn older_files_and_logs_are_never_quietly_believed() {
+    let place = Place::new();
+    let store = place.init();
+    store.create_key(&with_alias("k")).unwrap();
+    drop(store);
+    let old = std::fs::read(&place.path).unwrap();
+    let store = place.open().unwrap();
+    store.rotate_key(&named("k")).unwrap();
+    let log = place.folder.path().join("keys.db-wal");
+    let kept = place.folder.path().join("kept");
+    assert!(std::process::Command::new("cp").args([&log, &kept]).status().unwrap().success());
+    store.rotate_key(&named("k")).unwrap();
+    drop(store);
+    let new = std::fs::read(&place.path).unwrap();
+    std::fs::copy(&kept, &log).unwrap();
+    let found = place.open().and_then(|store| store.describe_key(&named("k")));
+    match found {
+        Ok(key) => assert_eq!(key.current_version, 3, "a log of other salts is passed over"),
+        Err(error) => assert_ne!(error.status(), Status::KeyNotFound),
+    }
+    let _ = std::fs::remove_file(&log);
+    place.write_file(&old);
+    assert_eq!(place.verify(), Status::StoreRolledBack);
+    place.write_file(&new);
+    assert_eq!(place.verify(), Status::Ok);
+}
+
 /// Mutation seen to fail it: `Seen::check` without the comparison of MACs.
 #[test]
 fn two_states_of_one_epoch_are_refused() {

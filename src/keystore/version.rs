@@ -1,0 +1,171 @@
+//! A version of a key as it is stored, and the pages that hold the older ones.
+
+use serde_json::{Map, Value, json};
+
+use super::document::{DOCUMENT_LIMIT, Unknown, Unreadable, VERSIONS_A_PAGE, read_time};
+use super::json::{Fields, Refused, hex};
+use super::names::KeyId;
+use super::time::Time;
+use super::types::{Origin, VersionMetadata, VersionState};
+use crate::crypto::MaterialId;
+
+/// Former names of one version.
+const FORMER: usize = 8;
+
+#[derive(Clone, Debug)]
+pub(super) struct VersionDocument {
+    pub(super) version: u32,
+    pub(super) material_id: MaterialId,
+    pub(super) state: VersionState,
+    pub(super) origin: Origin,
+    pub(super) created: Time,
+    pub(super) nonce: [u8; 24],
+    pub(super) wrapped: [u8; 48],
+    /// Names under which this material sealed elsewhere, before it was imported here.
+    pub(super) former: Vec<(KeyId, u32)>,
+    other: Map<String, Value>,
+}
+
+impl VersionDocument {
+    pub(super) fn new(
+        version: u32,
+        material_id: MaterialId,
+        origin: Origin,
+        created: Time,
+        nonce: [u8; 24],
+        wrapped: [u8; 48],
+    ) -> VersionDocument {
+        let state = VersionState::Enabled;
+        let (former, other) = (Vec::new(), Map::new());
+        VersionDocument { version, material_id, state, origin, created, nonce, wrapped, former, other }
+    }
+
+    /// The same version, its material wrapped for another place.
+    pub(super) fn rewrapped(self, nonce: [u8; 24], wrapped: [u8; 48]) -> VersionDocument {
+        VersionDocument { nonce, wrapped, ..self }
+    }
+
+    fn read(value: Value) -> std::result::Result<VersionDocument, Unreadable> {
+        let mut fields = Fields::from_value(value)?;
+        let version = read_u32(fields.number("version")?)?;
+        if version == 0 {
+            return Err("version 0 does not exist".into());
+        }
+        let state = match fields.text("state")?.as_str() {
+            "Enabled" => VersionState::Enabled,
+            _ => return Err(Unreadable::TooNew("a later release".into())),
+        };
+        Ok(VersionDocument {
+            version,
+            material_id: fields.bytes("material_id")?,
+            state,
+            origin: read_origin(&fields.text("origin")?)?,
+            created: read_time(&mut fields)?,
+            nonce: fields.bytes("nonce")?,
+            wrapped: fields.bytes("wrapped")?,
+            former: read_former(fields.take_if_there("former"))?,
+            other: fields.rest(),
+        })
+    }
+
+    pub(super) fn write(&self) -> Value {
+        let mut out = Map::new();
+        let mut put = |name: &str, value: Value| out.insert(name.into(), value);
+        put("version", self.version.into());
+        put("material_id", hex(&self.material_id).into());
+        put("state", "Enabled".into());
+        put("origin", origin_name(self.origin).into());
+        put("created", self.created.to_string().into());
+        put("nonce", hex(&self.nonce).into());
+        put("wrapped", hex(&self.wrapped).into());
+        if !self.former.is_empty() {
+            let names = self.former.iter().map(|(id, version)| json!([id.to_string(), version]));
+            put("former", names.collect());
+        }
+        out.extend(self.other.clone());
+        Value::Object(out)
+    }
+
+    pub(super) fn metadata(&self) -> VersionMetadata {
+        VersionMetadata {
+            version: self.version,
+            material_id: self.material_id,
+            state: self.state,
+            origin: self.origin,
+            created: self.created.to_string(),
+        }
+    }
+}
+
+/// A page of older versions.
+pub(super) struct PageDocument {
+    pub(super) versions: Vec<VersionDocument>,
+    unknown: Unknown,
+}
+
+impl PageDocument {
+    pub(super) fn new() -> PageDocument {
+        PageDocument { versions: Vec::new(), unknown: Unknown::default() }
+    }
+
+    pub(super) fn read(text: &str) -> std::result::Result<PageDocument, Unreadable> {
+        let mut fields = Fields::parse(text, DOCUMENT_LIMIT)?;
+        let unknown = Unknown::begin(&mut fields, &["versions"])?;
+        let versions = read_versions(fields.list("versions")?, VERSIONS_A_PAGE)?;
+        Ok(PageDocument { versions, unknown: unknown.end(fields) })
+    }
+
+    pub(super) fn write(&self) -> String {
+        let mut out = self.unknown.write_begin();
+        out.insert("versions".into(), self.versions.iter().map(VersionDocument::write).collect());
+        self.unknown.write_end(out)
+    }
+}
+
+pub(super) fn read_versions(
+    values: Vec<Value>,
+    limit: usize,
+) -> std::result::Result<Vec<VersionDocument>, Unreadable> {
+    if values.len() > limit {
+        return Err("there are more versions than there can be".into());
+    }
+    let versions =
+        values.into_iter().map(VersionDocument::read).collect::<std::result::Result<Vec<_>, _>>()?;
+    match versions.windows(2).all(|pair| pair[0].version <= pair[1].version) {
+        true => Ok(versions),
+        false => Err("its versions are not in order".into()),
+    }
+}
+
+fn read_former(value: Option<Value>) -> Refused<Vec<(KeyId, u32)>> {
+    let names = match value {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(names)) if names.len() <= FORMER => names,
+        Some(_) => return Err("a short list of former names is expected"),
+    };
+    let name = |name: &Value| {
+        let id = name.get(0)?.as_str()?.parse().ok()?;
+        let version = u32::try_from(name.get(1)?.as_u64()?).ok()?;
+        (name.as_array()?.len() == 2).then_some((id, version))
+    };
+    names.iter().map(name).collect::<Option<_>>().ok_or("a former name is malformed")
+}
+
+pub(super) fn read_origin(text: &str) -> std::result::Result<Origin, Unreadable> {
+    match text {
+        "KEYFOLD" => Ok(Origin::Keyfold),
+        "EXTERNAL" => Ok(Origin::External),
+        _ => Err(Unreadable::TooNew("a later release".into())),
+    }
+}
+
+pub(super) fn origin_name(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Keyfold => "KEYFOLD",
+        Origin::External => "EXTERNAL",
+    }
+}
+
+pub(super) fn read_u32(number: u64) -> Refused<u32> {
+    u32::try_from(number).map_err(|_| "a number is too large")
+}
