@@ -2,21 +2,24 @@
 
 #[cfg(any(test, feature = "failpoints"))]
 mod armed {
+    #[cfg(feature = "sqlite")]
     use std::cell::Cell;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    #[cfg(feature = "sqlite")]
     thread_local! {
         static FAILS: Cell<Option<&'static str>> = const { Cell::new(None) };
     }
 
     /// Has this thread's next call fail at the point.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(in crate::keystore) fn fail_once(point: &'static str) {
         FAILS.set(Some(point));
     }
 
     /// Whether the call at this point shall fail: as this thread was told, or by KEYFOLD_FAIL (`POINT`, or `POINT:N`
     /// for the Nth time).
+    #[cfg(feature = "sqlite")]
     pub(in crate::keystore) fn fails(point: &str) -> bool {
         if FAILS.get() == Some(point) {
             FAILS.set(None);
@@ -40,10 +43,12 @@ mod armed {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 pub(super) use armed::fail_once;
+#[cfg(all(feature = "sqlite", any(test, feature = "failpoints")))]
+pub(super) use armed::fails;
 #[cfg(any(test, feature = "failpoints"))]
-pub(super) use armed::{fails, hit};
+pub(super) use armed::hit;
 
 #[cfg(not(any(test, feature = "failpoints")))]
 #[inline(always)]

@@ -5,7 +5,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `open`, `roots` | making and opening a store; what unlocks it |
+//! | `open`, `roots`, `unlock` | making and opening a store; what unlocks it |
 //! | `manage` | every management call on keys and aliases, read top down |
 //! | `handle` | [`Key`] and its views: the data path |
 //! | `change` | the one place where a store is changed |
@@ -43,6 +43,8 @@ mod snapshot;
 mod sqlite;
 mod time;
 mod types;
+#[cfg(feature = "sqlite")]
+mod unlock;
 mod version;
 
 #[cfg(test)]

@@ -17,9 +17,10 @@ use crate::secret::OnFork;
 #[cfg(feature = "sqlite")]
 use super::{
     backend::{Access, Backend, Table},
-    roots::{Slot, confirm, unlock},
+    roots::Slot,
     snapshot::{ROOTS_LIMIT, Snapshot, claimed_manifest},
     sqlite::Sqlite,
+    unlock::{confirm, unlock},
 };
 
 #[cfg(feature = "sqlite")]

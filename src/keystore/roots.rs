@@ -8,7 +8,6 @@ use super::backend::Row;
 use super::change::Action;
 use super::document::{Unknown, Unreadable, read_time};
 use super::json::{Fields, bytes, from_hex, hex};
-use super::secrets::Secrets;
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
 use super::time::Time;
 use super::types::RootSlot;
@@ -95,9 +94,9 @@ impl Store {
 /// A root slot as its document says.
 pub(super) struct Slot {
     pub(super) id: [u8; 16],
-    kind: String,
+    pub(super) kind: String,
     created: Time,
-    wrapped: Wrapped,
+    pub(super) wrapped: Wrapped,
     unknown: Unknown,
 }
 
@@ -125,13 +124,7 @@ impl Slot {
         Ok(Slot { id, kind, created, wrapped, unknown })
     }
 
-    /// The store secret, if this is the root's slot.
-    fn unwrap(&self, root: &dyn Root, store_id: &[u8; 16], on_fork: OnFork) -> Result<StoreSecret> {
-        let bind = [&store_id[..], &self.id].concat();
-        root.unwrap(&bind, &self.wrapped, Inherit(on_fork))
-    }
-
-    fn read(text: &str) -> std::result::Result<Slot, Unreadable> {
+    pub(super) fn read(text: &str) -> std::result::Result<Slot, Unreadable> {
         let known = ["slot_id", "kind", "created", "fingerprint", "parameters", "wrapped"];
         let mut fields = Fields::parse(text, LIMIT)?;
         let unknown = Unknown::begin(&mut fields, &known)?;
@@ -176,41 +169,7 @@ impl Slot {
     }
 }
 
-/// The store secret and the slot that gave it, from rows that nothing has verified yet: the root's own check comes
-/// first, then the rows' MACs under what it gave ([`confirm`]).
-pub(super) fn unlock(
-    root: &dyn Root,
-    store_id: &[u8; 16],
-    rows: &[(Vec<u8>, Row)],
-    on_fork: OnFork,
-) -> Result<(StoreSecret, [u8; 16])> {
-    let mut unreadable = None;
-    for (place, row) in rows {
-        let slot = match Slot::read(&row.document) {
-            Ok(slot) if slot.id == place[..] => slot,
-            Ok(_) => {
-                unreadable =
-                    Some(Error::StoreIntegrity { what: "roots: a slot is in another's place".into() });
-                continue;
-            }
-            Err(error) => {
-                unreadable = Some(error.error(&format!("roots row {}", hex(place))));
-                continue;
-            }
-        };
-        if slot.kind != root.kind() {
-            continue;
-        }
-        match slot.unwrap(root, store_id, on_fork) {
-            Ok(secret) => return Ok((secret, slot.id)),
-            Err(Error::RootMismatch) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(unreadable.unwrap_or(Error::RootMismatch))
-}
-
-fn read_slots(snapshot: &mut Snapshot<'_>) -> Result<Vec<Slot>> {
+pub(super) fn read_slots(snapshot: &mut Snapshot<'_>) -> Result<Vec<Slot>> {
     let rows = snapshot.root_rows()?;
     let slot = |(entry, row): &(super::backend::Entry, Row)| {
         let slot = Slot::read(&row.document)
@@ -221,11 +180,6 @@ fn read_slots(snapshot: &mut Snapshot<'_>) -> Result<Vec<Slot>> {
         }
     };
     rows.iter().map(slot).collect()
-}
-
-/// Whether the store secret is the one under which everything in the store was written.
-pub(super) fn confirm(snapshot: &mut Snapshot<'_>) -> Result<()> {
-    read_slots(snapshot).map(drop)
 }
 
 /// Names the store before its secret is made.
@@ -249,14 +203,4 @@ fn parse_slot_id(text: &str) -> Result<[u8; 16]> {
 
 fn no_slot(id: &[u8; 16]) -> Error {
     Error::RootNotFound { what: format!("slot {}", hex(id)).into() }
-}
-
-impl Secrets {
-    /// OUT_OF_MEMORY when the caller wants locked pages and the system gave others.
-    pub(super) fn check_locked(&self, required: bool) -> Result<()> {
-        match required && crate::secret::protection().unlocked_bytes > 0 {
-            true => Err(Error::OutOfMemory { locked: true }),
-            false => Ok(()),
-        }
-    }
 }

@@ -44,7 +44,8 @@ impl<T> ForkLock<T> {
         ForkGuard { lock: self }
     }
 
-    pub(crate) fn try_lock(&self) -> Option<ForkGuard<'_, T>> {
+    #[cfg(test)]
+    fn try_lock(&self) -> Option<ForkGuard<'_, T>> {
         let free = self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok();
         free.then(|| ForkGuard { lock: self })
     }

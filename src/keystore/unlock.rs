@@ -1,0 +1,67 @@
+//! From a root to the store secret: slots that nothing has verified yet, and the proof that comes after.
+
+use super::backend::Row;
+use super::json::hex;
+use super::roots::{Slot, read_slots};
+use super::secrets::Secrets;
+use super::snapshot::Snapshot;
+use crate::error::{Error, Result};
+use crate::root::{Inherit, Root, StoreSecret};
+use crate::secret::OnFork;
+
+/// The store secret and the slot that gave it, from rows that nothing has verified yet: the root's own check comes
+/// first, then the rows' MACs under what it gave ([`confirm`]).
+pub(super) fn unlock(
+    root: &dyn Root,
+    store_id: &[u8; 16],
+    rows: &[(Vec<u8>, Row)],
+    on_fork: OnFork,
+) -> Result<(StoreSecret, [u8; 16])> {
+    let mut unreadable = None;
+    for (place, row) in rows {
+        let slot = match Slot::read(&row.document) {
+            Ok(slot) if slot.id == place[..] => slot,
+            Ok(_) => {
+                unreadable =
+                    Some(Error::StoreIntegrity { what: "roots: a slot is in another's place".into() });
+                continue;
+            }
+            Err(error) => {
+                unreadable = Some(error.error(&format!("roots row {}", hex(place))));
+                continue;
+            }
+        };
+        if slot.kind != root.kind() {
+            continue;
+        }
+        match slot.unwrap(root, store_id, on_fork) {
+            Ok(secret) => return Ok((secret, slot.id)),
+            Err(Error::RootMismatch) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(unreadable.unwrap_or(Error::RootMismatch))
+}
+
+/// Whether the store secret is the one under which everything in the store was written.
+pub(super) fn confirm(snapshot: &mut Snapshot<'_>) -> Result<()> {
+    read_slots(snapshot).map(drop)
+}
+
+impl Slot {
+    /// The store secret, if this is the root's slot.
+    fn unwrap(&self, root: &dyn Root, store_id: &[u8; 16], on_fork: OnFork) -> Result<StoreSecret> {
+        let bind = [&store_id[..], &self.id].concat();
+        root.unwrap(&bind, &self.wrapped, Inherit(on_fork))
+    }
+}
+
+impl Secrets {
+    /// OUT_OF_MEMORY when the caller wants locked pages and the system gave others.
+    pub(super) fn check_locked(&self, required: bool) -> Result<()> {
+        match required && crate::secret::protection().unlocked_bytes > 0 {
+            true => Err(Error::OutOfMemory { locked: true }),
+            false => Ok(()),
+        }
+    }
+}
