@@ -165,6 +165,7 @@ test-rust: | $(TOOLS)
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --quiet --no-deps --features cli
 	$(CARGO) test --locked --features cli,failpoints
 	$(CARGO) test --locked --no-default-features
+	$(CARGO) run --locked --quiet --example fuzz 5
 
 test-c: build
 	tests/c/run
@@ -213,6 +214,11 @@ $(TESTS)/interop-go: $(GO_STATIC) $(shell find bindings/go tests/interop -name '
 
 fixtures: build $(TESTS)/interop-rust
 	tests/interop/make_fixtures.py tests/fixtures
+
+SECONDS ?= 60
+
+fuzz: | $(TOOLS)
+	$(CARGO) run --locked --quiet --example fuzz $(SECONDS)
 
 # --- measurements ----------------------------------------------------------------------------------------------
 
