@@ -29,6 +29,12 @@ VENV       := $(BUILD)/venv/.ready
 INSTALLED  := $(BUILD)/venv/.installed
 MANUAL     := $(BUILD)/share/.ready
 
+# How the programs of tests, demo and benches are compiled against what we ship.
+SHARED_FLAGS := -Iinclude -L$(BUILD)/lib -lkeyfold -Wl,-rpath,'$$ORIGIN/../lib' -lpthread
+STRICT := -O1 -g -Wall -Wextra -Werror
+
+GO_SOURCES := $(shell find bindings/go -name '*.go')
+
 # Everything that can change what the compiler makes.
 SOURCES := Cargo.toml Cargo.lock $(shell find src -type f)
 RELEASE := --release --locked
@@ -139,6 +145,25 @@ install: $(COMMAND) $(SHARED) $(STATIC) $(HEADERS) $(MANUAL)
 	rm -f $(ROOT)/share/.ready
 	scripts/package-files $(LIBDIR) $(ROOT)
 
+# --- the demonstration ------------------------------------------------------------------------------------------
+
+DEMO := $(BUILD)/demo
+
+demo: build $(INSTALLED) $(DEMO)/cards-c $(DEMO)/cards-cpp $(DEMO)/cards-go
+	@scripts/demo
+
+$(DEMO)/cards-c: examples-c/cards.c include/keyfold.h $(SHARED)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 $(STRICT) $< -o $@ $(SHARED_FLAGS)
+
+$(DEMO)/cards-cpp: examples-c/cards.cpp include/keyfold.h include/keyfold.hpp $(SHARED)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(STRICT) $< -o $@ $(SHARED_FLAGS)
+
+$(DEMO)/cards-go: $(GO_STATIC) $(GO_SOURCES)
+	@mkdir -p $(@D)
+	cd bindings/go && $(GO) build -o ../../$@ ./examples/cards
+
 # --- sources that are generated, and committed -----------------------------------------------------------------
 
 header:
@@ -151,8 +176,7 @@ generate: header
 
 TESTS  := $(BUILD)/tests
 PYTEST := $(BUILD)/venv/bin/python -m pytest
-SHARED_FLAGS := -Iinclude -L$(BUILD)/lib -lkeyfold -Wl,-rpath,'$$ORIGIN/../lib' -lpthread
-STRICT := -O1 -g -Wall -Wextra -Werror
+
 
 test: test-rust test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
 	@echo 'every suite passed'
@@ -208,7 +232,7 @@ $(TESTS)/interop-rust: tests/interop/interop.rs $(SOURCES)
 	$(CARGO) build --locked --example interop
 	cp $(TARGET_DIR)/debug/examples/interop $@
 
-$(TESTS)/interop-go: $(GO_STATIC) $(shell find bindings/go tests/interop -name '*.go' 2>/dev/null)
+$(TESTS)/interop-go: $(GO_STATIC) $(GO_SOURCES)
 	@mkdir -p $(@D)
 	cd bindings/go && $(GO) build -o ../../$@ ./internal/interop
 
@@ -240,7 +264,7 @@ $(BENCH)/call-cpp: benches/call.cpp include/keyfold.h include/keyfold.hpp $(SHAR
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 -O2 -Wall -Wextra $< -o $@ $(SHARED_FLAGS)
 
-$(BENCH)/call-go: $(GO_STATIC) $(shell find bindings/go -name '*.go' 2>/dev/null)
+$(BENCH)/call-go: $(GO_STATIC) $(GO_SOURCES)
 	@mkdir -p $(@D)
 	cd bindings/go && $(GO) build -o ../../$@ ./internal/bench
 

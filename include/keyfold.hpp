@@ -750,6 +750,22 @@ public:
         opened.version = which.version;
         return opened;
     }
+    /** keyfold_decrypt_data_key_any */
+    Opened decrypt_data_key_any(bytes_view blob, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        keyfold_opened which = KEYFOLD_OPENED_INIT;
+        Opened opened;
+        opened.plaintext = detail::sized(
+            [&](auto size) { return keyfold_data_key_size(blob.data(), blob.size(), size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_decrypt_data_key_any(get(), blob.data(), blob.size(), context.packed().data(), context.packed().size(),
+                                                    &c, out, cap, length, &which);
+            });
+        opened.key_id = detail::key_id(which.key_id);
+        opened.version = which.version;
+        return opened;
+    }
     /** keyfold_rewrap_any, without a check of the context. */
     Rewrapped rewrap_any(bytes_span data) const
     {

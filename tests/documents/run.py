@@ -154,8 +154,23 @@ def links(page: Path) -> list[str]:
     return wrong
 
 
+def assurance(page: Path) -> list[str]:
+    """Tests that the page names and nobody wrote."""
+    named = re.findall(r"`([a-z0-9_/.]+)`", " ".join(re.findall(r"\|([^|]*)\|$", page.read_text(encoding="utf-8"), re.MULTILINE)))
+    wrong = []
+    for name in named:
+        if "/" in name:
+            exists = (TOP / name).exists()
+        else:
+            search = ["grep", "-rqwE", f"(fn|def|void) {name}", "src", "tests", "bindings/python/tests", "--include=*.rs", "--include=*.py"]
+            exists = subprocess.run([*search, "--include=*.c", "--include=*.cpp"], cwd=TOP, check=False).returncode == 0
+        if not exists:
+            wrong.append(f"{page.name}: there is no test {name}")
+    return wrong if named else [f"{page.name}: names no test"]
+
+
 def main() -> int:
-    wrong = examples(TOP / "README.md")
+    wrong = examples(TOP / "README.md") + assurance(TOP / "docs" / "ASSURANCE.md")
     pages = subprocess.run(["git", "-C", TOP, "ls-files", "*.md"], text=True, capture_output=True, check=False).stdout.split()
     for page in pages or [str(p.relative_to(TOP)) for p in [*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")]]:
         wrong += links(TOP / page)
