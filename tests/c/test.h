@@ -74,6 +74,24 @@ static inline int holds(keyfold_buffer *json, const char *part)
     return found;
 }
 
+/* How many of this many rounds: a tenth under valgrind, which is slow and looks for other things. */
+static inline int rounds(int n)
+{
+    return getenv("VALGRIND") ? (n + 9) / 10 : n;
+}
+
+/* The first value of a field of text in JSON. */
+static inline void field(const keyfold_buffer *json, const char *name, char out[64])
+{
+    char *text = calloc(1, json->len + 1), wanted[80];
+    CHECK(text);
+    memcpy(text, json->data, json->len);
+    snprintf(wanted, sizeof wanted, "\"%s\":\"", name);
+    const char *at = strstr(text, wanted);
+    CHECK(at && sscanf(at + strlen(wanted), "%63[^\"]", out) == 1);
+    free(text);
+}
+
 /* A folder of this process alone, and a path in it. */
 static inline const char *path(const char *name)
 {
