@@ -117,7 +117,8 @@ impl Input {
         Ok((bytes, total))
     }
 
-    fn len(&self) -> Option<u64> {
+    /// Its size, if it is a regular file.
+    pub(super) fn len(&self) -> Option<u64> {
         let metadata = self.file.as_ref()?.metadata().ok()?;
         metadata.is_file().then_some(metadata.len())
     }

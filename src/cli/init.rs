@@ -5,6 +5,7 @@ use serde_json::json;
 use super::exit::{Failure, Result};
 use super::output;
 use super::session::{NewPassphrase, Session};
+use crate::Status;
 use crate::error::Error;
 use crate::keystore::{InitOptions, Store};
 
@@ -24,6 +25,17 @@ impl Init {
         if location.path.symlink_metadata().is_ok() {
             // Before a key file is made for nothing.
             return Err(Error::StoreExists { path: location.path.to_string_lossy().into() }.into());
+        }
+        let folder = location.path.parent().filter(|p| !p.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|f| !f.is_dir()) {
+            return Err(Failure::new(
+                Status::Io,
+                format!("there is no folder {} for the key store", folder.display()),
+            )
+            .hint(format!(
+                "make it with: mkdir -m 700 {}",
+                super::opening::quoted(&folder.display().to_string())
+            )));
         }
         let new = session.new_root(session.root_url()?, NewPassphrase::OfInit)?;
         let options = InitOptions { open: session.open_options(), development: self.development };

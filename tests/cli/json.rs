@@ -213,6 +213,11 @@ fn roots_and_doctor_are_told_in_full() {
     has(&changed, &["slot", "root"]);
     assert_eq!(place.run(&["key", "list", "--root", &second]).code, Some(5));
 
+    let last = changed["slot"]["slot_id"].as_str().unwrap();
+    let done = place.run(&["root", "remove", last, "--root", &third, "--json"]);
+    assert_eq!(done.code, Some(1));
+    assert!(done.stderr.contains("\"LAST_ROOT\""), "{}", done.stderr);
+
     let doctor = place.json(&["doctor", "--full", "--root", &third]);
     has(&doctor, &["ok", "version", "engine", "memory", "store", "roots", "verified_keys", "checks"]);
     assert_eq!((&doctor["ok"], &doctor["verified_keys"]), (&Value::from(true), &Value::from(1)));
