@@ -47,7 +47,7 @@ fn all_damage_is_refused(place: &Place, whole: &[u8], head: usize) {
     });
 }
 
-// Seen to fail when decrypt_in_place's error is dropped, and when a damaged head is passed on as it is.
+// Seen to fail when a failed decryption opens to nothing, and when the exit code is that of any other failure.
 #[test]
 fn an_envelope_with_any_byte_of_its_head_changed_or_any_cut_is_refused() {
     let place = Place::with_key();
