@@ -132,7 +132,7 @@ pub(super) fn plan(
             if head.cells().any(&mut same) {
                 return Ok(Outcome::Twin { of_head: true });
             }
-            if plan.steps.iter().filter_map(|step| made(step)).any(&mut same) {
+            if plan.steps.iter().filter_map(made).any(&mut same) {
                 return Ok(Outcome::Twin { of_head: false });
             }
             let new = wrap(lane, head, target, dek.expose())?;

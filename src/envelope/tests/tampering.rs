@@ -26,8 +26,7 @@ fn refused(store: &Store, key: &Key, envelope: &[u8], pairs: &[(&str, &str)]) ->
     refused.status()
 }
 
-/// Fails when the commitment is not compared, when the AAD leaves out the fixed part or the cell's names, or when a
-/// reserved byte goes unchecked.
+/// Fails when wraps authenticate nothing of the head, neither sealing nor opening.
 #[test]
 fn every_byte_of_a_one_cell_head_matters() {
     let (store, key) = store_and_key();
@@ -131,8 +130,7 @@ fn refusals_cannot_be_told_apart() {
     }
 }
 
-/// T-14. Fails when the cell's AAD is its own 32 bytes alone and the commitment is not compared either, or when
-/// envelopes and blobs share a magic.
+/// T-14. Fails when wraps authenticate nothing of the head and the commitment is not compared either.
 #[test]
 fn no_cell_opens_another_envelope_or_blob() {
     let (store, key) = store_and_key();

@@ -192,7 +192,8 @@ fn a_file_with_a_free_cell_keeps_its_inode_and_one_without_is_renamed_over() {
         let before = fs::metadata(&path).unwrap();
         let untouched = rewrap_file(Allowed::AnyKeyOf(&store), &path, None).unwrap();
         assert_eq!(untouched.cells_rewrapped, 0);
-        [&one, &two].map(rotate);
+        rotate(&one);
+        rotate(&two);
         let report = rewrap_file(Allowed::AnyKeyOf(&store), &link, None).unwrap();
         assert_eq!(report, Rewrapped { cells_rewrapped: 2, ..Default::default() });
         let after = fs::metadata(&path).unwrap();
@@ -236,6 +237,15 @@ fn a_file_that_cannot_be_rewrapped_is_as_before() {
     assert_eq!(gone.unwrap_err().status(), Status::Io);
 }
 
+/// Stops the other threads when the one that holds it is done, or panics.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One writer rotates and rewraps, two rewrap beside it, two read: no reader ever sees anything but the message. Fails
 /// when `rewrap_file` takes no lock, or `read_file` does not read again.
 #[test]
@@ -247,6 +257,7 @@ fn readers_and_rewraps_at_one_file_get_along() {
         fs::write(&path, encrypt_with(&[&key], b"message", CARD, StoredContext::All, free)).unwrap();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
+            let _stop = Stop(&done);
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !done.load(Ordering::Relaxed) {
@@ -266,7 +277,6 @@ fn readers_and_rewraps_at_one_file_get_along() {
                 rotate(&key);
                 rewrap_file(Allowed::Keys(&[&key]), &path, None).unwrap();
             }
-            done.store(true, Ordering::Relaxed);
         });
         let mut end = fs::read(&path).unwrap();
         let report = rewrap(Allowed::Keys(&[&key]), &mut end, None).unwrap();
