@@ -12,7 +12,42 @@ const INITIAL: [u32; 8] =
 
 /// SHA-256 (FIPS 180-4) of the parts one after another, into `out`, through the block function. Nothing secret is
 /// left on the stack.
+#[inline]
 pub(crate) fn sha256_into(parts: &[&[u8]], out: &mut [u8; 32]) {
+    let total: usize = parts.iter().map(|part| part.len()).sum();
+    if total <= SHORT { short(parts, total, out) } else { long(parts, out) }
+}
+
+/// What fits into two blocks with its padding.
+const SHORT: usize = 2 * BLOCK - 9;
+
+/// One call of the block function for short inputs, which those of the data path are.
+#[inline]
+fn short(parts: &[&[u8]], total: usize, out: &mut [u8; 32]) {
+    let mut blocks = [[0_u8; BLOCK]; 2];
+    let bytes = blocks.as_flattened_mut();
+    let mut filled = 0;
+    for part in parts {
+        bytes[filled..filled + part.len()].copy_from_slice(part);
+        filled += part.len();
+    }
+    bytes[filled] = 0x80;
+    let used = if total + 9 > BLOCK { 2 } else { 1 };
+    bytes[used * BLOCK - 8..used * BLOCK].copy_from_slice(&(total as u64 * 8).to_be_bytes());
+    let mut state = INITIAL;
+    compress256(&mut state, &blocks[..used]);
+    finish(&state, out);
+    wipe(blocks.as_flattened_mut());
+    wipe_words(&mut state);
+}
+
+fn finish(state: &[u32; 8], out: &mut [u8; 32]) {
+    for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *bytes = word.to_be_bytes();
+    }
+}
+
+fn long(parts: &[&[u8]], out: &mut [u8; 32]) {
     let mut state = INITIAL;
     let mut block = [0_u8; BLOCK];
     let (mut filled, mut total) = (0, 0_u64);
@@ -44,9 +79,7 @@ pub(crate) fn sha256_into(parts: &[&[u8]], out: &mut [u8; 32]) {
     }
     block[BLOCK - 8..].copy_from_slice(&(total * 8).to_be_bytes());
     compress256(&mut state, std::slice::from_ref(&block));
-    for (bytes, word) in out.as_chunks_mut::<4>().0.iter_mut().zip(state) {
-        *bytes = word.to_be_bytes();
-    }
+    finish(&state, out);
     wipe(&mut block);
     wipe_words(&mut state);
 }

@@ -1,5 +1,7 @@
 //! The encryption context and its canonical encoding: FORMAT.md section 4.
 
+use std::cmp::Ordering;
+
 use crate::error::{Error, Result};
 
 /// The most bytes an encoding may have, stored or merged.
@@ -110,7 +112,9 @@ const TOO_LONG: &str = "it is encoded in over 8,192 bytes";
 const TOO_MANY: &str = "it has over 64 pairs";
 const CUT: &str = "its encoding ends before it should";
 
-/// Checks an encoding in one pass: everything that FORMAT.md 4.2, 4.3 and 5.2 ask.
+/// Checks an encoding in one pass: everything that FORMAT.md 4.2, 4.3 and 5.2 ask. Every call of the data path comes
+/// through here, so short names are compared byte by byte (a call to `memcmp` costs more), and an encoding that is
+/// ASCII as a whole, which nearly all are, never reaches the UTF-8 decoder.
 pub(super) fn check(bytes: &[u8], form: Form) -> Result<(), &'static str> {
     if bytes.len() > MAX_ENCODED {
         return Err(TOO_LONG);
@@ -122,19 +126,26 @@ pub(super) fn check(bytes: &[u8], form: Form) -> Result<(), &'static str> {
     if count == 0 && form == Form::Stored {
         return Err("it is stored without a pair");
     }
+    let ascii = is_ascii(bytes);
+    let utf8 = |text| ascii || str::from_utf8(text).is_ok();
     let mut before: &[u8] = &[];
     for _ in 0..count {
         let (len, after) = number(rest).ok_or(CUT)?;
         let (name, after) = after.split_at_checked(len.into()).ok_or(CUT)?;
-        check_name(name)?;
-        if before >= name {
-            return Err(if before == name {
-                "a name comes twice"
-            } else {
-                "its names are not in byte order"
-            });
+        if name.is_empty() || name.len() > MAX_NAME {
+            return Err("a name has 1 to 256 bytes");
         }
-        before = name;
+        if name.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == 0x7F)) {
+            return Err("a name holds a control character");
+        }
+        if !utf8(name) {
+            return Err("a name is not valid UTF-8");
+        }
+        match compare(before, name) {
+            Ordering::Less => before = name,
+            Ordering::Equal => return Err("a name comes twice"),
+            Ordering::Greater => return Err("its names are not in byte order"),
+        }
         let (len, after) = number(after).ok_or(CUT)?;
         if len == NOT_STORED && form == Form::Stored {
             rest = after;
@@ -144,8 +155,7 @@ pub(super) fn check(bytes: &[u8], form: Form) -> Result<(), &'static str> {
             return Err("a value has over 8,192 bytes");
         }
         let (value, after) = after.split_at_checked(len.into()).ok_or(CUT)?;
-        // Short ASCII values, which nearly all are, never reach the UTF-8 decoder.
-        if !is_ascii(value) && str::from_utf8(value).is_err() {
+        if !utf8(value) {
             return Err("a value is not valid UTF-8");
         }
         rest = after;
@@ -153,30 +163,23 @@ pub(super) fn check(bytes: &[u8], form: Form) -> Result<(), &'static str> {
     if rest.is_empty() { Ok(()) } else { Err("bytes follow its last pair") }
 }
 
-fn check_name(name: &[u8]) -> Result<(), &'static str> {
-    if name.is_empty() || name.len() > MAX_NAME {
-        return Err("a name has 1 to 256 bytes");
+#[inline]
+fn compare(one: &[u8], other: &[u8]) -> Ordering {
+    for (a, b) in one.iter().zip(other) {
+        if a != b {
+            return a.cmp(b);
+        }
     }
-    let mut high = 0;
-    let mut control = false;
-    for &byte in name {
-        high |= byte;
-        control |= byte < 0x20 || byte == 0x7F;
-    }
-    if control {
-        return Err("a name holds a control character");
-    }
-    if high >= 0x80 && str::from_utf8(name).is_err() {
-        return Err("a name is not valid UTF-8");
-    }
-    Ok(())
+    one.len().cmp(&other.len())
 }
 
+#[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
     bytes.iter().fold(0, |all, byte| all | byte) < 0x80
 }
 
 /// A two-byte number and what follows it.
+#[inline]
 fn number(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (number, rest) = bytes.split_first_chunk()?;
     Some((u16::from_be_bytes(*number), rest))

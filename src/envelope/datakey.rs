@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::head::{Head, Kind};
-use super::open::{unlock, wipe_on_failure};
+use super::open::{failed, unlock};
 use super::seal::Plan;
 use super::size::data_key_blob_size;
 use super::stored::StoredContext;
@@ -61,18 +61,31 @@ pub fn decrypt_data_key_into(
     options: &DecryptOptions,
     out: &mut [u8],
 ) -> Result<Opened> {
-    let opened = Head::parse_blob(blob).and_then(|head| {
-        let len = head.dek.ok_or(Error::NoUsableCell)?;
-        if out.len() < len {
-            return Err(Error::BufferTooSmall { needed: len });
-        }
-        with_lane(|lane| {
-            let mut dek = AnyDek::zeroed(len);
-            let found = unlock(lane, &allowed, &head, context, options, &mut dek)?;
-            out[..len].copy_from_slice(dek.expose());
-            Ok(found.opened(len))
-        })
-    });
-    wipe_on_failure(&opened, out);
-    opened
+    let mut opened = Opened::nothing();
+    match open_into(&allowed, blob, context, options, out, &mut opened) {
+        Ok(()) => Ok(opened),
+        Err(e) => Err(failed(e, out)),
+    }
+}
+
+fn open_into(
+    allowed: &Allowed<'_>,
+    blob: &[u8],
+    context: &Context<'_>,
+    options: &DecryptOptions,
+    out: &mut [u8],
+    opened: &mut Opened,
+) -> Result<()> {
+    let head = Head::parse_blob(blob)?;
+    let len = head.dek.ok_or(Error::NoUsableCell)?;
+    let Some(out) = out.get_mut(..len) else {
+        return Err(Error::BufferTooSmall { needed: len });
+    };
+    opened.len = len;
+    with_lane(|lane| {
+        let mut dek = AnyDek::zeroed(len);
+        unlock(lane, allowed, &head, context, options, &mut dek, opened)?;
+        out.copy_from_slice(dek.expose());
+        Ok(())
+    })
 }

@@ -5,7 +5,6 @@
 
 use serde::Serialize;
 
-use super::Allowed;
 use super::cells::{Cell, TYPE_FREE};
 use super::chunks;
 use super::context::{Context, MAX_ENCODED, Pairs};
@@ -15,6 +14,7 @@ use super::open::unlock;
 use super::reach::unwrap;
 use super::stored::{agrees, merge};
 use super::suite::{AnyDek, commits};
+use super::{Allowed, Opened};
 use crate::crypto::{Lane, with_lane};
 use crate::error::{Error, Result};
 use crate::keystore::{Key, KeyId, KeyMetadata, KeyName, KeyState, Named, Store};
@@ -236,14 +236,14 @@ fn would_answer(
     if let Some((_, error)) = keys.missing.first() {
         return Err(error.clone());
     }
+    let mut opened = Opened::nothing();
     match &keys.handles {
-        None => unlock(lane, &Allowed::AnyKeyOf(store), head, context, &options, &mut dek)?,
+        None => unlock(lane, &Allowed::AnyKeyOf(store), head, context, &options, &mut dek, &mut opened),
         Some(handles) => {
             let handles: Vec<&Key> = handles.iter().collect();
-            unlock(lane, &Allowed::Keys(&handles), head, context, &options, &mut dek)?
+            unlock(lane, &Allowed::Keys(&handles), head, context, &options, &mut dek, &mut opened)
         }
-    };
-    Ok(())
+    }
 }
 
 fn look_at(

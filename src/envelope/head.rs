@@ -58,11 +58,16 @@ pub(super) struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// Parses the head at the start of `bytes`; what follows it is not looked at. `expected` None takes both kinds.
+    #[inline(always)]
     pub(super) fn parse(bytes: &'a [u8], expected: Option<Kind>) -> Result<Head<'a>> {
-        let Sizes { kind, fixed, stored, area } = Sizes::parse(bytes, expected)?;
+        // The one fetch of these bytes.
+        let Some(&fixed) = bytes.first_chunk::<FIXED>() else {
+            return Err(Sizes::too_short(bytes, expected));
+        };
+        let Sizes { kind, stored, area } = Sizes::of(&fixed, expected)?;
         let fixed_len = FIXED + stored;
         let Some(bytes) = bytes.get(..fixed_len + area) else {
-            return Err(Error::Malformed { why: "it is cut off" });
+            return Err(Error::Malformed { why: CUT });
         };
         if stored > 0 {
             check_stored(&bytes[FIXED..fixed_len])?;
@@ -111,35 +116,41 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The fixed 44 bytes, checked by themselves: enough to know how much of a file is head.
+const CUT: &str = "it is cut off";
+
+/// What the fixed 44 bytes say, checked by themselves: enough to know how much of a file is head.
 pub(super) struct Sizes {
     pub(super) kind: Kind,
-    pub(super) fixed: [u8; FIXED],
-    pub(super) stored: usize,
-    pub(super) area: usize,
+    stored: usize,
+    area: usize,
 }
 
 impl Sizes {
+    /// Of bytes of any number.
     pub(super) fn parse(bytes: &[u8], expected: Option<Kind>) -> Result<Sizes> {
-        let bad = |why| Err(Error::Malformed { why });
-        let magic = bytes.first_chunk::<4>().ok_or(Error::NotAnEnvelope)?;
-        let kind = [Kind::Envelope, Kind::DataKey]
-            .into_iter()
-            .find(|kind| magic[..3] == kind.magic() && expected.is_none_or(|expected| expected == *kind))
-            .ok_or(Error::NotAnEnvelope)?;
-        match magic[3] {
-            VERSION => {}
-            0 => return Err(Error::NotAnEnvelope),
-            found => return Err(Error::UnsupportedFormat { found }),
+        match bytes.first_chunk() {
+            Some(fixed) => Sizes::of(fixed, expected),
+            None => Err(Sizes::too_short(bytes, expected)),
         }
-        // The one fetch of these bytes.
-        let Some(&fixed) = bytes.first_chunk::<FIXED>() else { return bad("it is cut off") };
+    }
+
+    #[inline]
+    fn of(fixed: &[u8; FIXED], expected: Option<Kind>) -> Result<Sizes> {
+        let bad = |why| Err(Error::Malformed { why });
+        let kind = match fixed {
+            [b'K', b'F', b'E', VERSION, ..] => Kind::Envelope,
+            [b'K', b'F', b'D', VERSION, ..] => Kind::DataKey,
+            _ => return Err(Sizes::other_magic(fixed, expected)),
+        };
+        if expected.is_some_and(|expected| expected != kind) {
+            return Err(Error::NotAnEnvelope);
+        }
         match fixed[4] {
             SUITE => {}
             0 => return bad("suite 0 does not exist"),
             found => return Err(Error::UnsupportedFormat { found }),
         }
-        if fixed[5] != 0 || fixed[10..PREAMBLE] != [0, 0] {
+        if fixed[5] != 0 || fixed[10] != 0 || fixed[11] != 0 {
             return bad("a reserved byte is not zero");
         }
         let area = usize::from(u16::from_be_bytes([fixed[6], fixed[7]]));
@@ -150,7 +161,29 @@ impl Sizes {
         if stored != 0 && !(MIN_STORED..=MAX_ENCODED).contains(&stored) {
             return bad("the size of its stored context is out of range");
         }
-        Ok(Sizes { kind, fixed, stored, area })
+        Ok(Sizes { kind, stored, area })
+    }
+
+    /// The error for a beginning that is not one of ours at this version.
+    #[cold]
+    fn other_magic(bytes: &[u8], expected: Option<Kind>) -> Error {
+        let ours =
+            |kind: Kind| expected.is_none_or(|expected| expected == kind) && bytes.starts_with(&kind.magic());
+        match bytes.get(3) {
+            Some(&found @ VERSION..) if ours(Kind::Envelope) || ours(Kind::DataKey) => {
+                Error::UnsupportedFormat { found }
+            }
+            _ => Error::NotAnEnvelope,
+        }
+    }
+
+    /// The error for fewer bytes than the fixed part has.
+    #[cold]
+    fn too_short(bytes: &[u8], expected: Option<Kind>) -> Error {
+        match Sizes::other_magic(bytes, expected) {
+            Error::UnsupportedFormat { found: VERSION } => Error::Malformed { why: CUT },
+            other => other,
+        }
     }
 
     pub(super) fn head(&self) -> usize {

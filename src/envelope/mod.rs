@@ -83,3 +83,10 @@ pub struct Opened {
     /// before trusting the message. None otherwise: it is what the caller supplied.
     pub context: Option<Vec<u8>>,
 }
+
+impl Opened {
+    /// To be filled as a call goes on.
+    fn nothing() -> Opened {
+        Opened { len: 0, key_id: KeyId([0; 16]), version: 0, context: None }
+    }
+}

@@ -21,66 +21,67 @@ pub(super) struct Misses {
 }
 
 impl Misses {
-    /// Runs `f` on the material that a cell names, if it is held and allowed.
-    pub(super) fn reach<R>(
+    /// Runs `f` on the material that a cell names, if it is held and allowed; whether it was.
+    #[inline]
+    pub(super) fn reach(
         &mut self,
         allowed: &Allowed<'_>,
         cell: &KeyCell<'_>,
-        mut f: impl FnMut(&KeyView<'_>, &Version) -> Result<R>,
-    ) -> Result<Option<R>> {
+        mut f: impl FnMut(&KeyView<'_>, &Version) -> Result<()>,
+    ) -> Result<bool> {
         match allowed {
             Allowed::Keys(keys) => {
                 for key in *keys {
-                    if let Some(found) = self.look(key, cell, &mut f)? {
-                        return Ok(Some(found));
+                    if self.look(key, cell, &mut f)? {
+                        return Ok(true);
                     }
                 }
-                Ok(None)
+                Ok(false)
             }
             Allowed::AnyKeyOf(store) => match store.key_by_id(cell.key_id()) {
                 Ok(key) => self.look(&key, cell, &mut f),
-                Err(Error::KeyNotFound { .. }) => Ok(None),
+                Err(Error::KeyNotFound { .. }) => Ok(false),
                 Err(e) => self.may_pass(e),
             },
         }
     }
 
-    fn look<R>(
+    #[inline]
+    fn look(
         &mut self,
         key: &Key,
         cell: &KeyCell<'_>,
-        f: &mut impl FnMut(&KeyView<'_>, &Version) -> Result<R>,
-    ) -> Result<Option<R>> {
-        let seen = key.view(|view| {
-            Ok(match view.named(cell.key_id(), cell.version(), cell.material_id()) {
-                Named::Held(version) => Some(Some(f(view, version)?)),
-                Named::Unknown => Some(None),
-                Named::Foreign => None,
-            })
+        f: &mut impl FnMut(&KeyView<'_>, &Version) -> Result<()>,
+    ) -> Result<bool> {
+        let unknown = &mut self.unknown;
+        let seen = key.view(|view| match view.named(cell.key_id(), cell.version(), cell.material_id()) {
+            Named::Held(version) => f(view, version).map(|()| true),
+            Named::Unknown => {
+                *unknown = true;
+                Ok(false)
+            }
+            Named::Foreign => Ok(false),
         });
         match seen {
-            Ok(Some(Some(found))) => Ok(Some(found)),
-            Ok(Some(None)) => {
-                self.unknown = true;
-                Ok(None)
-            }
-            Ok(None) => Ok(None),
+            Ok(held) => Ok(held),
             Err(e) => self.may_pass(e),
         }
     }
 
     /// A disabled key is passed over, since another cell may open; every other error ends the call.
-    fn may_pass<R>(&mut self, error: Error) -> Result<Option<R>> {
+    #[cold]
+    fn may_pass(&mut self, error: Error) -> Result<bool> {
         match error {
             Error::KeyDisabled { .. } | Error::InvalidKeyState { .. } => {
                 self.disabled.get_or_insert(error);
-                Ok(None)
+                Ok(false)
             }
             _ => Err(error),
         }
     }
 
     /// The answer when no cell opened: FORMAT.md 10.1 and 10.2.
+    #[cold]
     pub(super) fn answer(self, allowed: &Allowed<'_>, head: &Head<'_>) -> Error {
         if self.tried {
             return Error::Auth;

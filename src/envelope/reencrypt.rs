@@ -10,7 +10,7 @@ use super::seal::Plan;
 use super::size::{data_key_blob_size, head_size};
 use super::stored::StoredContext;
 use super::suite::AnyDek;
-use super::{Allowed, DecryptOptions, EncryptOptions, chunks};
+use super::{Allowed, DecryptOptions, EncryptOptions, Opened, chunks};
 use crate::crypto::with_lane;
 use crate::error::{Error, Result};
 use crate::keystore::{Key, Named};
@@ -85,7 +85,8 @@ pub fn reencrypt_head(
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(dek_size);
         let accept_stored_context = options.accept_stored_context;
-        unlock(lane, &allowed, &head, context, &DecryptOptions { accept_stored_context }, &mut dek)?;
+        let decrypt = DecryptOptions { accept_stored_context };
+        unlock(lane, &allowed, &head, context, &decrypt, &mut dek, &mut Opened::nothing())?;
         let mut new = vec![0; size];
         plan.seal(lane, dek.expose(), keys, &mut new)?;
         Ok(new)
@@ -102,7 +103,7 @@ fn refuse_losing_cells(allowed: &Allowed<'_>, head: &super::head::Head<'_>, keys
             lost.get_or_insert_with(|| format!("of a cell of type {:#04x}", cell.tag()));
             continue;
         };
-        if misses.reach(allowed, &key, |_, _| Ok(()))?.is_some() {
+        if misses.reach(allowed, &key, |_, _| Ok(()))? {
             usable = true;
             continue;
         }

@@ -104,46 +104,17 @@ pub(super) fn plan(
     }
     let mut misses = Misses::default();
     let mut plan = Plan { steps: Vec::new(), report: Rewrapped::default() };
-    let (mut dek, mut other) = (AnyDek::zeroed(head.dek.unwrap_or(0)), AnyDek::zeroed(head.dek.unwrap_or(0)));
+    let [dek, other] = [(); 2].map(|()| AnyDek::zeroed(head.dek.unwrap_or(0)));
+    let mut work = Work { lane, head, context, dek, other };
     for cell in head.cells() {
         let Some(key) = cell.key() else {
             plan.report.cells_skipped += u32::from(cell.tag() != TYPE_FREE);
             continue;
         };
-        let outcome = misses.reach(allowed, &key, |view, version| {
-            let target = view.current();
-            let current = names(&key, target);
-            if (!current || context.is_some())
-                && !(unwrap(lane, head, &cell, &key, version, dek.room())
-                    && context.is_none_or(|context| commits(head.kind, dek.expose(), &head.fixed, context)))
-            {
-                return Ok(Outcome::Failed);
-            }
-            if current {
-                return Ok(Outcome::Current);
-            }
-            let mut same = |cell: Cell<'_>| {
-                cell.key().is_some_and(|key| {
-                    names(&key, target)
-                        && unwrap(lane, head, &cell, &key, target, other.room())
-                        && ct_eq(dek.expose(), other.expose())
-                })
-            };
-            if head.cells().any(&mut same) {
-                return Ok(Outcome::Twin { of_head: true });
-            }
-            if plan.steps.iter().filter_map(made).any(&mut same) {
-                return Ok(Outcome::Twin { of_head: false });
-            }
-            let new = wrap(lane, head, target, dek.expose())?;
-            // A wrap that does not open must never replace one that does.
-            let same =
-                unwrap_new(lane, head, target, &new, &mut other) && ct_eq(dek.expose(), other.expose());
-            if same {
-                Ok(Outcome::New(new))
-            } else {
-                Err(Error::Internal { what: "a new cell does not open" })
-            }
+        let mut outcome = None;
+        misses.reach(allowed, &key, |view, version| {
+            outcome = Some(work.fate(&cell, &key, version, view.current(), &plan.steps)?);
+            Ok(())
         })?;
         let (old, size) = (cell.offset, cell.bytes.len());
         match outcome {
@@ -172,6 +143,63 @@ pub(super) fn plan(
     }
 }
 
+/// What looking at cells needs.
+struct Work<'a, 'h> {
+    lane: &'a mut Lane,
+    head: &'a Head<'h>,
+    context: Option<&'a Context<'a>>,
+    dek: AnyDek,
+    other: AnyDek,
+}
+
+impl Work<'_, '_> {
+    /// What is to become of one cell of a key whose current version is `target`.
+    fn fate(
+        &mut self,
+        cell: &Cell<'_>,
+        key: &KeyCell<'_>,
+        version: &Version,
+        target: &Version,
+        steps: &[Step],
+    ) -> Result<Outcome> {
+        let current = names(key, target);
+        if current && self.context.is_none() {
+            return Ok(Outcome::Current);
+        }
+        let Work { lane, head, context, dek, .. } = self;
+        if !unwrap(lane, head, cell, key, version, dek.room())
+            || context.is_some_and(|context| !commits(head.kind, dek.expose(), &head.fixed, context))
+        {
+            return Ok(Outcome::Failed);
+        }
+        if current {
+            return Ok(Outcome::Current);
+        }
+        if self.head.cells().any(|cell| self.same(&cell, target)) {
+            return Ok(Outcome::Twin { of_head: true });
+        }
+        if steps.iter().filter_map(made).any(|cell| self.same(&cell, target)) {
+            return Ok(Outcome::Twin { of_head: false });
+        }
+        let new = wrap(self.lane, self.head, target, self.dek.expose())?;
+        // A wrap that does not open must never replace one that does.
+        match self.same(&Cell { offset: usize::MAX, bytes: &new }, target) {
+            true => Ok(Outcome::New(new)),
+            false => Err(Error::Internal { what: "a new cell does not open" }),
+        }
+    }
+
+    /// Whether a cell is of the target version and opens to the DEK at hand.
+    fn same(&mut self, cell: &Cell<'_>, target: &Version) -> bool {
+        let Work { lane, head, dek, other, .. } = self;
+        cell.key().is_some_and(|key| {
+            names(&key, target)
+                && unwrap(lane, head, cell, &key, target, other.room())
+                && ct_eq(dek.expose(), other.expose())
+        })
+    }
+}
+
 fn names(cell: &KeyCell<'_>, version: &Version) -> bool {
     (cell.key_id(), cell.version(), cell.material_id())
         == (version.key_id, version.version, version.material_id)
@@ -194,9 +222,4 @@ fn wrap(lane: &mut Lane, head: &Head<'_>, target: &Version, dek: &[u8]) -> Resul
         nonce.first_chunk_mut().ok_or(Error::Internal { what: "a cell without room for its nonce" })?;
     target.kek.wrap(lane, &aad, dek, nonce, wrapped)?;
     Ok(cell)
-}
-
-fn unwrap_new(lane: &mut Lane, head: &Head<'_>, target: &Version, new: &[u8], dek: &mut AnyDek) -> bool {
-    let cell = Cell { offset: usize::MAX, bytes: new };
-    cell.key().is_some_and(|key| unwrap(lane, head, &cell, &key, target, dek.room()))
 }

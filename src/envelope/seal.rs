@@ -129,8 +129,9 @@ impl<'a> Plan<'a> {
     pub(super) fn begin<'h>(&self, dek: &[u8], head: &'h mut [u8]) -> HeadWriter<'h> {
         let fixed = FIXED + self.stored_len;
         write_preamble(head, self.kind, self.stored_len, head.len() - fixed);
-        let (preamble, rest) = head.split_at_mut(PREAMBLE);
-        if let Some(c) = rest.first_chunk_mut() {
+        if let Some((preamble, rest)) = head.split_first_chunk_mut::<PREAMBLE>()
+            && let Some(c) = rest.first_chunk_mut()
+        {
             commitment(self.kind, dek, preamble, self.context, c);
         }
         self.stored.write(self.context, &mut head[FIXED..fixed]);

@@ -1,9 +1,7 @@
 //! Suite 0x01: from DEK to payload key and commitment. FORMAT.md section 6.
 
-use zeroize::Zeroizing;
-
 use super::context::Context;
-use super::head::Kind;
+use super::head::{FIXED, Kind, PREAMBLE};
 use super::{DEK, MAX_DATA_KEY, SUITE};
 use crate::crypto::{Lane, ct_eq, sha256_into};
 use crate::error::Result;
@@ -49,25 +47,48 @@ impl<const N: usize> Drop for Dek<N> {
 }
 
 /// Makes the lane's payload context ready under K (6.2).
+#[inline]
 pub(super) fn set_payload_key(lane: &mut Lane, dek: &MessageDek) {
-    let dek = dek.expose();
-    sha256_into(&[&size(dek), dek, b"KFEK", &[SUITE]], &mut lane.payload_key);
+    let mut input = [0; 2 + DEK + 4 + 1];
+    input[1] = DEK as u8;
+    input[2..2 + DEK].copy_from_slice(&dek.bytes);
+    input[2 + DEK..].copy_from_slice(&[b'K', b'F', b'E', b'K', SUITE]);
+    sha256_into(&[&input], &mut lane.payload_key);
+    wipe(&mut input);
     lane.payload.set(&lane.payload_key);
 }
 
-/// C (6.3), for a head to be made.
-pub(super) fn commitment(kind: Kind, dek: &[u8], preamble: &[u8], context: &Context<'_>, out: &mut [u8; 32]) {
-    sha256_into(&[&size(dek), dek, kind.commitment_label(), preamble, context.as_bytes()], out);
+/// C (6.3). `preamble` is F[0..12].
+#[inline]
+pub(super) fn commitment(
+    kind: Kind,
+    dek: &[u8],
+    preamble: &[u8; PREAMBLE],
+    context: &Context<'_>,
+    out: &mut [u8; 32],
+) {
+    let size = (dek.len() as u16).to_be_bytes();
+    let label = kind.commitment_label();
+    let Ok(dek) = <&[u8; DEK]>::try_from(dek) else {
+        return sha256_into(&[&size, dek, label, preamble, context.as_bytes()], out);
+    };
+    // The usual size: what precedes the context put together once, in place of four calls that copy a little each.
+    let mut input = [0; 2 + DEK + 4 + PREAMBLE];
+    input[..2].copy_from_slice(&size);
+    input[2..2 + DEK].copy_from_slice(dek);
+    input[2 + DEK..6 + DEK].copy_from_slice(label);
+    input[6 + DEK..].copy_from_slice(preamble);
+    sha256_into(&[&input, context.as_bytes()], out);
+    wipe(&mut input);
 }
 
 /// Whether a DEK, head and context are those that C commits to; in constant time.
-pub(super) fn commits(kind: Kind, dek: &[u8], fixed: &[u8], context: &Context<'_>) -> bool {
-    let mut expected = Zeroizing::new([0; 32]);
-    let (preamble, given) = fixed.split_at(super::head::PREAMBLE);
+#[inline]
+pub(super) fn commits(kind: Kind, dek: &[u8], fixed: &[u8; FIXED], context: &Context<'_>) -> bool {
+    let Some((preamble, given)) = fixed.split_first_chunk() else { return false };
+    let mut expected = [0; 32];
     commitment(kind, dek, preamble, context, &mut expected);
-    ct_eq(&expected[..], given)
-}
-
-fn size(dek: &[u8]) -> [u8; 2] {
-    (dek.len() as u16).to_be_bytes()
+    let agrees = ct_eq(&expected, given);
+    wipe(&mut expected);
+    agrees
 }
