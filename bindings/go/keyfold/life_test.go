@@ -122,8 +122,15 @@ func TestMaterialIsImportedAndAKeyIsExported(t *testing.T) {
 		exported := ok(store.ExportKey("cards", "mine"))(t)
 		_, err := store.ImportKey(exported)
 		is(t, err, ErrAlreadyExists)
+		elsewhere := ok(InMemory())(t)
+		defer elsewhere.Close()
+		_, err = elsewhere.ImportKey(exported)
+		is(t, err, ErrKeyNotFound)
+		ok(elsewhere.ImportKeyMaterial(material, "", ""))(t) // the same bytes, under another id
+		taken := ok(elsewhere.ImportKey(exported))(t)
+		equal(t, taken.KeyID, ok(store.DescribeKey("cards"))(t).KeyID)
 		exported[len(exported)-1] ^= 1
-		_, err = store.ImportKey(exported)
+		_, err = elsewhere.ImportKey(exported)
 		is(t, err, ErrAuth)
 	})
 }

@@ -32,7 +32,9 @@ def encrypt(key: keyfold.Key, lines: list[str]) -> list[str]:
 def decrypt(key: keyfold.Key, lines: list[str]) -> list[str]:
     """The other way round."""
     split = [line.split(",", 1) for line in lines]
-    opened = key.decrypt_many([bytes.fromhex(rest) for _, rest in split], contexts=[context(i) for i, _ in split])
+    opened = key.decrypt_many(
+        [bytes.fromhex(rest) for _, rest in split], contexts=[context(i) for i, _ in split]
+    )
     return [f"{record_id},{rest.decode()}" for (record_id, _), rest in zip(split, opened)]
 
 
@@ -47,7 +49,9 @@ def main() -> int:
         with keyfold.open(location, root=keyfold.KeyFile(root.removeprefix("file:"))) as store:
             with store.key("cards") as key, open(source, newline="\n", encoding="utf-8") as lines:
                 records = lines.read().splitlines()
-                done = [out for i in range(0, len(records), BATCH) for out in work(key, records[i : i + BATCH])]
+                done = [
+                    out for i in range(0, len(records), BATCH) for out in work(key, records[i : i + BATCH])
+                ]
     except keyfold.KeyfoldError as error:
         print(f"cards.py: {error.name}: {error}", file=sys.stderr)
         return 1

@@ -48,7 +48,8 @@ def test_chunks_cannot_be_swapped_dropped_or_cut(key: keyfold.Key) -> None:
 def test_a_failed_decryption_leaves_zeros_in_the_caller_s_memory(key: keyfold.Key, size: int) -> None:
     """T-01: prefilled with 0xA5, any bit of any tag flipped; no window of the message appears.
 
-    Seen failing with the wipe of `Out` taken out of src/ffi/out.rs (the prefill stays).
+    Three layers wipe; seen failing with all of them taken out: `Out` in src/ffi/out.rs, `wipe_on_failure` in
+    src/envelope/open.rs and `open` in src/envelope/chunks.rs (of several chunks the first ones stay readable).
     """
     message = bytes(i % 249 + 1 for i in range(size))
     sealed = bytearray(key.encrypt(message))
