@@ -208,30 +208,35 @@ fn replace(old: &File, path: &Path, head: &[u8]) -> Result<()> {
 }
 
 /// A file of a random name in another file's folder; removed when dropped, unless it was renamed.
-struct Temporary(PathBuf);
+struct Temporary {
+    path: PathBuf,
+    renamed: bool,
+}
 
 impl Temporary {
     fn beside(path: &Path) -> Result<Temporary> {
         let mut random = [0; 8];
         fill_random(&mut random)?;
         let name = format!(".keyfold-{:016x}.tmp", u64::from_be_bytes(random));
-        Ok(Temporary(path.with_file_name(name)))
+        Ok(Temporary { path: path.with_file_name(name), renamed: false })
     }
 
     fn create(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.0)
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)
     }
 
-    fn rename(self, to: &Path) -> io::Result<()> {
-        fs::rename(&self.0, to)?;
-        std::mem::forget(self);
+    fn rename(mut self, to: &Path) -> io::Result<()> {
+        fs::rename(&self.path, to)?;
+        self.renamed = true;
         Ok(())
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Where it was never made there is nothing to remove.
-        let _ = fs::remove_file(&self.0);
+        if !self.renamed {
+            // Where it was never made there is nothing to remove.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
