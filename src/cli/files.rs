@@ -246,7 +246,7 @@ impl Temporary {
         match file {
             Ok(file) => Ok(Temporary { path, file, slot, published: false }),
             Err(e) => {
-                slot.map(sys::forget_temporary);
+                forget(slot);
                 Err(e)
             }
         }
@@ -276,6 +276,12 @@ impl Drop for Temporary {
         if !self.published {
             let _ = std::fs::remove_file(&self.path);
         }
-        self.slot.map(sys::forget_temporary);
+        forget(self.slot);
+    }
+}
+
+fn forget(slot: Option<usize>) {
+    if let Some(slot) = slot {
+        sys::forget_temporary(slot);
     }
 }

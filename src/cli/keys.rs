@@ -270,7 +270,7 @@ impl Import {
         let name = self.name.unwrap_or_default();
         let request = CreateKey { alias: Some(name.parse()?), description: self.description };
         let (material, len) = match (self.material, self.material_fd) {
-            (Some(path), _) if path != PathBuf::from("-") => {
+            (Some(path), _) if path.as_os_str() != "-" => {
                 let file = std::fs::File::open(&path)
                     .map_err(|e| Failure::io(&format!("reading {}", path.display()), &e))?;
                 material(|out| std::io::Read::read(&mut &file, out))?

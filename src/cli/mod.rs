@@ -1,9 +1,9 @@
 //! The command line, `keyfold`: argument checks, files, words; no cryptography of its own. `docs/CLI.md` is the
 //! specification of exit codes and JSON.
 //!
-//! A file a command group; beside them the grammar ([`args`]), failures and exit codes ([`exit`], [`hints`]), what
-//! is printed ([`output`], [`progress`]), files that appear whole or not at all ([`files`]), passphrases
-//! ([`prompt`]), and the three things that need the system itself ([`sys`]).
+//! A file a command group; beside them the grammar (`args`), failures and exit codes (`exit`, `hints`), what
+//! is printed (`output`, `progress`), files that appear whole or not at all (`files`), passphrases
+//! (`prompt`), and the three things that need the system itself (`sys`).
 
 mod args;
 mod data;

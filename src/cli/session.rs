@@ -213,7 +213,7 @@ pub(super) fn key_name(name: &str) -> Result<KeyName> {
 /// The canonical encoding of `NAME=VALUE` pairs.
 pub(super) fn context(pairs: &[String]) -> Result<Vec<u8>> {
     let split = |pair: &'_ String| match pair.split_once('=') {
-        Some((name, _)) if name.is_empty() => {
+        Some(("", _)) => {
             Err(Failure::new(Status::InvalidContext, format!("the context pair \"{pair}\" has no name")))
         }
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),

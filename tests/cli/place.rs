@@ -9,7 +9,11 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-pub const KEYFOLD: &str = env!("CARGO_BIN_EXE_keyfold");
+/// The command under test: the one that KEYFOLD_COMMAND names, as `make test-cli` does with the one that is shipped, or
+/// the test build's.
+fn keyfold() -> std::ffi::OsString {
+    std::env::var_os("KEYFOLD_COMMAND").unwrap_or_else(|| env!("CARGO_BIN_EXE_keyfold").into())
+}
 
 pub struct Place {
     folder: TempDir,
@@ -75,7 +79,7 @@ impl Place {
 
     /// The command, set up but not started.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
-        let mut command = Command::new(KEYFOLD);
+        let mut command = Command::new(keyfold());
         command.args(arguments).current_dir(self.root()).env_clear();
         command.envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.stdin(Stdio::null());
