@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::args::{ContextArgs, InputArg, OutputArg, StoreContext};
 use super::exit::Result;
-use super::files::{Input, MAX_ENVELOPE, MAX_INPUT, Privacy};
+use super::files::{Input, MAX_ENVELOPE, MAX_INPUT, Output, Privacy};
 use super::opening::{OpenArgs, destination, is_data_key, open_data_key, output_for, report, tell};
 use super::session::{self, Session};
 use crate::Status;
@@ -94,7 +94,8 @@ impl Decrypt {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let input = Input::open(self.input.input.as_deref())?;
         session.claim_stdin(input.is_stdin())?;
-        let output = output_for(session, &self.output, Privacy::Secret, Some(&input))?;
+        let to = self.output.output.as_deref();
+        let output = Output::new(to, Privacy::Secret, session.global.json, Some(&input))?;
         let (name, argument) = (input.name(), input.argument());
         let packed = session::context(&self.open.context.context)?;
         let context = Context::unpack(&packed)?;

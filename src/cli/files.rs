@@ -139,6 +139,8 @@ pub(super) enum Privacy {
 /// Where a command's data goes. Checked before any work is done.
 pub(super) enum Output {
     Stdout,
+    /// Standard output that a person reads: text, or nothing.
+    Terminal,
     /// Replaced in one step.
     File {
         path: PathBuf,
@@ -162,10 +164,7 @@ impl Output {
                 .hint("send the data to a file with -o FILE"));
         }
         let path = match path {
-            None if io::stdout().is_terminal() => {
-                return Err(Failure::usage("refusing to write binary data to the terminal")
-                    .hint("use -o FILE, or -o - to force it"));
-            }
+            None if io::stdout().is_terminal() => return Ok(Output::Terminal),
             None => return Ok(Output::Stdout),
             Some(p) if p == Path::new("-") => return Ok(Output::Stdout),
             Some(p) => p,
@@ -193,9 +192,14 @@ impl Output {
         }
     }
 
+    /// For data that is never text: refuses the terminal before any work is done.
+    pub(super) fn binary(self) -> Result<Output> {
+        if matches!(self, Output::Terminal) { Err(refused_by_terminal()) } else { Ok(self) }
+    }
+
     pub(super) fn name(&self) -> String {
         match self {
-            Output::Stdout => "-".into(),
+            Output::Stdout | Output::Terminal => "-".into(),
             Output::File { path, .. } | Output::Special(path) => path.display().to_string(),
         }
     }
@@ -207,6 +211,8 @@ impl Output {
         };
         match self {
             Output::Stdout => output::write_stdout(bytes),
+            Output::Terminal if output::is_text(bytes) => output::write_stdout(bytes),
+            Output::Terminal => Err(refused_by_terminal()),
             Output::Special(path) => {
                 let file = OpenOptions::new().write(true).open(path);
                 file.and_then(|mut f| f.write_all(bytes)).map_err(|e| failed(path, e))
@@ -284,4 +290,8 @@ fn forget(slot: Option<usize>) {
     if let Some(slot) = slot {
         sys::forget_temporary(slot);
     }
+}
+
+fn refused_by_terminal() -> Failure {
+    Failure::usage("refusing to write binary data to the terminal").hint("use -o FILE, or -o - to force it")
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::OutputArg;
 use super::exit::{Failure, Result};
-use super::files::{Input, Output, Privacy};
+use super::files::{Input, Privacy};
 use super::output;
 use super::session::{Session, key_name};
 use super::sys;
@@ -312,7 +312,7 @@ fn material(mut read: impl FnMut(&mut [u8]) -> std::io::Result<usize>) -> Result
 
 impl Export {
     fn run(self, session: &Session) -> Result<()> {
-        let output = Output::new(self.output.output.as_deref(), Privacy::Secret, session.global.json, None)?;
+        let output = super::opening::output_for(session, &self.output, Privacy::Secret, None)?;
         let exported = session.store()?.export_key(&key_name(&self.name)?, &key_name(&self.under)?)?;
         output.write(&exported)?;
         match session.global.json {

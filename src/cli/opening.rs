@@ -153,13 +153,14 @@ pub(super) fn destination(store: &Store, key: &str, also: &[String]) -> Result<V
     session::keys(store, &names)
 }
 
+/// Where binary data goes.
 pub(super) fn output_for(
     session: &Session,
     output: &OutputArg,
     privacy: Privacy,
     input: Option<&Input>,
 ) -> Result<Output> {
-    Output::new(output.output.as_deref(), privacy, session.global.json, input)
+    Output::new(output.output.as_deref(), privacy, session.global.json, input)?.binary()
 }
 
 /// JSON, if it is asked for; people see the file.

@@ -85,6 +85,12 @@ pub(super) fn json_text(value: &Value) -> String {
     })
 }
 
+/// Whether this is text that a terminal only shows.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    let harmless = |c: char| !is_unsafe(c) || matches!(c, '\n' | '\t');
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().all(harmless))
+}
+
 /// Control characters (C0, DEL, C1), line and paragraph separators, and everything that steers bidirectional text.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
