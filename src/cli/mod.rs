@@ -25,6 +25,7 @@ mod rewrap;
 mod roots;
 mod session;
 mod sys;
+mod transfer;
 mod usage;
 
 use std::panic;
