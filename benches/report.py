@@ -59,7 +59,9 @@ def table(report: Report) -> str:
     """The table as Markdown, columns aligned so that a terminal reads it too."""
     lines = [("measured", "here", "aim", "met"), *rows(report)]
     widths = [max(len(line[i]) for line in lines) for i in range(4)]
-    text = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
+    text = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines
+    ]
     text.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(text)
 
@@ -78,7 +80,11 @@ def machine() -> str:
 # --- the plot -------------------------------------------------------------------------------------------------------
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 70, 20, 40, 50
-LINES = (("engine", "#999999", "bare engine, ready key"), ("encrypt", "#1f6f4a", "encrypt"), ("decrypt", "#b5541c", "decrypt"))
+LINES = (
+    ("engine", "#999999", "bare engine, ready key"),
+    ("encrypt", "#1f6f4a", "encrypt"),
+    ("decrypt", "#b5541c", "decrypt"),
+)
 
 
 def plot(report: Report) -> str:
@@ -102,12 +108,22 @@ def plot(report: Report) -> str:
     for exponent in range(low, high + 1):
         for factor in (1, 2, 5) if exponent < high else (1,):
             value = factor * 10.0**exponent
-            out.append(f'<path d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}" stroke="#{"ccc" if factor == 1 else "eee"}"/>')
-            out.append(f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#555">{value:g}</text>')
+            out.append(
+                f'<path d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}" stroke="#{"ccc" if factor == 1 else "eee"}"/>'
+            )
+            out.append(
+                f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#555">{value:g}</text>'
+            )
     for power in range(int(powers[0]), int(powers[-1]) + 1, 2):
-        label = f"{2**power} B" if power < 10 else f"{2**(power - 10)} KiB" if power < 20 else f"{2**(power - 20)} MiB"
+        label = (
+            f"{2**power} B"
+            if power < 10
+            else f"{2**(power - 10)} KiB" if power < 20 else f"{2**(power - 20)} MiB"
+        )
         out.append(f'<path d="M{x(2**power):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#eee"/>')
-        out.append(f'<text x="{x(2**power):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle" fill="#555">{label}</text>')
+        out.append(
+            f'<text x="{x(2**power):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle" fill="#555">{label}</text>'
+        )
     for number, (name, colour, label) in enumerate(LINES):
         path = "L".join(f"{x(p['bytes']):.1f} {y(p[name] / 1e9):.1f}" for p in points)
         out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
@@ -129,9 +145,15 @@ def main() -> None:
     report: Report = json.loads(options.abi.read_text(encoding="utf-8"))
     report["calls"] = [json.loads(line) for line in options.calls.read_text(encoding="utf-8").splitlines()]
     report["libraries"] = {path.name: path.stat().st_size for path in options.libraries}
-    report["machine"] = {"processor": machine(), "cores": report["threads"]["cores"], "system": platform.platform()}
+    report["machine"] = {
+        "processor": machine(),
+        "cores": report["threads"]["cores"],
+        "system": platform.platform(),
+    }
     text = table(report)
-    print(f"{report['machine']['processor']}, {report['machine']['cores']} cores, engine {report['engine']}\n\n{text}")
+    print(
+        f"{report['machine']['processor']}, {report['machine']['cores']} cores, engine {report['engine']}\n\n{text}"
+    )
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     if options.svg:

@@ -276,7 +276,7 @@ def _hint(header: Header, param: Param) -> str:
     if base == "char" and param.direction == "in":
         return f"Encoded{optional}"  # only `encoded` makes one, and refuses NUL
     if base in ("uint8_t", "char") and type_.pointers == 1:
-        return "bytes | int | None" if param.direction == "in" else "int | None"
+        return "bytes | int | None"
     if header.is_opaque(base):
         if param.has("array"):
             return f'"ctypes.Array[ctypes._Pointer[{class_name(base)}]]"'

@@ -20,6 +20,10 @@ else:
 
 _SIMPLE, _WRITABLE = 0, 1
 
+Pointer = Union[bytes, int]
+Fill = Callable[[Pointer, int], int]
+"""Writes at a pointer, at most so many bytes, and returns how many."""
+
 
 class _View(ctypes.Structure):
     """CPython's Py_buffer."""
@@ -125,19 +129,18 @@ def writing(data: Data, what: str = "out") -> Any:
     return _hold(data, _WRITABLE, what)
 
 
-def _fresh_python(size: int, fill: Callable[[int, int], int]) -> bytes:
-    """`bytes` of what `fill(address, size)` writes, by CPython's own allocation."""
+def _fresh_python(size: int, fill: Fill) -> bytes:
+    """`bytes` of what `fill(pointer, size)` writes, by CPython's own allocation. ctypes takes the object's address."""
     made: bytes = _new_bytes(None, size)
-    address = _bytes_address(made)
     try:
-        written = fill(address, size)
+        written = fill(made, size)
     except BaseException:
-        ctypes.memset(address, 0, size)
+        ctypes.memset(made, 0, size)  # type: ignore[arg-type]  # the address of bytes is as good as an int
         raise
     return made if written == size else made[:written]
 
 
-def _fresh_copied(size: int, fill: Callable[[int, int], int]) -> bytes:
+def _fresh_copied(size: int, fill: Fill) -> bytes:
     """The same by way of a ctypes array, for interpreters without CPython's interface."""
     made = (ctypes.c_char * max(size, 1))()
     try:
@@ -158,9 +161,7 @@ try:
     _release_buffer.argtypes, _release_buffer.restype = [ctypes.c_void_p], None
     _new_bytes = ctypes.pythonapi.PyBytes_FromStringAndSize
     _new_bytes.argtypes, _new_bytes.restype = [ctypes.c_char_p, ctypes.c_ssize_t], ctypes.py_object
-    _bytes_address = ctypes.pythonapi.PyBytes_AsString
-    _bytes_address.argtypes, _bytes_address.restype = [ctypes.py_object], ctypes.c_void_p
-    fresh: Callable[[int, Callable[[int, int], int]], bytes] = _fresh_python
+    fresh: Callable[[int, Fill], bytes] = _fresh_python
     _hold: Callable[[Any, int, str], Any] = _Held
 except AttributeError:  # PyPy
     fresh, _hold = _fresh_copied, _Exported

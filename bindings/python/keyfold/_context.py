@@ -6,7 +6,7 @@ import ctypes
 from typing import Iterator, Mapping, Union
 
 from . import _native
-from ._buffers import fresh
+from ._buffers import Pointer, fresh
 
 
 class Context(Mapping[str, str]):
@@ -107,7 +107,7 @@ def _pack(pairs: Mapping[str, str]) -> bytes:
     size = 2 + sum(2 + len(text) for text in keep)
     n = ctypes.c_size_t()
 
-    def fill(address: int, capacity: int) -> int:
+    def fill(address: Pointer, capacity: int) -> int:
         _native.keyfold_context_pack(array, len(pairs), address, capacity, n)
         return n.value
 

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any, Callable, Iterable, Sequence
 
 from . import _native
-from ._buffers import Data, fresh, reading, writing
+from ._buffers import Data, Fill, Pointer, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
 from ._library import checked_unsigned
 from ._managed import Managed
@@ -68,9 +68,10 @@ class Key(Managed):
         :raises KeyDisabled: the key is disabled
         :raises InvalidContext: the context breaks a limit
         """
+        if type(data) is bytes:  # cannot move or change, so that nothing has to hold it
+            return fresh(*self._encryption(data, len(data), context, store_context, also, free_cells))
         with reading(data) as (pointer, size):
-            call, capacity = self._encryption(pointer, size, context, store_context, also, free_cells)
-            return fresh(capacity, call)
+            return fresh(*self._encryption(pointer, size, context, store_context, also, free_cells))
 
     def encrypt_into(
         self,
@@ -88,7 +89,7 @@ class Key(Managed):
         :raises TypeError: `out` is not writable
         """
         with reading(data) as (pointer, size), writing(out) as (address, capacity):
-            call, _ = self._encryption(pointer, size, context, store_context, also, free_cells, ask=False)
+            _, call = self._encryption(pointer, size, context, store_context, also, free_cells, ask=False)
             return call(address or 0, capacity)
 
     def encrypted_size(
@@ -106,9 +107,9 @@ class Key(Managed):
         # With several keys, or chosen names, the library tells the size only of a message it is given: of the empty one,
         # and what a message adds is the same whatever the head.
         if also or not isinstance(store_context, str):
-            head = self._encryption(None, 0, context, store_context, also, free_cells)[1]
+            head = self._encryption(None, 0, context, store_context, also, free_cells)[0]
             return head + _plain_size(size) - _plain_size(0)
-        return self._encryption(None, size, context, store_context, (), free_cells)[1]
+        return self._encryption(None, size, context, store_context, (), free_cells)[0]
 
     def _encryption(
         self,
@@ -119,23 +120,23 @@ class Key(Managed):
         also: Sequence[Key],
         free_cells: int,
         ask: bool = True,
-    ) -> tuple[Callable[[int, int], int], int]:
-        """The call that encrypts into (address, capacity), and the capacity it needs."""
+    ) -> tuple[int, Fill]:
+        """The capacity needed, and the call that encrypts into (pointer, capacity)."""
         handle, block, n = self._handle, packed(context), ctypes.c_size_t()
         block_len = length(block)
         if store_context == "none" and not also and not free_cells:
 
-            def simple(address: int, capacity: int) -> int:
+            def simple(address: Pointer, capacity: int) -> int:
                 _native.keyfold_encrypt(handle, pointer, size, block, block_len, None, address, capacity, n)
                 return n.value
 
-            return simple, _plain_size(size) if ask else 0
+            return _plain_size(size) if ask else 0, simple
 
         kind, chosen = stored(store_context)
         options = _native.EncryptOptions(store_context=kind, free_cells=free_cells)
         keys = handles([self, *also])
 
-        def general(address: int | None, capacity: int) -> int:
+        def general(address: Pointer | None, capacity: int) -> int:
             _native.keyfold_encrypt_to(
                 keys,
                 len(keys),
@@ -153,11 +154,11 @@ class Key(Managed):
             return n.value
 
         if not ask:
-            return general, 0
+            return 0, general
         if not also and chosen is None:
             _native.keyfold_encrypted_size(checked_unsigned("size", size), block, block_len, options, n)
-            return general, n.value
-        return general, size_asked(n, lambda: general(None, 0))
+            return n.value, general
+        return size_asked(n, lambda: general(None, 0)), general
 
     def decrypt(
         self, envelope: Data, *, context: ContextLike = None, accept_stored_context: bool = False
@@ -171,17 +172,23 @@ class Key(Managed):
         :raises KeyNotAllowed: the envelope is under other keys than this
         :raises InvalidCiphertext: not an envelope, or a damaged one
         """
-        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        if type(envelope) is bytes:
+            return self._decrypted(envelope, len(envelope), context, accept_stored_context)
         with reading(envelope, "envelope") as (pointer, size):
-            _native.keyfold_decrypted_size(pointer, size, n)
+            return self._decrypted(pointer, size, context, accept_stored_context)
 
-            def call(address: int, capacity: int) -> int:
-                _native.keyfold_decrypt(
-                    self._handle, pointer, size, block, length(block), options, address, capacity, n
-                )
-                return n.value
+    def _decrypted(
+        self, pointer: Pointer, size: int, context: ContextLike, accept_stored_context: bool
+    ) -> bytes:
+        handle, options, block = self._handle, decrypt_options(accept_stored_context), packed(context)
+        block_len, n = length(block), ctypes.c_size_t()
+        _native.keyfold_decrypted_size(pointer, size, n)
 
-            return fresh(n.value, call)
+        def call(out: Pointer, capacity: int) -> int:
+            _native.keyfold_decrypt(handle, pointer, size, block, block_len, options, out, capacity, n)
+            return n.value
+
+        return fresh(n.value, call)
 
     def decrypt_into(
         self, envelope: Data, out: Data, *, context: ContextLike = None, accept_stored_context: bool = False
@@ -303,7 +310,7 @@ class Key(Managed):
         offsets, made = _offsets(views), (ctypes.c_uint64 * (len(data) + 1))()
         n, failed = ctypes.c_size_t(), ctypes.c_size_t()
 
-        def run(address: int | None, capacity: int) -> int:
+        def run(address: Pointer | None, capacity: int) -> int:
             call(
                 self._handle,
                 joined,
@@ -343,7 +350,7 @@ class Key(Managed):
         key = bytearray(size)
         with writing(key) as (address, _):
 
-            def call(blob: int, capacity: int) -> int:
+            def call(blob: Pointer, capacity: int) -> int:
                 _native.keyfold_generate_data_key(
                     self._handle, block, length(block), options, address, size, blob, capacity, n
                 )
@@ -359,7 +366,7 @@ class Key(Managed):
         block, n, wanted = packed(context), ctypes.c_size_t(), checked_unsigned("size", size)
         _native.keyfold_data_key_blob_size(wanted, block, length(block), options, n)
 
-        def call(blob: int, capacity: int) -> int:
+        def call(blob: Pointer, capacity: int) -> int:
             _native.keyfold_generate_data_key_without_plaintext(
                 self._handle, wanted, block, length(block), options, blob, capacity, n
             )

@@ -1005,7 +1005,7 @@ Threads: any. Since 0.1.
 
 keyfold_last_error: Callable[
     [
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t | None",
     ],
@@ -1107,7 +1107,7 @@ Threads: any. Since 0.1.
 
 keyfold_generate_random: Callable[
     [
-        int | None,
+        bytes | int | None,
         int,
     ],
     None,
@@ -1153,7 +1153,7 @@ keyfold_context_pack: Callable[
     [
         "ctypes.Array[Pair] | None",
         int,
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
     ],
@@ -2026,7 +2026,7 @@ Threads: any. Since 0.1.
 keyfold_key_id: Callable[
     [
         "ctypes._Pointer[Key]",
-        int | None,
+        bytes | int | None,
     ],
     None,
 ] = bind(
@@ -2088,7 +2088,7 @@ keyfold_encrypt: Callable[
         bytes | int | None,
         int,
         "EncryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
     ],
@@ -2134,7 +2134,7 @@ keyfold_encrypt_to: Callable[
         bytes | int | None,
         int,
         "EncryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
     ],
@@ -2207,7 +2207,7 @@ Threads: any. Since 0.1.
 keyfold_encrypt_in_place: Callable[
     [
         "ctypes._Pointer[Key]",
-        int | None,
+        bytes | int | None,
         int,
         Unsigned,
         Unsigned,
@@ -2288,7 +2288,7 @@ keyfold_decrypt: Callable[
         bytes | int | None,
         int,
         "DecryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
     ],
@@ -2333,7 +2333,7 @@ keyfold_decrypt_with_keys: Callable[
         bytes | int | None,
         int,
         "DecryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
         "Opened | None",
@@ -2381,7 +2381,7 @@ keyfold_decrypt_any: Callable[
         bytes | int | None,
         int,
         "DecryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
         "Opened | None",
@@ -2426,7 +2426,7 @@ Threads: any. Since 0.1.
 keyfold_decrypt_in_place: Callable[
     [
         "ctypes._Pointer[Key]",
-        int | None,
+        bytes | int | None,
         int,
         bytes | int | None,
         int,
@@ -2554,7 +2554,7 @@ keyfold_encrypt_batch: Callable[
         int,
         "ctypes.Array[ctypes.c_uint64] | None",
         "EncryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
         "ctypes.Array[ctypes.c_uint64]",
@@ -2615,7 +2615,7 @@ keyfold_decrypt_batch: Callable[
         int,
         "ctypes.Array[ctypes.c_uint64] | None",
         "DecryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
         "ctypes.Array[ctypes.c_uint64]",
@@ -2667,7 +2667,7 @@ Threads: any. Since 0.1.
 keyfold_rewrap: Callable[
     [
         "ctypes._Pointer[Key]",
-        int | None,
+        bytes | int | None,
         int,
         bytes | int | None,
         int,
@@ -2707,7 +2707,7 @@ Threads: any. Since 0.1.
 keyfold_rewrap_any: Callable[
     [
         "ctypes._Pointer[Store]",
-        int | None,
+        bytes | int | None,
         int,
         bytes | int | None,
         int,
@@ -2959,9 +2959,9 @@ keyfold_generate_data_key: Callable[
         bytes | int | None,
         int,
         "EncryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
     ],
@@ -3005,7 +3005,7 @@ keyfold_generate_data_key_without_plaintext: Callable[
         bytes | int | None,
         int,
         "EncryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
     ],
@@ -3076,7 +3076,7 @@ keyfold_decrypt_data_key: Callable[
         bytes | int | None,
         int,
         "DecryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
     ],
@@ -3120,7 +3120,7 @@ keyfold_decrypt_data_key_any: Callable[
         bytes | int | None,
         int,
         "DecryptOptions | None",
-        int | None,
+        bytes | int | None,
         int,
         "ctypes.c_size_t",
         "Opened | None",

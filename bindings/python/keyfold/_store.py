@@ -7,7 +7,7 @@ import os
 from typing import Any, Callable, Iterator, Sequence, Union
 
 from . import _native
-from ._buffers import Data, fresh, reading, writing
+from ._buffers import Data, Pointer, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
 from ._library import Encoded, Unsigned, checked_unsigned, encoded, encoded_or_none
 from ._key import Key, handles
@@ -194,7 +194,7 @@ class Store(Managed):
         with reading(envelope, "envelope") as (pointer, size):
             _native.keyfold_decrypted_size(pointer, size, n)
 
-            def call(address: int, capacity: int) -> int:
+            def call(address: Pointer, capacity: int) -> int:
                 rest = (pointer, size, block, length(block), options, address, capacity, n, report)
                 if some is None:
                     _native.keyfold_decrypt_any(self._handle, *rest)

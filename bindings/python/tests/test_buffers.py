@@ -166,7 +166,7 @@ def test_a_result_is_wiped_when_its_call_fails(key: keyfold.Key, monkeypatch: py
         _buffers, "_new_bytes", lambda text, size: made.append(original(text, size)) or made[-1]
     )
 
-    def fill(address: int, size: int) -> int:
+    def fill(address: Any, size: int) -> int:
         _buffers.ctypes.memset(address, 0xA5, size)
         raise RuntimeError("half-way")
 
