@@ -56,16 +56,16 @@ class Maker:
         return [argument for name, value in context.items() for argument in (option, f"{name}={value}")]
 
     def envelope(
-        self, name: str, plaintext: bytes, keys: list[str], context: dict[str, str], *options: str, **told: object
+        self, name: str, plaintext: bytes, under: list[str], bound: dict[str, str], *options: str, **told: object
     ) -> None:
-        also = [argument for key in keys[1:] for argument in ("--also-key", key)]
+        also = [argument for key in under[1:] for argument in ("--also-key", key)]
         done = self.store.keyfold(
-            "encrypt", "--key", keys[0], *also, *self.pairs("--context", context), *options, "-o", str(self.file(name)), "-",
+            "encrypt", "--key", under[0], *also, *self.pairs("--context", bound), *options, "-o", str(self.file(name)), "-",
             stdin=plaintext,
         )  # fmt: skip
         if done.returncode:
             raise SystemExit(done.stderr.decode())
-        opened_with = {"keys": keys, "context": context, **told}
+        opened_with = {"keys": under, "context": bound, **told}
         self.sidecar(name, plaintext, **opened_with)  # type: ignore[arg-type]
 
     def data_key(self, name: str, size: int, context: dict[str, str], *options: str) -> None:
@@ -132,13 +132,16 @@ def make(folder: Path) -> None:
                   accept_stored_context=True)  # fmt: skip
 
     # A second root: its Argon2id parameters and salt must be understood for ever too.
-    (folder / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
-    environment = {**os.environ, "KEYFOLD_NEW_PASSPHRASE_FD": str(folder / "passphrase")}
-    subprocess.run(
+    (folder / "secret").mkdir(mode=0o700)
+    (folder / "secret" / "passphrase").touch(mode=0o600)
+    (folder / "secret" / "passphrase").write_text(PASSPHRASE, encoding="utf-8")
+    environment = {**os.environ, "KEYFOLD_NEW_PASSPHRASE_FD": str(folder / "secret" / "passphrase")}
+    done = subprocess.run(
         [BUILD / "bin" / "keyfold", "--store", store.path, "--root", f"file:{store.root}", "root", "add", "--new-root", "passphrase:"],
-        env=environment, check=True, capture_output=True,
+        env=environment, check=False, capture_output=True, text=True,
     )  # fmt: skip
-    (folder / "passphrase").unlink()
+    if done.returncode:
+        raise SystemExit(done.stderr)
 
 
 def main() -> int:
