@@ -1,5 +1,7 @@
 //! Command lines that do not parse, in the form of every other failure; and help and version that were asked for.
 
+use std::io::Write;
+
 use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -18,7 +20,8 @@ pub(super) fn answer(error: &clap::Error) -> Exit {
             }
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            eprint!("{}", error.render());
+            // A failure to say it has nowhere to go.
+            let _ = std::io::stderr().write_all(error.render().to_string().as_bytes());
             Exit::Usage
         }
         _ => failure(error).report(json),
