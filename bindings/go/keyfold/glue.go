@@ -1,15 +1,6 @@
 package keyfold
 
-/*
-#include "keyfold.h"
-
-static inline void kf_give_back(keyfold_buffer *buffer)
-{
-	keyfold_buffer_free(buffer);
-}
-#cgo noescape kf_give_back
-#cgo nocallback kf_give_back
-*/
+// #include "keyfold.h"
 import "C"
 
 import (
@@ -64,7 +55,7 @@ func taken(buffer *C.keyfold_buffer) []byte {
 		return nil
 	}
 	made := bytes.Clone(unsafe.Slice((*byte)(buffer.data), int(buffer.len)))
-	C.kf_give_back(buffer)
+	nativeBufferFree(buffer)
 	return made
 }
 
