@@ -134,7 +134,7 @@ impl Sizes {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn of(fixed: &[u8; FIXED], expected: Option<Kind>) -> Result<Sizes> {
         let bad = |why| Err(Error::Malformed { why });
         let kind = match fixed {

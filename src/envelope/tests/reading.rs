@@ -1,6 +1,6 @@
 //! Explanations: they agree with what decryption answers, and name what an engineer can act on.
 
-use super::super::{Allowed, Context, StoredContext, explain};
+use super::super::{Allowed, Context, StoredContext, explain, generate_data_key};
 use super::{CARD, bytes, context, decrypt_with, encrypt, encrypt_with, new_key, pack, store_and_key};
 use crate::error::{Error, Status};
 use crate::keystore::{Alias, CreateKey, KeyName, Planted, Store};
@@ -119,6 +119,29 @@ fn keys_are_told_by_what_the_store_has_of_them() {
     let gone = KeyName::Alias("gone".parse().unwrap());
     let found = told(&store, Some(std::slice::from_ref(&gone)));
     assert!(found.reasons[0].contains("gone"));
+}
+
+/// Fails when explanations take any size.
+#[test]
+fn sizes_that_cannot_be_are_told() {
+    let (store, key) = store_and_key();
+    let packed = pack(CARD);
+    let envelope = encrypt(&[&key], &bytes(1, 20_000));
+    let told = |kept: usize| {
+        explain(Ok(&store), None, &envelope[..kept.min(envelope.len())], Some(kept as u64), &context(&packed))
+    };
+    let whole = told(envelope.len());
+    assert_eq!((whole.answer, whole.size_possible), ("OK", Some(true)));
+    for kept in [148, 150, 148 + 16_400, 148 + 16_401] {
+        let cut = told(kept);
+        assert_eq!((cut.answer, cut.size_possible, cut.head_opens), ("AUTH", Some(false), false), "{kept}");
+        assert_eq!(cut.cells[0].commitment_agrees, Some(true));
+        assert!(cut.reasons[0].contains("cut off"), "{:?}", cut.reasons);
+    }
+    let mut blob = vec![0; 148];
+    generate_data_key(&[&key], 32, &context(&packed), &StoredContext::None, None, &mut blob).unwrap();
+    let told = |more: u64| explain(Ok(&store), None, &blob, Some(148 + more), &context(&packed)).answer;
+    assert_eq!((told(0), told(1)), ("OK", "MALFORMED"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn refused(store: &Store, key: &Key, envelope: &[u8], pairs: &[(&str, &str)]) ->
     refused.status()
 }
 
-/// Fails when wraps authenticate nothing of the head, neither sealing nor opening.
+/// Fails when wraps authenticate nothing of the head and the commitment is not compared either.
 #[test]
 fn every_byte_of_a_one_cell_head_matters() {
     let (store, key) = store_and_key();
@@ -59,7 +59,7 @@ fn every_truncation_is_refused_and_so_is_every_byte_more() {
     }
 }
 
-/// T-01. Fails when an engine decrypts before it verifies, or a failed call leaves what earlier chunks gave.
+/// T-01. Fails when neither the chunk code nor the call wipes what earlier chunks gave.
 #[test]
 fn nothing_of_a_message_is_left_when_a_later_chunk_fails() {
     let (store, key) = store_and_key();

@@ -247,7 +247,7 @@ impl Drop for Stop<'_> {
 }
 
 /// One writer rotates and rewraps, two rewrap beside it, two read: no reader ever sees anything but the message. Fails
-/// when `rewrap_file` takes no lock, or `read_file` does not read again.
+/// when `rewrap_file` takes no lock.
 #[test]
 fn readers_and_rewraps_at_one_file_get_along() {
     let folder = tempfile::tempdir().unwrap();
@@ -284,4 +284,42 @@ fn readers_and_rewraps_at_one_file_get_along() {
         let area = parse(&end).unwrap().area().to_vec();
         assert_eq!(Cells::of(&area).count(), 1 + usize::from(free));
     }
+}
+
+/// FORMAT 9.8. The first reading meets a rewrap under way: the file as it is then does not open, and the lock is held.
+/// Fails when `read_file` does not read again.
+#[test]
+fn a_reader_that_meets_a_rewrap_waits_for_it_and_reads_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, key) = store_and_key();
+    let path = folder.path().join("file");
+    let good = encrypt_with(&[&key], b"message", CARD, StoredContext::None, 1);
+    // What a reader sees who read the new cell's place before it was written and the old one's after it was freed.
+    let mut mixed = good.clone();
+    mixed[44] = TYPE_FREE;
+    fs::write(&path, &mixed).unwrap();
+    let writer = fs::File::open(&path).unwrap();
+    writer.lock().unwrap();
+    let (met, meeting) = std::sync::mpsc::channel();
+    let opened = thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            read_file(&path, |envelope| {
+                let _ = met.send(());
+                decrypt_with(Allowed::AnyKeyOf(&store), envelope, CARD, false)
+            })
+        });
+        meeting.recv().unwrap();
+        fs::write(&path, &good).unwrap();
+        writer.unlock().unwrap();
+        reader.join().unwrap()
+    });
+    assert_eq!(opened.as_deref(), Ok(&b"message"[..]));
+    // What does not change while nobody writes is refused after one more look.
+    fs::write(&path, &mixed).unwrap();
+    let mut looks = 0;
+    let refused = read_file(&path, |envelope| {
+        looks += 1;
+        decrypt_with(Allowed::AnyKeyOf(&store), envelope, CARD, false)
+    });
+    assert_eq!((refused.unwrap_err().status(), looks), (Status::Malformed, 1));
 }
