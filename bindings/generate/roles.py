@@ -7,7 +7,7 @@ from typing import Callable
 
 from .model import Doc, Function, Header, HeaderError, Param, Type
 
-# Roles a parameter may have, as `docs/ABI.md` explains them.
+# Roles a parameter may have; the first comment of keyfold.h explains them.
 DIRECTIONS = ("in", "out", "inout")
 ROLES = {"shared", "exclusive", "handle", "closes", "nullable", "nullable-if-0", "text", "buffer", "result"}
 ROLES_WITH_LENGTH = {"bytes", "array", "text"}
