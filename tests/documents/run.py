@@ -42,7 +42,7 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, those without a language left out."""
     text = page.read_text(encoding="utf-8")
     found = []
-    for match in re.finditer(r"^```(\w+)\n(.*?)^```\n(?:\n?→ `(.*)`\n)?", text, re.MULTILINE | re.DOTALL):
+    for match in re.finditer(r"^```(\w+)\n(.*?)^```\n(?:\n?→ `([^\n]*)`\n)?", text, re.MULTILINE | re.DOTALL):
         found.append(Block(match[1], match[2], text.count("\n", 0, match.start()) + 1, match[3]))
     return found
 
@@ -109,7 +109,8 @@ def rust(text: str, folder: Path) -> str:
     shutil.copyfile(TOP / "Cargo.lock", package / "Cargo.lock")
     target = os.environ.get("CARGO_TARGET_DIR") or str(TOP / "target")
     cargo = os.environ.get("CARGO", "cargo")
-    run([cargo, "build", "--quiet", "--offline", "--manifest-path", package / "Cargo.toml"], folder, CARGO_TARGET_DIR=target)
+    # From our own folder, whose .cargo/config.toml makes SQLite the same as in every other build.
+    run([cargo, "build", "--quiet", "--offline", "--manifest-path", package / "Cargo.toml"], TOP, CARGO_TARGET_DIR=target)
     return run([Path(target) / "debug" / "rust-example"], folder)
 
 

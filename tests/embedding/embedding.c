@@ -225,21 +225,24 @@ static void copies_refuse_each_others_handles(void)
     CHECK(lib.open_handles() == 0 && other.open_handles() == 0);
 }
 
-/* One store file, two copies of SQLite in one process: either's close would drop the other's locks, so it is refused
- * while the first has it open. A store at rest has no file open. */
+/* One store file, two copies of SQLite in one process: either's close would drop the other's locks, so the second is
+ * refused as long as the first has the file open. Mutation: the look into /proc/self/fd left out. */
 static void one_store_is_not_opened_by_two_copies(void)
 {
     library other = load(copy_path);
     lib = load(library_path);
     keyfold_root *root;
     keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_WIPE, NULL), *second;
+    keyfold_key *key = open_key(&lib, store);
     char *path = in_folder("keys.db"), *key_file = in_folder("root/key");
-    FILE *held = fopen(path, "rb"); /* stands for a connection of the first copy under way */
     MUST(&other, other.root_open_key_file(key_file, NULL, &root));
     CHECK(other.store_open(path, root, NULL, &second) == KEYFOLD_STATUS_STORE_UNSAFE);
-    fclose(held);
+    rotate(store);
+    MUST(&lib, round_trip(&lib, key));
+    lib.key_close(key), lib.store_close(store);
     MUST(&other, other.store_open(path, root, NULL, &second));
-    lib.store_close(store), other.store_close(second);
+    other.store_close(second), other.root_close(root);
+    CHECK(lib.open_handles() == 0 && other.open_handles() == 0);
 }
 
 /* --- forks -------------------------------------------------------------------------------------------------------- */
