@@ -12,7 +12,7 @@ const INITIAL: [u32; 8] =
 
 /// SHA-256 (FIPS 180-4) of the parts one after another, into `out`, through the block function. Nothing secret is
 /// left on the stack.
-#[inline]
+#[inline(always)]
 pub(crate) fn sha256_into(parts: &[&[u8]], out: &mut [u8; 32]) {
     let total: usize = parts.iter().map(|part| part.len()).sum();
     if total <= SHORT { short(parts, total, out) } else { long(parts, out) }
@@ -21,8 +21,9 @@ pub(crate) fn sha256_into(parts: &[&[u8]], out: &mut [u8; 32]) {
 /// What fits into two blocks with its padding.
 const SHORT: usize = 2 * BLOCK - 9;
 
-/// One call of the block function for short inputs, which those of the data path are.
-#[inline]
+/// One call of the block function for short inputs, which those of the data path are. Inlined, so that parts of a known
+/// size are put into their place without a call each.
+#[inline(always)]
 fn short(parts: &[&[u8]], total: usize, out: &mut [u8; 32]) {
     let mut blocks = [[0_u8; BLOCK]; 2];
     let bytes = blocks.as_flattened_mut();

@@ -49,14 +49,12 @@ impl<const N: usize> Drop for Dek<N> {
 /// Makes the lane's payload context ready under K (6.2).
 #[inline]
 pub(super) fn set_payload_key(lane: &mut Lane, dek: &MessageDek) {
-    let mut input = [0; 2 + DEK + 4 + 1];
-    input[1] = DEK as u8;
-    input[2..2 + DEK].copy_from_slice(&dek.bytes);
-    input[2 + DEK..].copy_from_slice(&[b'K', b'F', b'E', b'K', SUITE]);
-    sha256_into(&[&input], &mut lane.payload_key);
-    wipe(&mut input);
+    sha256_into(&[&SIZE, &dek.bytes, b"KFEK", &[SUITE]], &mut lane.payload_key);
     lane.payload.set(&lane.payload_key);
 }
+
+/// The size of an envelope's DEK, as it stands before it.
+const SIZE: [u8; 2] = (DEK as u16).to_be_bytes();
 
 /// C (6.3). `preamble` is F[0..12].
 #[inline]
@@ -67,19 +65,14 @@ pub(super) fn commitment(
     context: &Context<'_>,
     out: &mut [u8; 32],
 ) {
-    let size = (dek.len() as u16).to_be_bytes();
-    let label = kind.commitment_label();
-    let Ok(dek) = <&[u8; DEK]>::try_from(dek) else {
-        return sha256_into(&[&size, dek, label, preamble, context.as_bytes()], out);
-    };
-    // The usual size: what precedes the context put together once, in place of four calls that copy a little each.
-    let mut input = [0; 2 + DEK + 4 + PREAMBLE];
-    input[..2].copy_from_slice(&size);
-    input[2..2 + DEK].copy_from_slice(dek);
-    input[2 + DEK..6 + DEK].copy_from_slice(label);
-    input[6 + DEK..].copy_from_slice(preamble);
-    sha256_into(&[&input, context.as_bytes()], out);
-    wipe(&mut input);
+    let (label, context) = (kind.commitment_label(), context.as_bytes());
+    match <&[u8; DEK]>::try_from(dek) {
+        Ok(dek) => sha256_into(&[&SIZE, dek, label, preamble, context], out),
+        Err(_) => {
+            let size = (dek.len() as u16).to_be_bytes();
+            sha256_into(&[&size, dek, label, preamble, context], out);
+        }
+    }
 }
 
 /// Whether a DEK, head and context are those that C commits to; in constant time.
