@@ -45,7 +45,7 @@ fn rotates_for_ever() {
     rotate_and_tell(&told(&OpenOptions::default()), "k", usize::MAX);
 }
 
-/// Mutations seen to fail it: `put_if` that does not compare revisions together with a deferred BEGIN.
+/// Mutation seen to fail it: a deferred BEGIN.
 #[test]
 fn eight_processes_rotate_and_each_acknowledged_version_is_there() {
     let place = Place::new();
@@ -64,8 +64,8 @@ fn eight_processes_rotate_and_each_acknowledged_version_is_there() {
     assert_eq!(store.verify(&mut |_, _| {}).unwrap(), 1);
 }
 
-/// Mutations seen to fail it: `change` that acknowledges before its commit; `synchronous` does not matter here, only
-/// a power cut tells (see `every_connection_syncs_fully_and_obeys_nothing_in_the_file`).
+/// Mutation seen to fail it: a deferred BEGIN. That commits are synced shows only in a power cut; see
+/// `every_connection_syncs_fully_and_obeys_nothing_in_the_file`.
 #[test]
 fn a_process_killed_in_the_middle_of_rotations_loses_nothing_acknowledged() {
     let place = Place::new();

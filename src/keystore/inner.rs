@@ -143,6 +143,12 @@ impl Inner {
         Ok(())
     }
 
+    /// Whether the next look may find nothing to do by its stamps alone.
+    #[cfg(test)]
+    pub(super) fn remembers_look(&self) -> bool {
+        self.local.0.lock().last_look.is_some()
+    }
+
     /// The handle kept for a key, if there is one.
     pub(super) fn kept_handle(&self, id: KeyId) -> Option<Arc<KeyInner>> {
         let mut shared = self.local.0.lock();

@@ -134,23 +134,24 @@ fn wake_one(_word: &AtomicU32) {}
 mod tests {
     use super::*;
 
-    /// Mutation seen to fail it: `acquire` that returns after the first `swap`.
+    /// Mutation seen to fail it: `acquire` that returns after its first `swap`.
     #[test]
     fn one_thread_at_a_time_holds_it() {
         let lock = ForkLock::new(0u64);
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    for _ in 0..20_000 {
+                    for _ in 0..2_000 {
                         let mut value = lock.lock();
                         let was = *value;
-                        std::hint::black_box(&value);
+                        // Whoever could come in meanwhile does.
+                        std::thread::yield_now();
                         *value = was + 1;
                     }
                 });
             }
         });
-        assert_eq!(*lock.lock(), 160_000);
+        assert_eq!(*lock.lock(), 16_000);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Making, opening, sharing and closing a store in a file.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::Duration;
 
 use super::support::{Place, alias, named, status, with_alias};
@@ -51,7 +51,7 @@ fn init_that_fails_leaves_nothing() {
     assert!(place.listing().is_empty());
 }
 
-/// Mutations seen to fail it: opening with SQLITE_OPEN_CREATE; `identify` without `immutable`.
+/// Mutation seen to fail it: `identify` without `immutable`.
 #[test]
 fn missing_empty_foreign_and_newer_are_told_apart_and_left_alone() {
     let place = Place::new();
@@ -332,7 +332,7 @@ fn a_damaged_file_gives_an_error_or_the_same_material() {
     assert!(harmless > 0 && refused > 50, "{harmless} harmless, {refused} refused");
 }
 
-/// Mutation seen to fail it: a `commit` that comes before the manifest is written.
+/// No mutation of one line is known to fail it: SQLite's own commit stands between the two states.
 #[test]
 fn a_process_that_dies_around_its_commit_leaves_the_old_state_or_the_new() {
     let place = Place::new();
@@ -347,13 +347,17 @@ fn a_process_that_dies_around_its_commit_leaves_the_old_state_or_the_new() {
     }
 }
 
-/// Mutation seen to fail it: a `std::fs::File::open` of the store in `data_version`.
+/// Mutation seen to fail it: a `File::open` of the store in `data_version`: the other process then takes itself for
+/// the last one, and removes the log from under this.
 #[test]
-fn nothing_this_process_does_drops_the_lock_of_a_write_under_way() {
+fn nothing_this_process_does_drops_its_locks() {
     let place = Place::new();
     let store = place.init();
     store.create_key(&with_alias("k")).unwrap();
     let key = store.key(&named("k")).unwrap();
+    let log = || fs::metadata(place.folder.path().join("keys.db-wal")).map(|log| log.ino()).ok();
+    let before = log();
+    assert!(before.is_some());
     let writing = store.inner.backend.begin(crate::keystore::backend::Access::Write).unwrap();
     let other = place.open().unwrap();
     other.describe_key(&named("k")).unwrap();
@@ -362,10 +366,28 @@ fn nothing_this_process_does_drops_the_lock_of_a_write_under_way() {
     other.info().unwrap();
     other.verify(&mut |_, _| {}).unwrap();
     drop(other);
-    key.view(|_| Ok(())).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     key.view(|_| Ok(())).unwrap();
     place.elsewhere("be kept out", "k");
     drop(writing);
     place.elsewhere("rotate", "k");
+    assert_eq!(log(), before, "the other process saw that we are here");
+    assert_eq!(store.rotate_key(&named("k")).unwrap().current_version, 3);
+}
+
+/// Mutations seen to fail it: `young` always false; a young stamp remembered.
+#[test]
+fn a_stamp_younger_than_a_second_proves_nothing() {
+    let place = Place::new();
+    let store = place.init();
+    drop(store);
+    let eager = OpenOptions { refresh: Duration::ZERO, ..OpenOptions::default() };
+    let store = place.open_with(&eager).unwrap();
+    store.create_key(&with_alias("k")).unwrap();
+    let key = store.key(&named("k")).unwrap();
+    key.view(|_| Ok(())).unwrap();
+    assert!(!store.inner.remembers_look());
+    std::thread::sleep(Duration::from_millis(1_100));
+    key.view(|_| Ok(())).unwrap();
+    assert!(store.inner.remembers_look());
 }
