@@ -370,7 +370,7 @@ fn lowered_settings_and_root_parameters_are_refused() {
     for (table, from, to) in [
         (Table::Settings, "\"envelope_format_floor\":1", "\"envelope_format_floor\":0"),
         (Table::Settings, "\"development\":false", "\"development\":true"),
-        (Table::Roots, "\"parameters\":", "\"parameters_of_old\":"),
+        (Table::Roots, "\"created\":\"2", "\"created\":\"3"),
         (Table::Manifest, "\"min_writer\":1", "\"min_writer\":0"),
     ] {
         let dump = place.dump();
