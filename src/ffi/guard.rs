@@ -109,12 +109,16 @@ thread_local! {
 const _: () = assert!(!std::mem::needs_drop::<RefCell<Detail>>());
 
 fn clear_last_error() {
-    LAST.with(|last| last.try_borrow_mut().map(|mut last| last.len = 0)).ok();
+    LAST.with(|last| {
+        if let Ok(mut last) = last.try_borrow_mut() {
+            last.len = 0;
+        }
+    });
 }
 
 fn keep(error: &Error) -> Status {
     let status = error.status();
-    let said = LAST.with(|last| {
+    LAST.with(|last| {
         let Ok(mut last) = last.try_borrow_mut() else { return };
         last.len = 0;
         // Cut where it does not fit; `write_str` never fails.
@@ -126,8 +130,6 @@ fn keep(error: &Error) -> Status {
             _ = write!(last, "; {advice}");
         }
     });
-    // Formatting is our own code over small values; should it ever panic, the status is still right.
-    _ = said;
     status
 }
 
@@ -153,7 +155,8 @@ pub(super) unsafe fn copy_last_error(out: *mut u8, out_cap: usize, out_len: *mut
         let Ok(last) = last.try_borrow() else { return };
         let whole = std::str::from_utf8(&last.text[..last.len]).unwrap_or_default();
         if out_cap > 0 {
-            let cut = whole.floor_char_boundary(out_cap - 1);
+            let most = whole.len().min(out_cap - 1);
+            let cut = (0..=most).rev().find(|at| whole.is_char_boundary(*at)).unwrap_or(0);
             // SAFETY: the caller gives `out_cap` bytes at `out`; `cut` and the NUL are within them. The detail is
             // ours and apart from any caller's buffer.
             unsafe {

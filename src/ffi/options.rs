@@ -275,4 +275,15 @@ mod tests {
             assert!(matches!(options.without_choice(), Err(Error::InvalidArgument { .. })), "{cells}");
         }
     }
+
+    #[test]
+    fn the_sizes_told_to_callers_are_those_of_the_code() {
+        use crate::envelope::Context;
+        assert_eq!(KEYFOLD_KEY_ID_SIZE as usize, size_of::<crate::keystore::KeyId>());
+        assert_eq!(KEYFOLD_MATERIAL_ID_SIZE as usize, size_of::<crate::crypto::MaterialId>());
+        let packed = |value: usize| Context::pack(&[("a", &"x".repeat(value))]);
+        let longest = KEYFOLD_CONTEXT_MAX_SIZE as usize - 7;
+        assert_eq!(packed(longest).unwrap().len(), KEYFOLD_CONTEXT_MAX_SIZE as usize);
+        assert!(packed(longest + 1).is_err());
+    }
 }

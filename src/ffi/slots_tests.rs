@@ -68,6 +68,9 @@ fn forged_numbers_find_nothing() {
     }
 }
 
+/// Where the model keeps a handle: slot, generation, and the id of its object.
+type Place = Mutex<Option<(u32, u16, usize)>>;
+
 /// What the objects of the model hold.
 struct Watched {
     id: usize,
@@ -93,9 +96,8 @@ fn under_many_threads_a_handle_leads_to_its_own_object_or_to_none() {
     let slots = table::<Watched>();
     let dropped = Arc::new(AtomicUsize::new(0));
     let next_id = Arc::new(AtomicUsize::new(0));
-    // Few places, so that threads meet: (index, generation, id).
-    let known: Arc<Vec<Mutex<Option<(u32, u16, usize)>>>> =
-        Arc::new((0..8).map(|_| Mutex::new(None)).collect());
+    // Few places, so that threads meet.
+    let known: Arc<Vec<Place>> = Arc::new((0..8).map(|_| Mutex::new(None)).collect());
     let closed = Arc::new(AtomicUsize::new(0));
 
     let threads: Vec<_> = (0..THREADS)

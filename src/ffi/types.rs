@@ -9,12 +9,15 @@ pub const KEYFOLD_ABI_VERSION: u32 = 1;
 pub const KEYFOLD_ERROR_SIZE: u32 = 512;
 
 /// Bytes of a key id.
+#[allow(dead_code)] // for callers; a test in options.rs holds it against the code
 pub const KEYFOLD_KEY_ID_SIZE: u32 = 16;
 
 /// Bytes of a material id.
+#[allow(dead_code)] // for callers; a test in options.rs holds it against the code
 pub const KEYFOLD_MATERIAL_ID_SIZE: u32 = 8;
 
 /// The greatest size of a packed encryption context, so that a buffer of it always fits.
+#[allow(dead_code)] // for callers; a test in options.rs holds it against the code
 pub const KEYFOLD_CONTEXT_MAX_SIZE: u32 = 8192;
 
 /// Accepts a key file, or a folder of it, that other users can read.
