@@ -1,6 +1,6 @@
 //! The C ABI: argument checks, handles, panics, errors; no logic of its own.
 //!
-//! Every exported function is checks, one call into the room that does the work, and the result; [`guard`] turns
+//! Every exported function is checks, one call into the room that does the work, and the result; `guard` turns
 //! errors and panics into statuses. What C gives arrives as integers and raw pointers and becomes Rust values in
 //! `args`, `options` and `out`, nowhere else. `include/keyfold.h` is made from these files by `tests/header.rs`; the
 //! doc comments are written for its readers, in the fixed form that the generator of the bindings reads.
