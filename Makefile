@@ -12,8 +12,6 @@ BUILD     := build
 CARGO     ?= cargo
 PYTHON    ?= python3
 GO        ?= go
-CC        ?= cc
-CXX       ?= c++
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 OS_ARCH    := $(shell scripts/platform)
@@ -40,7 +38,8 @@ SOURCES := Cargo.toml Cargo.lock $(shell find src -type f)
 RELEASE := --release --locked
 SHIPPED  = RUSTFLAGS="$$(scripts/rust-flags)"
 
-export CARGO PYTHON GO CC CXX VERSION SOVERSION BUILD OS_ARCH
+# Not CC and CXX: aws-lc would be compiled anew whenever cargo is run by hand and then by make. Given to make, they arrive.
+export CARGO PYTHON GO VERSION SOVERSION BUILD OS_ARCH
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -189,7 +188,7 @@ test-rust: | $(TOOLS)
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --quiet --no-deps --features cli
 	$(CARGO) test --locked --features cli,failpoints
 	$(CARGO) test --locked --no-default-features
-	$(CARGO) run --locked --quiet --example fuzz 5
+	$(CARGO) run --locked --quiet --features cli,failpoints --example fuzz 5
 
 test-c: build
 	tests/c/run
@@ -229,7 +228,7 @@ $(TESTS)/interop-cpp: tests/interop/interop.cpp include/keyfold.h include/keyfol
 
 $(TESTS)/interop-rust: tests/interop/interop.rs $(SOURCES)
 	@mkdir -p $(@D)
-	$(CARGO) build --locked --example interop
+	$(CARGO) build --locked --features cli,failpoints --example interop
 	cp $(TARGET_DIR)/debug/examples/interop $@
 
 $(TESTS)/interop-go: $(GO_STATIC) $(GO_SOURCES)
@@ -242,7 +241,7 @@ fixtures: build $(TESTS)/interop-rust
 SECONDS ?= 60
 
 fuzz: | $(TOOLS)
-	$(CARGO) run --locked --quiet --example fuzz $(SECONDS)
+	$(CARGO) run --locked --quiet --features cli,failpoints --example fuzz $(SECONDS)
 
 # --- measurements ----------------------------------------------------------------------------------------------
 

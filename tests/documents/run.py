@@ -63,14 +63,14 @@ def shell(text: str, folder: Path) -> str:
     return run(["sh", "-c", script], folder)
 
 
-def compiled(compiler: str, suffix: str, flags: list[str]) -> Callable[[str, Path], str]:
+def compiled(variable: str, compiler: str, suffix: str, flags: list[str]) -> Callable[[str, Path], str]:
     def build_and_run(text: str, folder: Path) -> str:
         source = folder / f"example{suffix}"
         source.write_text(text, encoding="utf-8")
         found = subprocess.run(
             ["pkg-config", "--cflags", "--libs", "keyfold"], env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, check=True
         ).stdout.split()
-        run([os.environ.get(compiler) or compiler.lower(), *flags, source, "-o", folder / "example", *found], folder)
+        run([os.environ.get(variable, compiler), *flags, source, "-o", folder / "example", *found], folder)
         return run([folder / "example"], folder)
 
     return build_and_run
@@ -117,8 +117,8 @@ def rust(text: str, folder: Path) -> str:
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 RUNNERS: dict[str, Callable[[str, Path], str]] = {
     "sh": shell,
-    "c": compiled("CC", ".c", ["-std=c99", *STRICT]),
-    "cpp": compiled("CXX", ".cpp", ["-std=c++17", *STRICT]),
+    "c": compiled("CC", "cc", ".c", ["-std=c99", *STRICT]),
+    "cpp": compiled("CXX", "c++", ".cpp", ["-std=c++17", *STRICT]),
     "python": python,
     "go": go,
     "rust": rust,
