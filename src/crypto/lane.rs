@@ -207,7 +207,7 @@ impl Drop for Held {
 /// A free lane: the thread's own, else a neighbour, else after a short wait a new one, within bounds.
 #[inline]
 fn take() -> Result<Taken<Notes, Lane>> {
-    let own = thread_index() % width();
+    let own = thread_index() & (width() - 1);
     match LANES.take(own)? {
         Some(lane) => Ok(lane),
         None => take_another(own),
@@ -232,12 +232,13 @@ fn take_another(own: usize) -> Result<Taken<Notes, Lane>> {
     }
 }
 
-/// How many lanes threads spread over: two for each processor this process may run on, 4 to 64.
+/// How many lanes threads spread over: two or more for each processor this process may run on, 4 to 64; a power of
+/// two.
 fn width() -> usize {
     static WIDTH: AtomicUsize = AtomicUsize::new(0);
     match WIDTH.load(Ordering::Relaxed) {
         0 => {
-            let width = (2 * crate::sync::processors()).clamp(4, 64);
+            let width = (2 * crate::sync::processors()).next_power_of_two().clamp(4, 64);
             WIDTH.store(width, Ordering::Relaxed);
             width
         }

@@ -38,17 +38,22 @@ impl<'a> Cell<'a> {
         self.bytes.first().copied().unwrap_or(TYPE_FREE)
     }
 
-    /// The cell as a key cell, its fields copied once; None for other types.
+    /// The cell as a key cell, what it names copied once; None for other types.
+    #[inline]
     pub(super) fn key(&self) -> Option<KeyCell<'a>> {
         let (head, wrapped) = self.bytes.split_first_chunk::<WRAPPED_AT>()?;
-        (head[0] == TYPE_KEY).then_some(KeyCell { head: *head, wrapped })
+        let (named, nonce) = head.split_first_chunk::<NAMED>()?;
+        let nonce = nonce.first_chunk()?;
+        (head[0] == TYPE_KEY).then_some(KeyCell { named: *named, nonce, wrapped })
     }
 }
 
 /// A key cell: what it names, and the wrapped DEK.
 #[derive(Clone, Copy)]
 pub(super) struct KeyCell<'a> {
-    head: [u8; WRAPPED_AT],
+    named: [u8; NAMED],
+    /// Where it lies: nobody reads a byte of it twice.
+    pub(super) nonce: &'a WrapNonce,
     /// The DEK under XAES-256-GCM, tag last.
     pub(super) wrapped: &'a [u8],
 }
@@ -66,18 +71,14 @@ impl KeyCell<'_> {
         self.part(24)
     }
 
-    pub(super) fn nonce(&self) -> WrapNonce {
-        self.part(NAMED)
-    }
-
     /// The part that the wrap authenticates.
-    pub(super) fn named(&self) -> [u8; NAMED] {
-        self.part(0)
+    pub(super) fn named(&self) -> &[u8; NAMED] {
+        &self.named
     }
 
     fn part<const N: usize>(&self, at: usize) -> [u8; N] {
         let mut part = [0; N];
-        part.copy_from_slice(&self.head[at..at + N]);
+        part.copy_from_slice(&self.named[at..at + N]);
         part
     }
 }

@@ -126,7 +126,7 @@ pub(super) fn check(bytes: &[u8], form: Form) -> Result<(), &'static str> {
     if count == 0 && form == Form::Stored {
         return Err("it is stored without a pair");
     }
-    let ascii = is_ascii(bytes);
+    let ascii = bytes.is_ascii();
     let utf8 = |text| ascii || str::from_utf8(text).is_ok();
     let mut before: &[u8] = &[];
     for _ in 0..count {
@@ -171,11 +171,6 @@ fn compare(one: &[u8], other: &[u8]) -> Ordering {
         }
     }
     one.len().cmp(&other.len())
-}
-
-#[inline]
-fn is_ascii(bytes: &[u8]) -> bool {
-    bytes.iter().fold(0, |all, byte| all | byte) < 0x80
 }
 
 /// A two-byte number and what follows it.

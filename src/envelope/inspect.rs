@@ -137,7 +137,7 @@ pub(super) fn cell_info(cell: &Cell<'_>, area_at: usize) -> CellInfo {
             key_id: key.key_id().to_string(),
             version: key.version(),
             material_id: hex(&key.material_id()),
-            wrap_nonce: hex(&key.nonce()),
+            wrap_nonce: hex(key.nonce),
         }),
     }
 }

@@ -27,6 +27,7 @@ pub use datakey::{decrypt_data_key_into, generate_data_key};
 pub use explain::{CellFindings, ContextFindings, Explanation, StoreReach, explain};
 pub use head::Kind;
 pub use inspect::{CellInfo, CellKey, Inspection, StoredPair, inspect};
+pub(crate) use open::Sealed;
 pub use open::{authenticated_context, decrypt_in_place, decrypt_into};
 pub use reencrypt::{ReencryptOptions, reencrypt, reencrypt_head};
 pub use rewrap::{Rewrapped, rewrap};
@@ -86,7 +87,7 @@ pub struct Opened {
 
 impl Opened {
     /// To be filled as a call goes on.
-    fn nothing() -> Opened {
+    pub(crate) fn nothing() -> Opened {
         Opened { len: 0, key_id: KeyId([0; 16]), version: 0, context: None }
     }
 }

@@ -10,6 +10,48 @@ use super::{Allowed, DEK, DecryptOptions, Opened};
 use crate::crypto::{Lane, with_lane};
 use crate::error::{Error, Result};
 
+/// An envelope whose head has been read. Nothing of it is authenticated yet.
+pub(crate) struct Sealed<'a> {
+    head: Head<'a>,
+    payload: &'a [u8],
+    len: usize,
+}
+
+impl<'a> Sealed<'a> {
+    /// Reads the head. Errors: NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED; AUTH for a length that no envelope has.
+    #[inline(always)]
+    pub(crate) fn read(envelope: &'a [u8]) -> Result<Sealed<'a>> {
+        let head = Head::parse(envelope, Some(Kind::Envelope))?;
+        let payload = &envelope[head.len()..];
+        let len = chunks::plain_len(payload.len()).ok_or(Error::Auth)?;
+        Ok(Sealed { head, payload, len })
+    }
+
+    /// The message's exact size.
+    pub(crate) fn plain_len(&self) -> usize {
+        self.len
+    }
+
+    /// Opens it into exactly its size; what [`decrypt_into`] does, but that a failure leaves `out` to be wiped.
+    #[inline]
+    pub(crate) fn open(
+        &self,
+        allowed: &Allowed<'_>,
+        context: &Context<'_>,
+        options: &DecryptOptions,
+        out: &mut [u8],
+        opened: &mut Opened,
+    ) -> Result<()> {
+        opened.len = self.len;
+        with_lane(|lane| {
+            let mut dek = MessageDek::zeroed(DEK);
+            unlock(lane, allowed, &self.head, context, options, &mut dek, opened)?;
+            set_payload_key(lane, &dek);
+            chunks::open(&lane.payload, Position::START, self.payload, out).map_err(|_| Error::Auth)
+        })
+    }
+}
+
 /// Opens an envelope into the front of `out`, which may be longer than the message ([`super::decrypted_size`]). No
 /// chunk is touched before the commitment agrees, and nothing of a chunk is released before its tag verified.
 ///
@@ -40,19 +82,11 @@ fn open_into(
     out: &mut [u8],
     opened: &mut Opened,
 ) -> Result<()> {
-    let head = Head::parse(envelope, Some(Kind::Envelope))?;
-    let payload = &envelope[head.len()..];
-    let len = chunks::plain_len(payload.len()).ok_or(Error::Auth)?;
-    let Some(out) = out.get_mut(..len) else {
-        return Err(Error::BufferTooSmall { needed: len });
-    };
-    opened.len = len;
-    with_lane(|lane| {
-        let mut dek = MessageDek::zeroed(DEK);
-        unlock(lane, allowed, &head, context, options, &mut dek, opened)?;
-        set_payload_key(lane, &dek);
-        chunks::open(&lane.payload, Position::START, payload, out).map_err(|_| Error::Auth)
-    })
+    let sealed = Sealed::read(envelope)?;
+    match out.get_mut(..sealed.len) {
+        Some(out) => sealed.open(allowed, context, options, out, opened),
+        None => Err(Error::BufferTooSmall { needed: sealed.len }),
+    }
 }
 
 /// Opens an envelope in its own buffer; the message then lies at the front, and the bytes behind it mean nothing.

@@ -119,7 +119,7 @@ pub(super) fn unwrap(
     }
     if cell.offset == 0 {
         // The fixed part and the first cell's beginning lie together in the envelope.
-        return version.kek.unwrap(lane, &key.nonce(), head.with_first_cell(), key.wrapped, dek).is_ok();
+        return version.kek.unwrap(lane, key.nonce, head.with_first_cell(), key.wrapped, dek).is_ok();
     }
     let fixed = head.whole_fixed();
     // The stack frame is as large as what most heads need, and that of the largest only where one comes.
@@ -140,6 +140,6 @@ fn unwrap_joined<const N: usize>(
 ) -> bool {
     let mut aad = [0; N];
     aad[..fixed.len()].copy_from_slice(fixed);
-    aad[fixed.len()..fixed.len() + NAMED].copy_from_slice(&key.named());
-    version.kek.unwrap(lane, &key.nonce(), &aad[..fixed.len() + NAMED], key.wrapped, dek).is_ok()
+    aad[fixed.len()..fixed.len() + NAMED].copy_from_slice(key.named());
+    version.kek.unwrap(lane, key.nonce, &aad[..fixed.len() + NAMED], key.wrapped, dek).is_ok()
 }

@@ -1,7 +1,8 @@
 //! Exact sizes, computed before anything else happens. All arithmetic is checked: lengths come from callers.
 
 use super::cells::{CELL, MAX_CELLS, key_cell};
-use super::head::{FIXED, Head, Kind, Sizes};
+use super::head::{FIXED, Head, Sizes};
+use super::open::Sealed;
 use super::{EncryptOptions, MAX_AREA, MAX_DATA_KEY, MIN_DATA_KEY, chunks};
 use crate::error::{Error, Result};
 
@@ -12,6 +13,7 @@ const MAX_FREE: u8 = 8;
 ///
 /// # Errors
 /// INVALID_ARGUMENT for no key, LIMIT_EXCEEDED for over 32 cells, free ones among them.
+#[inline]
 pub fn head_size(keys: usize, stored_len: usize, options: &EncryptOptions) -> Result<usize> {
     if options.free_cells > MAX_FREE {
         return Err(Error::LimitExceeded { what: "the number of free cells", limit: MAX_FREE.into() });
@@ -24,6 +26,7 @@ pub fn head_size(keys: usize, stored_len: usize, options: &EncryptOptions) -> Re
 ///
 /// # Errors
 /// As [`head_size`], and TOO_LARGE for a message that the format or the address space cannot hold.
+#[inline]
 pub fn encrypted_size(
     plaintext_len: usize,
     keys: usize,
@@ -41,8 +44,7 @@ pub fn encrypted_size(
 /// # Errors
 /// As for decryption, and AUTH for a length that no envelope has.
 pub fn decrypted_size(envelope: &[u8]) -> Result<usize> {
-    let head = Head::parse(envelope, Some(Kind::Envelope))?;
-    chunks::plain_len(envelope.len() - head.len()).ok_or(Error::Auth)
+    Sealed::read(envelope).map(|sealed| sealed.plain_len())
 }
 
 /// How much of an envelope or blob is head, from its first 44 bytes, so that a reader of a file knows how much to

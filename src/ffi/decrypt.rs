@@ -4,7 +4,7 @@ use super::guard::guard;
 use super::out::{self, Out, Report};
 use super::types::*;
 use super::{args, handle, options};
-use crate::envelope::{self, Allowed, DecryptOptions};
+use crate::envelope::{self, Allowed, DecryptOptions, Opened, Sealed};
 use crate::error::{Result, Status};
 
 /// Tells the exact size of the message in an envelope, from its head and length. Nothing is authenticated by this.
@@ -264,10 +264,11 @@ impl<'a> Call<'a> {
         len: out::Size,
         report: Report<keyfold_opened>,
     ) -> Result<()> {
-        let size = envelope::decrypted_size(self.data)?;
+        let sealed = Sealed::read(self.data)?;
         let inputs = [self.data, self.context.as_bytes()];
-        let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
-        let opened = envelope::decrypt_into(allowed, self.data, &self.context, &self.options, out.bytes())?;
+        let mut out = unsafe { Out::claim(out, out_cap, len, sealed.plain_len(), &inputs)? };
+        let mut opened = Opened::nothing();
+        sealed.open(&allowed, &self.context, &self.options, out.bytes(), &mut opened)?;
         out.keep();
         report.put(opened.into());
         Ok(())

@@ -71,11 +71,16 @@ mod panics {
 
     /// Puts a hook before the one there is; panics outside our calls (a Rust program may share the hook) go on to
     /// that one. Done by the first call; no lock that a fork could leave held.
+    #[inline]
     pub(super) fn keep_quiet() {
         static DONE: AtomicBool = AtomicBool::new(false);
-        if DONE.load(Ordering::Relaxed) || DONE.swap(true, Ordering::Relaxed) {
-            return;
+        if !DONE.load(Ordering::Relaxed) && !DONE.swap(true, Ordering::Relaxed) {
+            put_hook();
         }
+    }
+
+    #[cold]
+    fn put_hook() {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| if INSIDE.get() { keep_place(info) } else { before(info) }));
     }

@@ -93,6 +93,7 @@ pub(super) fn store(handle: *const keyfold_store) -> Result<Pinned<keyfold_store
     look_up(handle)
 }
 
+#[inline(always)]
 pub(super) fn key(handle: *const keyfold_key) -> Result<Pinned<keyfold_key>> {
     look_up(handle)
 }
@@ -169,6 +170,7 @@ pub(super) fn open_handles() -> usize {
     OPEN.load(Relaxed)
 }
 
+#[inline(always)]
 fn look_up<K: Kind>(handle: *const K) -> Result<Pinned<K>> {
     if handle.is_null() {
         return Err(Error::InvalidHandle { why: "NULL" });

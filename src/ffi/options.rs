@@ -157,6 +157,7 @@ impl keyfold_store_options {
 
 impl keyfold_encrypt_options {
     /// For calls that take no block of chosen names.
+    #[inline(always)]
     pub(super) fn without_choice(&self) -> Result<(EncryptOptions, StoredContext<'static>)> {
         Ok((EncryptOptions { free_cells: cells(self.free_cells)? }, stored(self.store_context, None)?))
     }

@@ -32,6 +32,7 @@ impl Out {
     ///
     /// # Safety
     /// The caller of the ABI promises that `cap` bytes at `at` may be written.
+    #[inline(always)]
     pub(super) unsafe fn claim(
         at: *mut u8,
         cap: usize,
@@ -43,6 +44,7 @@ impl Out {
     }
 
     /// As [`Out::claim`], with other outputs that it must be apart from.
+    #[inline(always)]
     pub(super) unsafe fn claim_beside(
         at: *mut u8,
         cap: usize,
@@ -137,8 +139,11 @@ impl Drop for Out {
     }
 }
 
+/// Inlined, it is a comparison or two for each of the few spans that a call has.
+#[inline(always)]
 fn apart_from(this: Span, inputs: &[&[u8]], outputs: &[Span]) -> bool {
-    !inputs.iter().map(|input| Span::of(input)).chain(outputs.iter().copied()).any(|other| this.meets(other))
+    inputs.iter().all(|input| !this.meets(Span::of(input)))
+        && outputs.iter().all(|output| !this.meets(*output))
 }
 
 /// A length or count that a call reports; 0 until it is known. Never read.

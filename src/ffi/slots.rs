@@ -26,6 +26,9 @@ pub(super) struct Slot<T> {
     state: AtomicU32,
     /// Index + 1 of the next free slot.
     next: AtomicU32,
+    /// Which slot of which table this is, once it has had an object.
+    index: AtomicU32,
+    table: AtomicPtr<Slots<T>>,
     object: UnsafeCell<MaybeUninit<T>>,
     /// Calls that use the object, counted apart by thread: one counter would bounce between cores.
     pins: [Stripe; STRIPES],
@@ -65,7 +68,9 @@ impl<T: Send + Sync> Slots<T> {
             Some(index) => index,
             None => self.grow()?,
         };
-        let slot = self.slot(index)?.slot;
+        let slot = self.slot(index)?;
+        slot.index.store(index, SeqCst);
+        slot.table.store(std::ptr::from_ref(self).cast_mut(), SeqCst);
         let generation = (slot.state.load(SeqCst) >> 8) as u16;
         // SAFETY: the slot is empty and out of the free list, so it is ours alone until it is open.
         unsafe { (*slot.object.get()).write(object) };
@@ -74,11 +79,12 @@ impl<T: Send + Sync> Slots<T> {
     }
 
     /// The slot of this number, if there is one yet.
-    pub(super) fn slot(&'static self, index: u32) -> Option<SlotRef<T>> {
+    #[inline(always)]
+    pub(super) fn slot(&'static self, index: u32) -> Option<&'static Slot<T>> {
         let (chunk, at) = place(index)?;
         let slots = self.chunks[chunk].load(SeqCst);
         // SAFETY: a chunk that is there is never freed and has a slot for every place in it.
-        (!slots.is_null()).then(|| SlotRef { table: self, index, slot: unsafe { &*slots.add(at) } })
+        (!slots.is_null()).then(|| unsafe { &*slots.add(at) })
     }
 
     fn grow(&'static self) -> Option<u32> {
@@ -103,7 +109,7 @@ impl<T: Send + Sync> Slots<T> {
         let mut head = self.free.load(SeqCst);
         loop {
             let index = (head as u32).checked_sub(1)?;
-            let next = self.slot(index)?.slot.next.load(SeqCst);
+            let next = self.slot(index)?.next.load(SeqCst);
             match self.free.compare_exchange(head, after(head, next), SeqCst, SeqCst) {
                 Ok(_) => return Some(index),
                 Err(now) => head = now,
@@ -128,59 +134,54 @@ fn after(head: u64, first: u32) -> u64 {
     (head >> 32).wrapping_add(1) << 32 | u64::from(first)
 }
 
+#[inline]
 fn place(index: u32) -> Option<(usize, usize)> {
     let from_one = index.checked_add(FIRST)?;
     let chunk = (from_one / FIRST).ilog2() as usize;
     (chunk < CHUNKS).then(|| (chunk, (from_one - (FIRST << chunk)) as usize))
 }
 
-/// A slot with the table it is of.
-pub(super) struct SlotRef<T: 'static> {
-    table: &'static Slots<T>,
-    index: u32,
-    slot: &'static Slot<T>,
-}
-
-impl<T: Send + Sync> SlotRef<T> {
+impl<T: Send + Sync> Slot<T> {
     /// Pins the object of this generation. None when it is closed or was never there.
-    pub(super) fn pin(self, generation: u16, thread: usize) -> Option<Pin<T>> {
-        let stripe = thread % STRIPES;
+    #[inline(always)]
+    pub(super) fn pin(&'static self, generation: u16, thread: usize) -> Option<Pin<T>> {
+        let stripe = &self.pins[thread % STRIPES].0;
         // Count first, look afterwards: whoever closes looks at the counters after it has closed, so either it
         // sees this count or this look sees it closed. (All sequentially consistent.)
-        self.slot.pins[stripe].0.fetch_add(1, SeqCst);
-        let pin = Pin { place: self, stripe };
+        stripe.fetch_add(1, SeqCst);
+        let pin = Pin { slot: self, stripe };
         // Dropping the pin takes the count back, and frees the object if that is what everybody waited for.
-        (pin.place.slot.state.load(SeqCst) == state(generation, OPEN)).then_some(pin)
+        (pin.slot.state.load(SeqCst) == state(generation, OPEN)).then_some(pin)
     }
 }
 
 /// The right to use a slot's object. It stays where it is until this is dropped.
 pub(super) struct Pin<T: Send + Sync + 'static> {
-    place: SlotRef<T>,
-    stripe: usize,
+    slot: &'static Slot<T>,
+    stripe: &'static AtomicU64,
 }
 
 impl<T: Send + Sync> Pin<T> {
     pub(super) fn object(&self) -> &T {
         // SAFETY: the slot was open when it was pinned, so the object is there, and it is not dropped while any
         // stripe counts.
-        unsafe { (*self.place.slot.object.get()).assume_init_ref() }
+        unsafe { (*self.slot.object.get()).assume_init_ref() }
     }
 
     /// Closes the slot: no pin is given any more. Whether this call did it.
     pub(super) fn close(&self) -> bool {
-        let open = self.place.slot.state.load(SeqCst);
+        let open = self.slot.state.load(SeqCst);
         // While pinned, the generation cannot pass.
         let closed = open & !0xFF | CLOSED;
-        open & 0xFF == OPEN && self.place.slot.state.compare_exchange(open, closed, SeqCst, SeqCst).is_ok()
+        open & 0xFF == OPEN && self.slot.state.compare_exchange(open, closed, SeqCst, SeqCst).is_ok()
     }
 }
 
 impl<T: Send + Sync> Drop for Pin<T> {
+    #[inline]
     fn drop(&mut self) {
-        let slot = self.place.slot;
-        slot.pins[self.stripe].0.fetch_sub(1, SeqCst);
-        let now = slot.state.load(SeqCst);
+        self.stripe.fetch_sub(1, SeqCst);
+        let now = self.slot.state.load(SeqCst);
         if now & 0xFF == CLOSED {
             self.empty(now);
         }
@@ -192,7 +193,7 @@ impl<T: Send + Sync> Pin<T> {
     /// before, so it is enough to have seen each at zero once. Whoever counts down last gets here and sees that.
     #[cold]
     fn empty(&self, closed: u32) {
-        let slot = self.place.slot;
+        let slot = self.slot;
         if slot.pins.iter().any(|stripe| stripe.0.load(SeqCst) != 0) {
             return;
         }
@@ -205,7 +206,9 @@ impl<T: Send + Sync> Pin<T> {
         let generation = (closed >> 8) as u16;
         if let Some(next) = generation.checked_add(1) {
             slot.state.store(state(next, EMPTY), SeqCst);
-            self.place.table.push(self.place.index, slot);
+            // SAFETY: set when the object was put in; tables are static.
+            let table = unsafe { &*slot.table.load(SeqCst) };
+            table.push(slot.index.load(SeqCst), slot);
         } // else: retired. It stays EMPTYING for ever, and no handle to it is ever valid again.
         drop(object);
     }
