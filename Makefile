@@ -183,7 +183,7 @@ test: test-rust test-c test-package test-embedding test-python test-go test-cli 
 # One run with everything on, one with everything off: features only add.
 test-rust: | $(TOOLS)
 	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --quiet --all-targets --features cli,failpoints -- -D warnings
+	$(CARGO) clippy --locked --quiet --all-targets --features cli,failpoints,floor -- -D warnings
 	$(CARGO) clippy --locked --quiet --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --quiet --no-deps --features cli
 	$(CARGO) test --locked --features cli,failpoints
@@ -249,7 +249,7 @@ BENCH := $(BUILD)/bench
 RECORD ?=
 
 bench: build $(INSTALLED) $(BENCH)/call-c $(BENCH)/call-cpp $(BENCH)/call-go
-	$(SHIPPED) $(CARGO) bench --locked --quiet --bench abi --features failpoints > $(BENCH)/abi.json
+	$(SHIPPED) $(CARGO) bench --locked --quiet --bench abi --features floor > $(BENCH)/abi.json
 	for language in c cpp go; do $(BENCH)/call-$$language; done > $(BENCH)/calls.jsonl
 	$(BUILD)/venv/bin/python benches/call.py >> $(BENCH)/calls.jsonl
 	benches/report.py $(BENCH)/abi.json $(BENCH)/calls.jsonl $(SHARED) $(STATIC) \

@@ -1,5 +1,5 @@
 //! Times the steps that an envelope cannot do without. Run with
-//! `cargo run --release --features failpoints --example floor`.
+//! `cargo run --release --features floor --example floor`.
 
 use std::hint::black_box;
 use std::time::Instant;

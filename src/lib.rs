@@ -31,7 +31,7 @@ pub(crate) mod sync;
 #[cfg(feature = "cli")]
 pub mod cli;
 
-#[cfg(feature = "failpoints")]
+#[cfg(any(test, feature = "floor"))]
 #[doc(hidden)]
 pub use crypto::floor;
 pub use error::{Error, Result, Status};

@@ -1,5 +1,5 @@
 //! The bare steps of an envelope, for benchmarks: what a call cannot do without, with neither format, derivation nor
-//! commitment. Exists only under the feature `failpoints`; its keys lie in ordinary memory and must be worthless.
+//! commitment. Exists only under the feature `floor`; its keys lie in ordinary memory and must be worthless.
 
 use super::AeadKey;
 use super::generator::Generator;

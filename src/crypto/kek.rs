@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::cache::Slot;
 use super::xaes::{self, Prefix};
 use super::{Lane, Unauthentic, lane, self_test};
 use crate::error::{Error, Result};
@@ -73,35 +74,31 @@ impl Kek {
         }
         lane.fill_nonce(&mut nonce[12..20])?;
         let (now, jumps) = (lane.generator.millis(), lane.generator.jumps());
-        let ready = lane.cache.sealing(self.id).is_some_and(|slot| {
-            slot.wraps < PREFIX_WRAPS
-                && slot.jumps == jumps
-                && now.wrapping_sub(slot.drawn_at) < PREFIX_MILLIS
-        });
-        if !ready {
-            self.draw_prefix(lane, now, jumps)?;
+        if let Some(slot) = lane.cache.sealing(self.id)
+            && slot.wraps < PREFIX_WRAPS
+            && slot.jumps == jumps
+            && now.wrapping_sub(slot.drawn_at) < PREFIX_MILLIS
+        {
+            slot.wrap(aad, secret, nonce, out);
+        } else {
+            self.draw_prefix(lane, now, jumps)?.wrap(aad, secret, nonce, out);
         }
-        let Some(slot) = lane.cache.sealing(self.id) else {
-            return Err(Error::Internal { what: "a wrapping context is gone" });
-        };
-        slot.wraps += 1;
-        nonce[..12].copy_from_slice(slot.prefix());
-        nonce[20..].copy_from_slice(&slot.wraps.to_be_bytes());
-        slot.key.seal(tail(nonce), aad, secret, out);
         Ok(())
     }
 
+    /// A context under a new prefix, in place of the one there was.
     #[cold]
-    fn draw_prefix(&self, lane: &mut Lane, now: u64, jumps: u64) -> Result<()> {
+    fn draw_prefix<'a>(&self, lane: &'a mut Lane, now: u64, jumps: u64) -> Result<&'a mut Slot> {
         let mut prefix: Prefix = [0; 12];
         lane.fill_nonce(&mut prefix)?;
         self.cached.store(true, Ordering::Release);
         let slot = lane.cache.begin_sealing(self.id, self.material.expose(), prefix);
         (slot.drawn_at, slot.jumps) = (now, jumps);
-        Ok(())
+        Ok(slot)
     }
 
     /// Wraps under the nonce given. For vectors and scripted tests: a repeated nonce under one key is fatal.
+    #[cfg(any(test, feature = "failpoints"))]
     pub(crate) fn wrap_with_nonce(
         &self,
         lane: &mut Lane,
@@ -148,6 +145,17 @@ impl Drop for Kek {
         if *self.cached.get_mut() {
             lane::forget(self.id);
         }
+    }
+}
+
+impl Slot {
+    /// Wraps under this prefix's next nonce, whose random part is in `nonce` already.
+    #[inline]
+    fn wrap(&mut self, aad: &[u8], secret: &[u8], nonce: &mut WrapNonce, out: &mut [u8]) {
+        self.wraps += 1;
+        nonce[..12].copy_from_slice(self.prefix());
+        nonce[20..].copy_from_slice(&self.wraps.to_be_bytes());
+        self.key.seal(tail(nonce), aad, secret, out);
     }
 }
 

@@ -6,7 +6,7 @@ mod cache;
 #[cfg(feature = "aws-lc")]
 mod engine_aws_lc;
 mod engine_portable;
-#[cfg(feature = "failpoints")]
+#[cfg(any(test, feature = "floor"))]
 pub mod floor;
 mod generator;
 mod hash;
