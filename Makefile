@@ -207,7 +207,7 @@ test-python: build $(INSTALLED)
 	cd bindings/python && ../../$(PYTEST)
 
 test-go: build
-	cd bindings/go && test -z "$$(gofmt -l .)" && $(GO) vet ./... && $(GO) test ./... && $(GO) test -race ./...
+	cd bindings/go && unformatted=$$(gofmt -l .) && test -z "$$unformatted" && $(GO) vet ./... && $(GO) test ./... && $(GO) test -race ./...
 
 test-cli: build
 	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/cli/run
@@ -250,7 +250,7 @@ RECORD ?=
 
 bench: build $(INSTALLED) $(BENCH)/call-c $(BENCH)/call-cpp $(BENCH)/call-go
 	$(SHIPPED) $(CARGO) bench --locked --quiet --bench abi --features floor > $(BENCH)/abi.json
-	for language in c cpp go; do $(BENCH)/call-$$language; done > $(BENCH)/calls.jsonl
+	for language in c cpp go; do $(BENCH)/call-$$language || exit 1; done > $(BENCH)/calls.jsonl
 	$(BUILD)/venv/bin/python benches/call.py >> $(BENCH)/calls.jsonl
 	benches/report.py $(BENCH)/abi.json $(BENCH)/calls.jsonl $(SHARED) $(STATIC) \
 	  --json $(BENCH)/report.json --svg $(if $(RECORD),docs,$(BENCH))/throughput.svg $(if $(RECORD),--markdown docs/BENCHMARKS.md)
