@@ -109,9 +109,11 @@ $(MANUAL): $(COMMAND) scripts/manual
 	scripts/manual $(COMMAND) $(BUILD)/share
 	@touch $@
 
-$(WHEEL): $(SHARED) $(VENV) $(shell find bindings/python -name '*.py' -o -name '*.toml' -o -name py.typed 2>/dev/null)
+$(WHEEL): $(SHARED) $(VENV) LICENSE-APACHE LICENSE-MIT scripts/third-party $(shell find bindings/python -name '*.py' -o -name '*.toml' -o -name py.typed 2>/dev/null)
 	@mkdir -p $(@D)
 	rm -f $(@D)/keyfold-*.whl
+	cp LICENSE-APACHE LICENSE-MIT bindings/python
+	scripts/third-party > bindings/python/THIRD-PARTY.txt
 	$(BUILD)/venv/bin/python -m build --wheel --no-isolation --outdir $(@D) bindings/python
 	@touch $@
 
@@ -271,5 +273,5 @@ dist: build
 	scripts/dist
 
 clean:
-	rm -rf $(BUILD) bindings/go/lib/*/*.a
+	rm -rf $(BUILD) bindings/go/lib/*/*.a bindings/python/LICENSE-* bindings/python/THIRD-PARTY.txt
 	$(CARGO) clean
