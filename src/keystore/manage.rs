@@ -32,12 +32,16 @@ impl Store {
     }
 
     /// Adds a version, which new envelopes use at once; older versions go on opening what they sealed. Each call
-    /// that returns success has added one version, whatever other processes do at the same time.
+    /// that returns success has added one version, whatever other processes do at the same time. KEY_DISABLED for a
+    /// disabled key, which stays as it is.
     pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
         let secrets = &self.inner.secrets;
         let material = material::draw(secrets.on_fork)?;
         self.inner.change(Action::RotateKey, |change| {
             let mut key = change.snapshot().key(name)?;
+            if key.state == KeyState::Disabled {
+                return Err(Error::KeyDisabled { name: name.to_string().into() });
+            }
             let (number, now) = (key.next_version, Time::now());
             let version = material::version(secrets, key.id, number, Origin::Keyfold, now, &material)?;
             key.next_version = number

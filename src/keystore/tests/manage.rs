@@ -110,8 +110,10 @@ fn a_disabled_key_is_refused_until_it_is_enabled() {
     store.disable_key(&named("k")).unwrap();
     assert_eq!(key.view(|_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
     assert_eq!(store.describe_key(&named("k")).unwrap().key_state, KeyState::Disabled);
-    store.rotate_key(&named("k")).unwrap();
+    assert_eq!(store.rotate_key(&named("k")).unwrap_err().status(), Status::KeyDisabled);
     store.enable_key(&named("k")).unwrap();
+    assert_eq!(current(&key).0, 1);
+    assert_eq!(store.rotate_key(&named("k")).unwrap().current_version, 2);
     assert_eq!(current(&key).0, 2);
 }
 
