@@ -140,8 +140,9 @@ pub(crate) fn fill_random(out: &mut [u8]) -> Result<()> {
     with_lane(|lane| lane.fill(out))
 }
 
-/// Makes every lane of this process forget a Kek. Ids are never used again, so no later look-up finds what a lane
-/// that is at work still has; it wipes that when its call is over.
+/// Makes every lane of this process forget a Kek: those at rest at once. A lane at work wipes what it has of it when its
+/// call ends, or, where it ended just as its note was left, when it is next taken. Ids are never used again, so no
+/// look-up finds it meanwhile.
 pub(super) fn forget(kek: u64) {
     for index in 0..LANES.high() {
         LANES.visit(index, |notes, try_take| {

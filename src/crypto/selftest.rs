@@ -34,8 +34,19 @@ fn run() -> Result<()> {
         return Err(failed("the cryptography of this build gives wrong answers on this machine"));
     }
     let outcome = known_answers(0).and_then(|()| engines_agree());
-    STATE.store(if outcome.is_ok() { PASSED } else { FAILED }, Ordering::Release);
+    if let Some(state) = told_by(&outcome) {
+        STATE.store(state, Ordering::Release);
+    }
     outcome
+}
+
+/// What an outcome settles for good. A test that had no memory to run in settles nothing: the next call runs it.
+fn told_by(outcome: &Result<()>) -> Option<u8> {
+    match outcome {
+        Ok(()) => Some(PASSED),
+        Err(Error::OutOfMemory { .. }) => None,
+        Err(_) => Some(FAILED),
+    }
 }
 
 fn failed(what: &'static str) -> Error {
@@ -184,6 +195,13 @@ mod tests {
         for engine in Engine::ALL {
             assert!(xaes_known_answers(*engine, 1).is_err());
         }
+    }
+
+    #[test]
+    fn a_test_that_had_no_memory_is_neither_passed_nor_failed() {
+        assert_eq!(told_by(&Err(Error::OutOfMemory { locked: false })), None);
+        assert_eq!(told_by(&Err(failed("x"))), Some(FAILED));
+        assert_eq!(told_by(&Ok(())), Some(PASSED));
     }
 
     #[test]
