@@ -130,5 +130,8 @@ impl Decrypt {
 
 /// Whether a rewrap in the middle of reading can be the cause.
 fn unsettled(status: Status) -> bool {
-    matches!(status, Status::Malformed | Status::Auth | Status::KeyNotFound | Status::KeyNotAllowed)
+    matches!(
+        status,
+        Status::Malformed | Status::Auth | Status::KeyNotFound | Status::KeyNotAllowed | Status::KeyDisabled
+    )
 }

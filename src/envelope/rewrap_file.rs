@@ -44,7 +44,8 @@ pub fn read_file<R>(path: &Path, mut f: impl FnMut(&[u8]) -> Result<R>) -> Resul
     let io = |e| Error::io("reading", path, &e);
     let first = fs::read(path).map_err(io)?;
     let answer = f(&first);
-    let unsettled = [Status::Malformed, Status::Auth, Status::KeyNotFound, Status::KeyNotAllowed];
+    let unsettled =
+        [Status::Malformed, Status::Auth, Status::KeyNotFound, Status::KeyNotAllowed, Status::KeyDisabled];
     match &answer {
         Err(e) if unsettled.contains(&e.status()) => {}
         _ => return answer,
