@@ -92,7 +92,8 @@ fn open_into(
 /// Opens an envelope in its own buffer; the message then lies at the front, and the bytes behind it mean nothing.
 ///
 /// # Errors
-/// As [`decrypt_into`]; the buffer is then zero.
+/// As [`decrypt_into`]. The buffer is zero if a chunk did not open (AUTH). It is as it was after every other error,
+/// an AUTH that was found before the first chunk included: nothing had been written over the envelope.
 pub fn decrypt_in_place(
     allowed: Allowed<'_>,
     buffer: &mut [u8],
@@ -100,10 +101,8 @@ pub fn decrypt_in_place(
     options: &DecryptOptions,
 ) -> Result<Opened> {
     let mut opened = Opened::nothing();
-    match open_in_place(&allowed, buffer, context, options, &mut opened) {
-        Ok(()) => Ok(opened),
-        Err(e) => Err(failed(e, buffer)),
-    }
+    open_in_place(&allowed, buffer, context, options, &mut opened)?;
+    Ok(opened)
 }
 
 #[inline]

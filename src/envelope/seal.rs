@@ -52,7 +52,7 @@ pub fn encrypt_into(
 ///
 /// # Errors
 /// As [`encrypt_into`], and INVALID_ARGUMENT for a message that does not lie in the buffer behind the head. The
-/// whole buffer is wiped when the call fails otherwise than by these and BUFFER_TOO_SMALL.
+/// message is as it was after every error; the room for the head may have been zeroed.
 pub fn encrypt_in_place(
     keys: &[&Key],
     buffer: &mut [u8],
@@ -84,7 +84,8 @@ pub fn encrypt_in_place(
         Ok(size)
     });
     if sealed.is_err() {
-        buffer.fill(0);
+        // Nothing that fails comes after the first chunk: the message, perhaps the caller's only copy, is still there.
+        buffer[..head_len].fill(0);
     }
     sealed
 }

@@ -22,7 +22,8 @@ fn refused(store: &Store, key: &Key, envelope: &[u8], pairs: &[(&str, &str)]) ->
     let in_place =
         decrypt_in_place(Allowed::Keys(&[key]), &mut buffer, &context(&packed), &DecryptOptions::default());
     assert_eq!(in_place.unwrap_err(), refused);
-    assert!(buffer.iter().all(|byte| *byte == 0));
+    // Zeros from the first chunk on; before it, the caller still has what may be its only copy.
+    assert!(buffer == envelope || buffer.iter().all(|byte| *byte == 0));
     refused.status()
 }
 
