@@ -91,17 +91,17 @@ impl Misses {
         }
         if !self.unknown
             && let Allowed::Keys([key, ..]) = allowed
-            && head.cells().filter_map(|cell| cell.key()).any(|cell| holds(key, &cell))
         {
-            return Error::KeyNotAllowed;
+            // One look at public ids. Material of keys that the caller did not name stays where it is.
+            let named = head.cells().filter_map(|cell| cell.key()).map(|cell| cell.key_id());
+            return match key.store().holds_any(named) {
+                Ok(true) => Error::KeyNotAllowed,
+                Ok(false) => Error::NoUsableCell,
+                Err(e) => e,
+            };
         }
         Error::NoUsableCell
     }
-}
-
-/// Whether the store of `key` holds the key that a cell names.
-fn holds(key: &Key, cell: &KeyCell<'_>) -> bool {
-    matches!(key.store().key_by_id(cell.key_id()), Ok(_) | Err(Error::KeyDisabled { .. }))
 }
 
 /// Unwraps a cell under a version's material; whether its tag agreed. `dek` is zero if not.

@@ -108,8 +108,21 @@ pub(super) fn unwrap(
     Ok(ct_eq(&kek.material_id(), &binding.material_id).then_some(kek))
 }
 
+#[cfg(test)]
+thread_local! {
+    static OPENED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many stored versions this thread has unwrapped.
+#[cfg(test)]
+pub(crate) fn opened() -> u64 {
+    OPENED.get()
+}
+
 /// A stored version's material.
 pub(super) fn open(secrets: &Secrets, key_id: KeyId, version: &VersionDocument) -> Result<Kek> {
+    #[cfg(test)]
+    OPENED.set(OPENED.get() + 1);
     let binding = Binding::stored(secrets, key_id, version);
     unwrap(&secrets.material, &binding, &version.nonce, &version.wrapped, secrets.on_fork)?.ok_or_else(|| {
         let what = format!("keys row {key_id}: the material of version {} does not open", version.version);

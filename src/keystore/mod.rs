@@ -54,6 +54,8 @@ use std::sync::Arc;
 
 pub use handle::Key;
 pub(crate) use handle::{KeyView, Named, Version};
+#[cfg(test)]
+pub(crate) use material::opened as materials_opened;
 pub use names::{Alias, KeyId, KeyName};
 pub use options::{ForkPolicy, InitOptions, Location, OpenOptions};
 #[cfg(any(test, feature = "failpoints"))]
@@ -82,5 +84,18 @@ impl Store {
     /// The key of this id, for envelopes that may be under any key of the store. Handles are cached (bounded).
     pub fn key_by_id(&self, id: KeyId) -> Result<Key> {
         Key::open(self, &KeyName::Id(id))
+    }
+
+    /// Whether the store has a key of one of these ids, in one verified state. No version is read, no material
+    /// unwrapped, no handle kept.
+    pub(crate) fn holds_any(&self, ids: impl Iterator<Item = KeyId> + Clone) -> Result<bool> {
+        self.inner.read(|snapshot| {
+            for id in ids.clone() {
+                if snapshot.key_by_id(id)?.is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        })
     }
 }

@@ -4,16 +4,16 @@ use proptest::prelude::*;
 
 use super::super::chunks::CHUNK;
 use super::super::{
-    Allowed, DecryptOptions, EncryptOptions, StoredContext, authenticated_context, data_key_blob_size,
-    data_key_size, decrypt_data_key_into, decrypt_in_place, decrypt_into, encrypt_in_place, encrypt_into,
-    encrypted_size, generate_data_key, head_size,
+    Allowed, Context, DecryptOptions, EncryptOptions, StoredContext, authenticated_context,
+    data_key_blob_size, data_key_size, decrypt_data_key_into, decrypt_in_place, decrypt_into,
+    encrypt_in_place, encrypt_into, encrypted_size, generate_data_key, head_size,
 };
 use super::{
     CARD, bytes, context, decrypt, decrypt_with, encrypt, encrypt_with, new_key, pack, store_and_key,
 };
 use crate::crypto::script;
 use crate::error::{Error, Status};
-use crate::keystore::{KeyName, Store};
+use crate::keystore::{KeyId, KeyName, Planted, Store, materials_opened};
 
 #[test]
 fn a_message_comes_back_from_each_of_its_keys() {
@@ -158,6 +158,77 @@ fn a_handle_opens_only_its_own_keys_cells() {
         decrypt_with(Allowed::AnyKeyOf(&store), &encrypt(&[&foreign], &plain), CARD, false),
         Err(Error::NoUsableCell)
     );
+}
+
+/// Every Kek of a stored version comes from one function, which counts. Seen to fail (with 64 more) when
+/// `Misses::answer` asked `Store::key_by_id`, which unwraps all versions of what it finds and keeps the handle.
+#[test]
+fn a_refusal_unwraps_no_material_of_keys_that_only_the_envelope_names() {
+    let id = KeyId([7; 16]);
+    let versions: Vec<Planted> = (1..=64)
+        .map(|n| Planted { version: n, material: std::array::from_fn(|i| n as u8 ^ i as u8), former: vec![] })
+        .collect();
+    let (elsewhere, store) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+    let a = new_key(&store);
+    elsewhere.plant(id, &versions).unwrap();
+    let under_b = encrypt(&[&elsewhere.key_by_id(id).unwrap()], b"of key B");
+    store.plant(id, &versions).unwrap();
+    let before = materials_opened();
+    for _ in 0..3 {
+        assert_eq!(decrypt(&a, &under_b), Err(Error::KeyNotAllowed));
+    }
+    assert_eq!(materials_opened(), before);
+    // The counter counts: whoever names the key gets its material.
+    assert_eq!(
+        decrypt_with(Allowed::AnyKeyOf(&store), &under_b, CARD, false).as_deref(),
+        Ok(&b"of key B"[..])
+    );
+    assert_eq!(materials_opened(), before + 64);
+}
+
+/// Seen to fail when either call zeroed the buffer for every error.
+#[test]
+fn in_place_calls_that_fail_before_the_first_chunk_leave_the_only_copy() {
+    let (store, key) = store_and_key();
+    let (packed, wrong) = (pack(CARD), pack(&[("column", "cvv")]));
+    let (context, wrong) = (context(&packed), context(&wrong));
+    let plain = bytes(8, CHUNK + 100);
+    let envelope = encrypt(&[&key], &plain);
+    let open = |context: &Context<'_>, buffer: &mut [u8]| {
+        decrypt_in_place(Allowed::Keys(&[&key]), buffer, context, &DecryptOptions::default())
+            .map(|opened| opened.len)
+            .map_err(|e| e.status())
+    };
+    let mut buffer = envelope.clone();
+    assert_eq!(open(&wrong, &mut buffer), Err(Status::Auth));
+    assert_eq!(buffer, envelope, "a wrong context is found before the first chunk");
+    let mut changed = envelope.clone();
+    changed[100] ^= 1;
+    let cell = changed.clone();
+    assert_eq!(open(&context, &mut changed), Err(Status::Auth));
+    assert_eq!(changed, cell, "so is a changed cell");
+    store.disable_key(&KeyName::Id(key.id())).unwrap();
+    assert_eq!(open(&context, &mut buffer), Err(Status::KeyDisabled));
+    assert_eq!(buffer, envelope);
+
+    let (stored, options) = (StoredContext::None, EncryptOptions::default());
+    let head = head_size(1, 0, &options).unwrap();
+    let mut message = vec![0xA5; envelope.len()];
+    message[head..head + plain.len()].copy_from_slice(&plain);
+    let refused = encrypt_in_place(&[&key], &mut message, head, plain.len(), &context, &stored, &options);
+    assert_eq!(refused.unwrap_err().status(), Status::KeyDisabled);
+    assert_eq!(message[head..head + plain.len()], plain);
+    assert!(message[..head].iter().all(|byte| *byte == 0));
+
+    store.enable_key(&KeyName::Id(key.id())).unwrap();
+    for last in [head + 50, envelope.len() - 1] {
+        let mut changed = envelope.clone();
+        changed[last] ^= 1;
+        assert_eq!(open(&context, &mut changed), Err(Status::Auth));
+        assert!(changed.iter().all(|byte| *byte == 0), "from the first chunk on, byte {last}");
+    }
+    assert_eq!(open(&context, &mut buffer), Ok(plain.len()));
+    assert_eq!(buffer[..plain.len()], plain);
 }
 
 #[test]
