@@ -88,11 +88,11 @@ pub enum Status {
     SchemaChanged = 506,
     /// Another process holds the store for longer than the call may wait. Trying again may help.
     StoreBusy = 507,
-    /// Reading or writing the store failed. Trying again may help.
+    /// Reading or writing the store failed.
     StoreIo = 508,
     /// The store was opened read-only, or the file system is.
     StoreReadOnly = 509,
-    /// The disk is full. Trying again may help.
+    /// The disk is full.
     StoreFull = 510,
     /// The store is not the one whose fingerprint was given.
     FingerprintMismatch = 511,
@@ -100,7 +100,7 @@ pub enum Status {
     StorePoisoned = 512,
     /// The store cannot be used from here: a network file system, or another copy of SQLite holds it in this process.
     StoreUnsafe = 513,
-    /// Reading or writing a file failed. Trying again may help.
+    /// Reading or writing a file failed.
     Io = 514,
     /// A file that should be made exists already.
     FileExists = 515,
@@ -110,7 +110,7 @@ pub enum Status {
     SelfTest = 901,
     /// The system gives no random bytes. Trying again may help.
     Random = 902,
-    /// There is not enough memory, or not enough of it may be locked. Trying again may help.
+    /// There is not enough memory, or not enough of it may be locked.
     OutOfMemory = 903,
 }
 
@@ -315,7 +315,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row(
         Status::StoreIo,
         "STORE_IO",
-        true,
+        false,
         "reading or writing the store failed; see the message for the system's reason",
     ),
     Row(
@@ -324,7 +324,7 @@ pub(crate) const TABLE: &[Row] = &[
         false,
         "the store is read-only; open it for writing on a writable file system",
     ),
-    Row(Status::StoreFull, "STORE_FULL", true, "the disk is full; free some space and try again"),
+    Row(Status::StoreFull, "STORE_FULL", false, "the disk is full; free some space"),
     Row(
         Status::FingerprintMismatch,
         "FINGERPRINT_MISMATCH",
@@ -343,7 +343,7 @@ pub(crate) const TABLE: &[Row] = &[
         false,
         "the store cannot be used safely from here; the message says why and how to override it",
     ),
-    Row(Status::Io, "IO", true, "reading or writing a file failed; see the message for the system's reason"),
+    Row(Status::Io, "IO", false, "reading or writing a file failed; see the message for the system's reason"),
     Row(
         Status::FileExists,
         "FILE_EXISTS",
@@ -361,7 +361,7 @@ pub(crate) const TABLE: &[Row] = &[
     Row(
         Status::OutOfMemory,
         "OUT_OF_MEMORY",
-        true,
+        false,
         "not enough memory, or not enough may be locked; raise the memory or RLIMIT_MEMLOCK",
     ),
 ];
@@ -407,5 +407,12 @@ mod tests {
             assert_eq!(row.1, row.1.to_uppercase());
         }
         assert_eq!(TABLE[TABLE.len() - 4].0, Status::Internal);
+    }
+
+    /// Programs loop on these. What somebody must mend first (a full disk, a limit on memory) is not among them.
+    #[test]
+    fn these_and_no_others_may_succeed_when_tried_again() {
+        let retryable: Vec<&str> = TABLE.iter().filter(|row| row.2).map(|row| row.1).collect();
+        assert_eq!(retryable, ["BUSY", "ROOT_UNAVAILABLE", "STORE_BUSY", "RANDOM"]);
     }
 }
