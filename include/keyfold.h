@@ -23,8 +23,11 @@
  * ERRORS. Every call that can fail returns a keyfold_status; 0 is success and nothing else is. The hundreds tell
  * what to do: 1xx mend the call, 2xx look at the key, 3xx the data, 4xx the root, 5xx the store, 9xx the library
  * or machine. keyfold_last_error gives this thread's detail. AUTH is one answer for a wrong key, a wrong context and
- * changed data; keyfold_explain tells more to whoever holds the store. Every call may besides answer SELF_TEST or
- * INTERNAL. No call aborts or throws.
+ * changed data; keyfold_explain tells more to whoever holds the store. No call aborts or throws.
+ * Besides those listed at it, every call may answer SELF_TEST or INTERNAL; every call on a store or a key may answer
+ * FORKED, OUT_OF_MEMORY, and what looking at the store comes to: STORE_NOT_FOUND, STORE_BUSY, STORE_IO,
+ * STORE_INTEGRITY, STORE_ROLLED_BACK, STORE_POISONED, SCHEMA_CHANGED, STORE_TOO_NEW, KEY_NOT_FOUND; every call that
+ * changes a store, or makes keys or envelopes, RANDOM.
  *
  * THREADS. A pointer to const is shared: any number of threads may use the object at once. Closing an object that
  * other threads use is safe: calls under way finish, later ones get INVALID_HANDLE. The library has no threads of
@@ -39,7 +42,9 @@
  * BUFFER_TOO_SMALL and has done nothing. So a NULL buffer with 0 asks for the size. OK always means done. Results of
  * no known size come in a keyfold_buffer, freed with keyfold_buffer_free. NULL with length 0 is empty; NULL with a
  * length is NULL_ARGUMENT. An output must not overlap an input or another output (BUFFERS_OVERLAP), and input must
- * not change during a call. When a call fails, what it had written to its outputs is wiped.
+ * not change during a call. When a call fails, its output buffers are zero from end to end (all out_cap bytes), not
+ * only as far as it had come; but one that is refused for its arguments (1xx) leaves them alone, BUFFER_TOO_SMALL
+ * among these, and may only have zeroed them. What the in-place calls do is said at them.
  *
  * OPTIONS and results begin with their own size: initialise them with their _INIT macro, then set fields. NULL
  * options mean all defaults, zero is the default of every field. An older program works with a newer library; a
@@ -341,7 +346,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_STORE_BUSY = 507,
     /**
-     * Reading or writing the store failed. Trying again may help.
+     * Reading or writing the store failed.
      */
     KEYFOLD_STATUS_STORE_IO = 508,
     /**
@@ -349,7 +354,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_STORE_READ_ONLY = 509,
     /**
-     * The disk is full. Trying again may help.
+     * The disk is full.
      */
     KEYFOLD_STATUS_STORE_FULL = 510,
     /**
@@ -365,7 +370,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_STORE_UNSAFE = 513,
     /**
-     * Reading or writing a file failed. Trying again may help.
+     * Reading or writing a file failed.
      */
     KEYFOLD_STATUS_IO = 514,
     /**
@@ -385,7 +390,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_RANDOM = 902,
     /**
-     * There is not enough memory, or not enough of it may be locked. Trying again may help.
+     * There is not enough memory, or not enough of it may be locked.
      */
     KEYFOLD_STATUS_OUT_OF_MEMORY = 903,
 };
@@ -919,6 +924,21 @@ keyfold_status keyfold_context_pack(const struct keyfold_pair *pairs,
 KEYFOLD_MUST_USE keyfold_status keyfold_context_check(const uint8_t *context, size_t context_len);
 
 /**
+ * Checks that a context gives a value for each of the names that the program never goes without, such as the column
+ * and the tenant. Call it before decrypting: an envelope that was encrypted without a name opens without it.
+ *
+ * @param context   [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+ * @param names     [in, bytes(names_len), nullable-if-0]     a packed context, of which only the names count
+ * @errors   NULL_ARGUMENT, INVALID_CONTEXT, CONTEXT_REQUIRED
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_context_require(const uint8_t *context,
+                                       size_t context_len,
+                                       const uint8_t *names,
+                                       size_t names_len);
+
+/**
  * Makes a new key file: 32 random bytes in a small text format, readable by its owner alone, synced to disk. Keep
  * it, and a copy of it, apart from the store; without it the store cannot be opened.
  *
@@ -1204,7 +1224,7 @@ keyfold_status keyfold_key_disable(const struct keyfold_store *store,
  * @param name          [in, text]   a key id, "alias/NAME" or NAME
  * @param out_version   [out, result, nullable]   the new version
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
- *           INVALID_KEY_STATE, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           KEY_DISABLED, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
  *           STORE_FULL
  * @threads  any   @callback never   @since 0.1
  */
@@ -1436,8 +1456,8 @@ keyfold_status keyfold_headroom(const uint8_t *context,
  * begins at the buffer's first byte.
  *
  * @param key          [in, shared]
- * @param buffer       [inout, bytes(buffer_cap)]   untouched if the arguments are refused (1xx); zeroed if the
- *                     call fails otherwise, so keep another copy
+ * @param buffer       [inout, bytes(buffer_cap)]   if the call fails the message is as it was, and what lies before
+ *                     it may be zero; with INTERNAL all of it is zero
  * @param offset       [in]   where the message begins
  * @param length       [in]   bytes of the message
  * @param context      [in, bytes(context_len), nullable-if-0]   apart from the buffer
@@ -1481,8 +1501,8 @@ keyfold_status keyfold_decrypted_size(const uint8_t *envelope,
  * @param out        [out, bytes(out_cap), nullable-if-0]      the message; zeroed if the call fails
  * @param out_len    [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
- *           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1507,8 +1527,8 @@ keyfold_status keyfold_decrypt(const struct keyfold_key *key,
  * @param out_len    [out]   bytes written, or needed
  * @param opened     [out, result, nullable]   which key it was
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
- *           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1536,8 +1556,8 @@ keyfold_status keyfold_decrypt_with_keys(const struct keyfold_key *const *keys,
  * @param out_len    [out]   bytes written, or needed
  * @param opened     [out, result, nullable]   which key it was
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
- *           AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1556,14 +1576,15 @@ keyfold_status keyfold_decrypt_any(const struct keyfold_store *store,
  * Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
  *
  * @param key       [in, shared]
- * @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if it does not open, so keep another copy
+ * @param buffer    [inout, bytes(buffer_len)]   the envelope. If the call fails it is as it was, but for AUTH met in
+ *                  the message itself, and INTERNAL: then it is zeroed, since some of it had been written over
  * @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted;
  *                  apart from the buffer
  * @param options   [in, nullable]
  * @param out_len   [out]   bytes of the message
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
- *           INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
- *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ *           INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+ *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1585,8 +1606,8 @@ keyfold_status keyfold_decrypt_in_place(const struct keyfold_key *key,
  * @param options       [in, nullable]
  * @param out_context   [out, buffer]   a packed context
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
- *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
- *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+ *           FORKED, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1607,8 +1628,8 @@ keyfold_status keyfold_authenticated_context(const struct keyfold_key *key,
  * @param options       [in, nullable]
  * @param out_context   [out, buffer]   a packed context
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
- *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
- *           FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1672,8 +1693,8 @@ keyfold_status keyfold_encrypt_batch(const struct keyfold_key *key,
  * @param out_offsets       [out, array(count + 1)]   where each message begins, and the end of the last
  * @param out_failed        [out, nullable]   the envelope at which the call failed; count where it was not one
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT,
- *           MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1701,9 +1722,9 @@ keyfold_status keyfold_decrypt_batch(const struct keyfold_key *key,
  * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked, for walks over data whose
  *                    contexts are elsewhere; else it is checked first
  * @param rewrapped   [out, result, nullable]
- * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED,
- *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
- *           FORKED, STORE_POISONED, RANDOM
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+ *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_POISONED, RANDOM
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1721,9 +1742,9 @@ keyfold_status keyfold_rewrap(const struct keyfold_key *key,
  * @param data        [inout, bytes(data_len)]   unchanged if the call fails
  * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
  * @param rewrapped   [out, result, nullable]
- * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED,
- *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
- *           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+ *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
+ *           STORE_POISONED, RANDOM
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1742,9 +1763,9 @@ keyfold_status keyfold_rewrap_any(const struct keyfold_store *store,
  * @param path        [in, text]
  * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
  * @param rewrapped   [out, result, nullable]
- * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
- *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
- *           FORKED, STORE_POISONED, RANDOM, IO
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+ *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_POISONED, RANDOM, IO
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1761,9 +1782,9 @@ keyfold_status keyfold_rewrap_file(const struct keyfold_key *key,
  * @param path        [in, text]
  * @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
  * @param rewrapped   [out, result, nullable]
- * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
- *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
- *           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, IO
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+ *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
+ *           STORE_POISONED, RANDOM, IO
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1785,8 +1806,8 @@ keyfold_status keyfold_rewrap_file_any(const struct keyfold_store *store,
  * @param options       [in, nullable]
  * @param out           [out, buffer]   the new envelope
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
- *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
- *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+ *           FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1817,8 +1838,8 @@ keyfold_status keyfold_reencrypt(const struct keyfold_key *const *from_keys,
  * @param options       [in, nullable]
  * @param out           [out, buffer]   the new envelope
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
- *           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
- *           FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1923,8 +1944,8 @@ KEYFOLD_MUST_USE keyfold_status keyfold_data_key_size(const uint8_t *blob, size_
  * @param out       [out, bytes(out_cap), nullable-if-0]      the data key; zeroed if the call fails
  * @param out_len   [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
- *           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1949,8 +1970,8 @@ keyfold_status keyfold_decrypt_data_key(const struct keyfold_key *key,
  * @param out_len   [out]   bytes written, or needed
  * @param opened    [out, result, nullable]   which key it was
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
- *           AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
  * @threads  any   @callback never   @since 0.1
  */
 KEYFOLD_MUST_USE

@@ -5,7 +5,7 @@ use super::out::{self, Out};
 use super::types::*;
 use super::{args, handle, options};
 use crate::envelope::{self, Allowed};
-use crate::error::Status;
+use crate::error::{Result, Status};
 
 /// Encrypts many messages under one key, each into an envelope of its own. Messages lie one after another in one
 /// block, message i from offsets[i] to offsets[i + 1]; so do the envelopes, in out_offsets. Contexts are one for
@@ -50,20 +50,16 @@ pub unsafe extern "C" fn keyfold_encrypt_batch(
         let messages = unsafe { args::Parts::read(plaintexts, plaintexts_len, offsets, count, "offsets")? };
         let contexts = unsafe { args::Contexts::read(contexts, contexts_len, context_offsets, count)? };
         let (options, stored) = unsafe { options::read(options)? }.without_choice()?;
-        let mut total = 0usize;
-        for i in 0..count {
-            failed.at(i);
-            let context = contexts.get(i)?;
-            let size = envelope::encrypted_size(messages.get(i)?.len(), 1, stored.size(&context)?, &options)?;
-            total = args::sum(total, size)?;
-        }
-        failed.at(count);
         let inputs = [messages.whole(), messages.offsets(), contexts.whole(), contexts.offsets()];
         let outputs = [len.place(), failed.place()];
         let places = unsafe { out::Places::claim(out_offsets, count, &inputs, &outputs)? };
-        let mut out = unsafe {
-            Out::claim_beside(out, out_cap, len, total, &inputs, &[places.span(), failed.place()])?
-        };
+        let total = total(count, &failed, |i| {
+            let context = contexts.get(i)?;
+            envelope::encrypted_size(messages.get(i)?.len(), 1, stored.size(&context)?, &options)
+        });
+        let beside = [places.span(), failed.place()];
+        let total = total.map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &beside) })?;
+        let mut out = unsafe { Out::claim_beside(out, out_cap, len, total, &inputs, &beside)? };
         let mut at = 0;
         for i in 0..count {
             failed.at(i);
@@ -95,8 +91,8 @@ pub unsafe extern "C" fn keyfold_encrypt_batch(
 /// @param out_offsets       [out, array(count + 1)]   where each message begins, and the end of the last
 /// @param out_failed        [out, nullable]   the envelope at which the call failed; count where it was not one
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT,
-///           MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -123,18 +119,13 @@ pub unsafe extern "C" fn keyfold_decrypt_batch(
         let envelopes = unsafe { args::Parts::read(envelopes, envelopes_len, offsets, count, "offsets")? };
         let contexts = unsafe { args::Contexts::read(contexts, contexts_len, context_offsets, count)? };
         let options = unsafe { options::read(options)? }.into();
-        let mut total = 0usize;
-        for i in 0..count {
-            failed.at(i);
-            total = args::sum(total, envelope::decrypted_size(envelopes.get(i)?)?)?;
-        }
-        failed.at(count);
         let inputs = [envelopes.whole(), envelopes.offsets(), contexts.whole(), contexts.offsets()];
         let outputs = [len.place(), failed.place()];
         let places = unsafe { out::Places::claim(out_offsets, count, &inputs, &outputs)? };
-        let mut out = unsafe {
-            Out::claim_beside(out, out_cap, len, total, &inputs, &[places.span(), failed.place()])?
-        };
+        let total = total(count, &failed, |i| envelope::decrypted_size(envelopes.get(i)?));
+        let beside = [places.span(), failed.place()];
+        let total = total.map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &beside) })?;
+        let mut out = unsafe { Out::claim_beside(out, out_cap, len, total, &inputs, &beside)? };
         let mut at = 0;
         for i in 0..count {
             failed.at(i);
@@ -148,4 +139,15 @@ pub unsafe extern "C" fn keyfold_decrypt_batch(
         out.keep();
         Ok(())
     })
+}
+
+/// The size of all results; where it cannot be told, `failed` stays at the one that is why.
+fn total(count: usize, failed: &out::Failed, size: impl Fn(usize) -> Result<usize>) -> Result<usize> {
+    let mut total = 0usize;
+    for i in 0..count {
+        failed.at(i);
+        total = args::sum(total, size(i)?)?;
+    }
+    failed.at(count);
+    Ok(total)
 }

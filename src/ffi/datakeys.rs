@@ -145,8 +145,8 @@ pub unsafe extern "C" fn keyfold_data_key_size(
 /// @param out       [out, bytes(out_cap), nullable-if-0]      the data key; zeroed if the call fails
 /// @param out_len   [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-///           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -179,8 +179,8 @@ pub unsafe extern "C" fn keyfold_decrypt_data_key(
 /// @param out_len   [out]   bytes written, or needed
 /// @param opened    [out, result, nullable]   which key it was
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-///           AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -213,8 +213,9 @@ unsafe fn open(
     len: out::Size,
     report: Report<keyfold_opened>,
 ) -> Result<()> {
-    let size = envelope::data_key_size(call.data)?;
     let inputs = [call.data, call.context.as_bytes()];
+    let size = envelope::data_key_size(call.data)
+        .map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &[]) })?;
     let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
     let opened =
         envelope::decrypt_data_key_into(allowed, call.data, &call.context, &call.options, out.bytes())?;

@@ -36,8 +36,8 @@ pub unsafe extern "C" fn keyfold_decrypted_size(
 /// @param out        [out, bytes(out_cap), nullable-if-0]      the message; zeroed if the call fails
 /// @param out_len    [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-///           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -70,8 +70,8 @@ pub unsafe extern "C" fn keyfold_decrypt(
 /// @param out_len    [out]   bytes written, or needed
 /// @param opened     [out, result, nullable]   which key it was
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-///           AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -108,8 +108,8 @@ pub unsafe extern "C" fn keyfold_decrypt_with_keys(
 /// @param out_len    [out]   bytes written, or needed
 /// @param opened     [out, result, nullable]   which key it was
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-///           AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -137,14 +137,15 @@ pub unsafe extern "C" fn keyfold_decrypt_any(
 /// Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
 ///
 /// @param key       [in, shared]
-/// @param buffer    [inout, bytes(buffer_len)]   the envelope; zeroed if it does not open, so keep another copy
+/// @param buffer    [inout, bytes(buffer_len)]   the envelope. If the call fails it is as it was, but for AUTH met in
+///                  the message itself, and INTERNAL: then it is zeroed, since some of it had been written over
 /// @param context   [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted;
 ///                  apart from the buffer
 /// @param options   [in, nullable]
 /// @param out_len   [out]   bytes of the message
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
-///           INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
-///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+///           INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -180,8 +181,8 @@ pub unsafe extern "C" fn keyfold_decrypt_in_place(
 /// @param options       [in, nullable]
 /// @param out_context   [out, buffer]   a packed context
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-///           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+///           FORKED, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -211,8 +212,8 @@ pub unsafe extern "C" fn keyfold_authenticated_context(
 /// @param options       [in, nullable]
 /// @param out_context   [out, buffer]   a packed context
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-///           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
-///           FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+///           STORE_INTEGRITY, STORE_IO, STORE_POISONED
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -264,8 +265,9 @@ impl<'a> Call<'a> {
         len: out::Size,
         report: Report<keyfold_opened>,
     ) -> Result<()> {
-        let sealed = Sealed::read(self.data)?;
         let inputs = [self.data, self.context.as_bytes()];
+        let sealed = Sealed::read(self.data)
+            .map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &[]) })?;
         let mut out = unsafe { Out::claim(out, out_cap, len, sealed.plain_len(), &inputs)? };
         let mut opened = Opened::nothing();
         sealed.open(&allowed, &self.context, &self.options, out.bytes(), &mut opened)?;

@@ -108,8 +108,9 @@ pub unsafe extern "C" fn keyfold_encrypt_to(
         let context = unsafe { args::context(context, context_len)? };
         let chosen = unsafe { args::chosen(chosen, chosen_len)? };
         let (options, stored) = unsafe { options::read(options)? }.with_choice(&chosen)?;
-        let size = envelope::encrypted_size(plaintext_len, keys_len, stored.size(&context)?, &options)?;
         let inputs = [plaintext, context.as_bytes()];
+        let size = envelope::encrypted_size(plaintext_len, keys_len, stored.size(&context)?, &options)
+            .map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &[]) })?;
         let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
         keys.with(|keys| envelope::encrypt_into(keys, plaintext, &context, &stored, &options, out.bytes()))?;
         out.keep();
@@ -145,8 +146,8 @@ pub unsafe extern "C" fn keyfold_headroom(
 /// begins at the buffer's first byte.
 ///
 /// @param key          [in, shared]
-/// @param buffer       [inout, bytes(buffer_cap)]   untouched if the arguments are refused (1xx); zeroed if the
-///                     call fails otherwise, so keep another copy
+/// @param buffer       [inout, bytes(buffer_cap)]   if the call fails the message is as it was, and what lies before
+///                     it may be zero; with INTERNAL all of it is zero
 /// @param offset       [in]   where the message begins
 /// @param length       [in]   bytes of the message
 /// @param context      [in, bytes(context_len), nullable-if-0]   apart from the buffer

@@ -159,7 +159,7 @@ pub unsafe extern "C" fn keyfold_key_disable(
 /// @param name          [in, text]   a key id, "alias/NAME" or NAME
 /// @param out_version   [out, result, nullable]   the new version
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
-///           INVALID_KEY_STATE, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+///           KEY_DISABLED, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
 ///           STORE_FULL
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]

@@ -211,3 +211,24 @@ pub unsafe extern "C" fn keyfold_context_pack(
 pub unsafe extern "C" fn keyfold_context_check(context: *const u8, context_len: usize) -> Status {
     guard(|| unsafe { args::context(context, context_len) }.map(drop))
 }
+
+/// Checks that a context gives a value for each of the names that the program never goes without, such as the column
+/// and the tenant. Call it before decrypting: an envelope that was encrypted without a name opens without it.
+///
+/// @param context   [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+/// @param names     [in, bytes(names_len), nullable-if-0]     a packed context, of which only the names count
+/// @errors   NULL_ARGUMENT, INVALID_CONTEXT, CONTEXT_REQUIRED
+/// @threads  any   @callback never   @since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfold_context_require(
+    context: *const u8,
+    context_len: usize,
+    names: *const u8,
+    names_len: usize,
+) -> Status {
+    guard(|| {
+        let context = unsafe { args::context(context, context_len)? };
+        context.require(unsafe { args::chosen(names, names_len)? }.names())
+    })
+}

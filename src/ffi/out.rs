@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 pub(super) struct Out {
     at: *mut u8,
     len: usize,
+    /// What is wiped when the call fails: all that the caller said was there.
+    cap: usize,
     /// Where the length was reported; it is 0 again if the call fails.
     reported: Option<Size>,
     on_drop: OnDrop,
@@ -68,7 +70,7 @@ impl Out {
             return Err(Error::BuffersOverlap);
         }
         len.put(size);
-        Ok(Out { at, len: size, reported: Some(len), on_drop: OnDrop::Wipe })
+        Ok(Out { at, len: size, cap, reported: Some(len), on_drop: OnDrop::Wipe })
     }
 
     /// A buffer of which all is written and whose length the caller chose.
@@ -92,7 +94,7 @@ impl Out {
         if !apart_from(span(at, len, what)?, inputs, outputs) {
             return Err(Error::BuffersOverlap);
         }
-        Ok(Out { at, len, reported: None, on_drop: OnDrop::WipeInPanic })
+        Ok(Out { at, len, cap: len, reported: None, on_drop: OnDrop::WipeInPanic })
     }
 
     /// Reports a length that is 0 again if the call fails.
@@ -129,6 +131,7 @@ impl Drop for Out {
             OnDrop::Keep => false,
         };
         if wipe {
+            self.len = self.cap;
             self.bytes().zeroize();
         }
         if self.on_drop != OnDrop::Keep
@@ -136,6 +139,27 @@ impl Drop for Out {
         {
             len.put(0);
         }
+    }
+}
+
+/// What a call answers that failed before the size of its output was known. The buffer is wiped as after any later
+/// failure, unless it is the call's arguments that were refused.
+#[cold]
+pub(super) unsafe fn refused(
+    error: Error,
+    at: *mut u8,
+    cap: usize,
+    len: Size,
+    inputs: &[&[u8]],
+    outputs: &[Span],
+) -> Error {
+    if error.status() as i32 / 100 == 1 {
+        return error;
+    }
+    // Dropped, it wipes.
+    match unsafe { Out::claim_beside(at, cap, len, 0, inputs, outputs) } {
+        Ok(_) => error,
+        Err(argument) => argument,
     }
 }
 

@@ -17,9 +17,9 @@ use crate::error::{Result, Status};
 /// @param context     [in, bytes(context_len), nullable]   NULL: it is not checked, for walks over data whose
 ///                    contexts are elsewhere; else it is checked first
 /// @param rewrapped   [out, result, nullable]
-/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED,
-///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
-///           FORKED, STORE_POISONED, RANDOM
+/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+///           STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -44,9 +44,9 @@ pub unsafe extern "C" fn keyfold_rewrap(
 /// @param data        [inout, bytes(data_len)]   unchanged if the call fails
 /// @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
 /// @param rewrapped   [out, result, nullable]
-/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED,
-///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
-///           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM
+/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
+///           STORE_POISONED, RANDOM
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -72,9 +72,9 @@ pub unsafe extern "C" fn keyfold_rewrap_any(
 /// @param path        [in, text]
 /// @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
 /// @param rewrapped   [out, result, nullable]
-/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
-///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
-///           FORKED, STORE_POISONED, RANDOM, IO
+/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+///           STORE_POISONED, RANDOM, IO
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -98,9 +98,9 @@ pub unsafe extern "C" fn keyfold_rewrap_file(
 /// @param path        [in, text]
 /// @param context     [in, bytes(context_len), nullable]   NULL: it is not checked
 /// @param rewrapped   [out, result, nullable]
-/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
-///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
-///           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, IO
+/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
+///           STORE_POISONED, RANDOM, IO
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -129,8 +129,8 @@ pub unsafe extern "C" fn keyfold_rewrap_file_any(
 /// @param options       [in, nullable]
 /// @param out           [out, buffer]   the new envelope
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-///           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY
+///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+///           FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -171,8 +171,8 @@ pub unsafe extern "C" fn keyfold_reencrypt(
 /// @param options       [in, nullable]
 /// @param out           [out, buffer]   the new envelope
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-///           CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
-///           FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY
+///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+///           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY
 /// @threads  any   @callback never   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]

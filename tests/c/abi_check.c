@@ -234,6 +234,7 @@ keyfold_status keyfold_generate_random(uint8_t *, size_t);
 void keyfold_buffer_free(keyfold_buffer *);
 keyfold_status keyfold_context_pack(const keyfold_pair *, size_t, uint8_t *, size_t, size_t *);
 keyfold_status keyfold_context_check(const uint8_t *, size_t);
+keyfold_status keyfold_context_require(const uint8_t *, size_t, const uint8_t *, size_t);
 keyfold_status keyfold_root_create_key_file(const char *);
 keyfold_status keyfold_root_open_key_file(const char *, const keyfold_key_file_options *, keyfold_root **);
 keyfold_status keyfold_root_open_passphrase(const uint8_t *, size_t, keyfold_root **);

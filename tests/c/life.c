@@ -40,6 +40,15 @@ static void contexts_are_packed_sorted_and_checked(void)
     GIVES(OK, keyfold_context_pack(pairs, 2, out, length, &length));
     CHECK(length == sizeof packed && !memcmp(out, packed, length));
     GIVES(OK, keyfold_context_check(packed, sizeof packed));
+    /* What a program never goes without; of "names" only the names count. */
+    uint8_t wanted[64];
+    size_t wanted_len;
+    GIVES(OK, keyfold_context_require(packed, sizeof packed, NULL, 0));
+    GIVES(OK, keyfold_context_require(packed, sizeof packed, packed, sizeof packed));
+    GIVES(OK, keyfold_context_pack((keyfold_pair[]){KEYFOLD_PAIR("tenant", "any")}, 1, wanted, sizeof wanted, &wanted_len));
+    GIVES(CONTEXT_REQUIRED, keyfold_context_require(packed, sizeof packed, wanted, wanted_len));
+    CHECK(said("tenant"));
+    GIVES(CONTEXT_REQUIRED, keyfold_context_require(NULL, 0, wanted, wanted_len));
     GIVES(OK, keyfold_context_pack(NULL, 0, out, sizeof out, &length));
     CHECK(length == 2 && zero(out, 2));
 }
@@ -204,7 +213,7 @@ static void many_small_values_take_one_call(void)
     memset(opened, 'x', sizeof opened);
     GIVES(AUTH, keyfold_decrypt_batch(f.key, out, n, places, COUNT, contexts, context_at, context_offsets, NULL, opened,
                                       sizeof opened, &size, back, &failed));
-    CHECK(failed == 42 && size == 0 && zero(opened, at) && opened[at] == 'x');
+    CHECK(failed == 42 && size == 0 && zero(opened, sizeof opened));
 
     /* One context for all; none at all. */
     GIVES(OK, keyfold_encrypt_batch(f.key, values, at, offsets, COUNT, contexts, 10, NULL, NULL, out, sizeof out, &n,

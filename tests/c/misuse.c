@@ -57,6 +57,8 @@ static void null_handles_and_null_places_are_told(void)
     GIVES(NULL_ARGUMENT, keyfold_context_pack(NULL, 1, out, sizeof out, &n));
     GIVES(NULL_ARGUMENT, keyfold_context_pack((keyfold_pair[]){{NULL, 1, NULL, 0}}, 1, out, sizeof out, &n));
     GIVES(NULL_ARGUMENT, keyfold_context_check(NULL, 1));
+    GIVES(NULL_ARGUMENT, keyfold_context_require(NULL, 1, NULL, 0));
+    GIVES(NULL_ARGUMENT, keyfold_context_require(NULL, 0, NULL, 1));
     GIVES(NULL_ARGUMENT, keyfold_last_error(NULL, 1, NULL));
     keyfold_buffer_free(NULL);
     keyfold_buffer nothing = {NULL, 0};
@@ -187,6 +189,87 @@ static void a_buffer_too_small_by_one_is_untouched(void)
     memset(key, 0xA5, sizeof key);
     GIVES(BUFFER_TOO_SMALL, keyfold_generate_data_key(f.key, NULL, 0, NULL, key, 32, out, 50, &n));
     CHECK(key[0] == 0xA5 && key[31] == 0xA5 && out[0] == 0xA5 && n == 44 + 104);
+}
+
+static int full(const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bytes[i] != 0xA5) return 0;
+    return 1;
+}
+
+/* All of the output is zero after a failure, however early it came; a call refused for its arguments wrote nothing.
+ * Seen to fail with decrypted_size asked before the output is claimed, and with only the message's size wiped. */
+static void a_failed_call_zeroes_its_whole_output(void)
+{
+    size_t size, n, failed;
+    uint8_t *envelope = sealed(f.key, message, sizeof message, &size), out[600], blob[200], key[32];
+    uint64_t offsets[3] = {0, 0, 0}, places[3];
+    GIVES(OK, keyfold_generate_data_key(f.key, NULL, 0, NULL, key, 32, blob, sizeof blob, &n));
+    const size_t blob_len = n;
+    const keyfold_key *keys[40];
+    for (int i = 0; i < 40; i++) keys[i] = f.key;
+#define ZEROES(status, call) \
+    do { \
+        memset(out, 0xA5, sizeof out); \
+        n = 77; \
+        GIVES(status, call); \
+        CHECK(n == 0 && zero(out, sizeof out)); \
+    } while (0)
+    ZEROES(NOT_AN_ENVELOPE, keyfold_decrypt(f.key, message, 5, NULL, 0, NULL, out, sizeof out, &n));
+    ZEROES(MALFORMED, keyfold_decrypt(f.key, envelope, 60, NULL, 0, NULL, out, sizeof out, &n));
+    ZEROES(AUTH, keyfold_decrypt(f.key, envelope, 150, NULL, 0, NULL, out, sizeof out, &n));
+    ZEROES(AUTH, keyfold_decrypt(f.key, envelope, size - 1, NULL, 0, NULL, out, sizeof out, &n));
+    ZEROES(NOT_AN_ENVELOPE, keyfold_decrypt_any(f.store, message, 5, NULL, 0, NULL, out, sizeof out, &n, NULL));
+    ZEROES(NOT_AN_ENVELOPE, keyfold_decrypt_with_keys(keys, 2, message, 5, NULL, 0, NULL, out, sizeof out, &n, NULL));
+    ZEROES(NOT_AN_ENVELOPE, keyfold_decrypt_data_key(f.key, message, 5, NULL, 0, NULL, out, sizeof out, &n));
+    ZEROES(NOT_AN_ENVELOPE, keyfold_decrypt_data_key_any(f.store, message, 5, NULL, 0, NULL, out, sizeof out, &n, NULL));
+    blob[blob_len - 1] ^= 1;
+    ZEROES(AUTH, keyfold_decrypt_data_key(f.key, blob, blob_len, NULL, 0, NULL, out, sizeof out, &n));
+    offsets[1] = size, offsets[2] = size;
+    ZEROES(NOT_AN_ENVELOPE, keyfold_decrypt_batch(f.key, envelope, size, offsets, 2, NULL, 0, NULL, NULL, out, sizeof out, &n, places,
+                                                  &failed));
+    CHECK(failed == 1);
+    keyfold_encrypt_options options = KEYFOLD_ENCRYPT_OPTIONS_INIT;
+    options.free_cells = 8;
+    ZEROES(LIMIT_EXCEEDED, keyfold_encrypt_to(keys, 32, message, 5, NULL, 0, NULL, 0, &options, out, sizeof out, &n));
+#undef ZEROES
+    memset(out, 0xA5, sizeof out);
+    GIVES(INVALID_HANDLE, keyfold_decrypt(NULL, envelope, size, NULL, 0, NULL, out, sizeof out, &n));
+    GIVES(INVALID_CONTEXT, keyfold_decrypt(f.key, envelope, size, message, 5, NULL, out, sizeof out, &n));
+    GIVES(BUFFERS_OVERLAP, keyfold_decrypt(f.key, out, 50, NULL, 0, NULL, out + 20, 100, &n));
+    CHECK(full(out, sizeof out));
+    free(envelope);
+}
+
+/* A caller who decrypts in place may have no other copy. Seen to fail with the buffer zeroed after every error. */
+static void in_place_calls_keep_the_only_copy(void)
+{
+    size_t size, n, head;
+    uint8_t *envelope = sealed(f.key, message, sizeof message, &size), buffer[600], context[64];
+    const size_t context_len = card_context(context);
+    memcpy(buffer, envelope, size);
+    GIVES(AUTH, keyfold_decrypt_in_place(f.key, buffer, size, context, context_len, NULL, &n));
+    CHECK(n == 0 && !memcmp(buffer, envelope, size));
+    GIVES(OK, keyfold_key_create(f.store, "another", NULL, NULL));
+    keyfold_key *another;
+    GIVES(OK, keyfold_key_open(f.store, "another", &another));
+    GIVES(KEY_NOT_ALLOWED, keyfold_decrypt_in_place(another, buffer, size, NULL, 0, NULL, &n));
+    GIVES(OK, keyfold_key_disable(f.store, "cards", NULL));
+    GIVES(KEY_DISABLED, keyfold_key_rotate(f.store, "cards", NULL));
+    GIVES(KEY_DISABLED, keyfold_decrypt_in_place(f.key, buffer, size, NULL, 0, NULL, &n));
+    CHECK(!memcmp(buffer, envelope, size));
+    GIVES(OK, keyfold_headroom(NULL, 0, NULL, &head));
+    memcpy(buffer + head, message, sizeof message);
+    GIVES(KEY_DISABLED, keyfold_encrypt_in_place(f.key, buffer, sizeof buffer, head, sizeof message, NULL, 0, NULL, &n));
+    CHECK(n == 0 && !memcmp(buffer + head, message, sizeof message));
+    GIVES(OK, keyfold_key_enable(f.store, "cards", NULL));
+    GIVES(OK, keyfold_encrypt_in_place(f.key, buffer, sizeof buffer, head, sizeof message, NULL, 0, NULL, &n));
+    buffer[n - 1] ^= 1;
+    GIVES(AUTH, keyfold_decrypt_in_place(f.key, buffer, n, NULL, 0, NULL, &size));
+    CHECK(size == 0 && zero(buffer, head + sizeof message));
+    GIVES(OK, keyfold_key_close(another));
+    free(envelope);
 }
 
 static void buffers_that_overlap_are_refused_at_every_offset(void)
@@ -327,6 +410,8 @@ static void contexts_that_are_not_canonical_are_refused(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const uint8_t *context = (const uint8_t *)bad[i].bytes;
         GIVES(INVALID_CONTEXT, keyfold_context_check(context, bad[i].length));
+        GIVES(INVALID_CONTEXT, keyfold_context_require(context, bad[i].length, NULL, 0));
+        GIVES(INVALID_CONTEXT, keyfold_context_require(NULL, 0, context, bad[i].length));
         GIVES(INVALID_CONTEXT, keyfold_encrypt(f.key, message, 5, context, bad[i].length, NULL, out, sizeof out, &n));
         GIVES(INVALID_CONTEXT, keyfold_decrypt(f.key, message, 5, context, bad[i].length, NULL, out, sizeof out, &n));
         GIVES(INVALID_CONTEXT, keyfold_encrypted_size(5, context, bad[i].length, NULL, &n));
@@ -491,6 +576,8 @@ int main(void)
     RUN(a_handle_that_is_dereferenced_traps);
     RUN(random_calls_with_any_handle_give_only_statuses);
     RUN(a_buffer_too_small_by_one_is_untouched);
+    RUN(a_failed_call_zeroes_its_whole_output);
+    RUN(in_place_calls_keep_the_only_copy);
     RUN(buffers_that_overlap_are_refused_at_every_offset);
     RUN(lengths_that_no_buffer_has_are_refused);
     RUN(text_that_is_not_utf8_is_refused);

@@ -34,6 +34,7 @@ int main(void)
     PANICS(keyfold_generate_random(data, 10));
     PANICS(keyfold_context_pack(NULL, 0, out, sizeof out, &n));
     PANICS(keyfold_context_check(NULL, 0));
+    PANICS(keyfold_context_require(NULL, 0, NULL, 0));
     PANICS(keyfold_root_create_key_file(path("panics-root/other.key")));
     PANICS(keyfold_root_open_key_file("x", NULL, &root));
     PANICS(keyfold_root_open_passphrase(data, 10, &root));

@@ -65,6 +65,16 @@ func UnpackContext(packed []byte) (Context, error) {
 	return Context{slices.Clone(packed)}, nil
 }
 
+// Require is ErrContextRequired unless each of these names has a value in the context; for the names a program never
+// goes without, since an envelope that was encrypted without one opens without it.
+func (c Context) Require(required ...string) error {
+	block, err := names(required)
+	if err != nil {
+		return err
+	}
+	return nativeContextRequire(c.orEmpty(), block)
+}
+
 // Pack is the canonical encoding, the same in every language.
 func (c Context) Pack() []byte {
 	return slices.Clone(c.orEmpty())

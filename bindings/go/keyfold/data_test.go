@@ -75,6 +75,29 @@ func TestInPlace(t *testing.T) {
 	is(t, err, ErrInvalidArgument)
 }
 
+// Seen to fail with the buffer zeroed after every error.
+func TestACallInPlaceThatFailsEarlyLeavesTheOnlyCopy(t *testing.T) {
+	key := aKey(t)
+	sealed := ok(key.Encrypt(nil, []byte("only copy"), row, nil))(t)
+	buffer := bytes.Clone(sealed)
+	_, err := key.DecryptInPlace(buffer, Context{}, nil)
+	is(t, err, ErrAuth)
+	equal(t, string(buffer), string(sealed))
+	buffer[len(buffer)-1] ^= 1
+	_, err = key.DecryptInPlace(buffer, row, nil)
+	is(t, err, ErrAuth)
+	equal(t, string(buffer), string(make([]byte, len(sealed))))
+}
+
+func TestAProgramCanHoldItselfToTheNamesItNeverGoesWithout(t *testing.T) {
+	context := MustContext("table", "cards", "tenant", "")
+	noError(t, context.Require())
+	noError(t, context.Require("tenant", "table"))
+	is(t, context.Require("tenant", "column"), ErrContextRequired)
+	is(t, Context{}.Require("tenant"), ErrContextRequired)
+	is(t, context.Require(""), ErrInvalidContext)
+}
+
 func TestSeveralKeysAndEveryFormOfStoredContext(t *testing.T) {
 	onBothStores(t, func(t *testing.T, store *Store) {
 		var keys []*Key

@@ -115,6 +115,7 @@ func (k *Key) Headroom(context Context, options *EncryptOptions) (int, error) {
 }
 
 // EncryptInPlace encrypts the length bytes at offset, which is at least Headroom; the envelope is at the buffer's front.
+// If it fails the message is as it was.
 func (k *Key) EncryptInPlace(
 	buffer []byte, offset, length int, context Context, options *EncryptOptions,
 ) ([]byte, error) {
@@ -130,6 +131,7 @@ func (k *Key) EncryptInPlace(
 }
 
 // DecryptInPlace decrypts an envelope in its own memory; the message is at the buffer's front.
+// If it fails the envelope is as it was, but all zero where the message itself did not open.
 func (k *Key) DecryptInPlace(envelope []byte, context Context, options *DecryptOptions) ([]byte, error) {
 	n, err := nativeDecryptInPlace(&k.native, envelope, context.packed, options.native())
 	if err != nil {

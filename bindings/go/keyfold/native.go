@@ -110,6 +110,14 @@ static inline keyfold_status kf_context_check(const uint8_t *context, size_t con
 	return status;
 }
 
+static inline keyfold_status kf_context_require(const uint8_t *context, size_t context_len, const uint8_t *names, size_t names_len, char *detail)
+{
+	keyfold_status status = keyfold_context_require(context, context_len, names, names_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
 static inline keyfold_status kf_root_create_key_file(const char *path, char *detail)
 {
 	keyfold_status status = keyfold_root_create_key_file(path);
@@ -764,6 +772,8 @@ uint8_t *context, size_t context_len, keyfold_buffer *out_json, char *detail)
 #cgo nocallback kf_context_pack
 #cgo noescape kf_context_check
 #cgo nocallback kf_context_check
+#cgo noescape kf_context_require
+#cgo nocallback kf_context_require
 #cgo noescape kf_root_create_key_file
 #cgo nocallback kf_root_create_key_file
 #cgo noescape kf_root_open_key_file
@@ -1774,6 +1784,27 @@ func nativeContextCheck(context []byte) (err error) {
 	return err
 }
 
+// nativeContextRequire checks that a context gives a value for each of the names that the program
+// never goes without, such as the column and the tenant.
+//
+// Call it before decrypting: an envelope that was encrypted without a name opens without it.
+//
+// Errors: NULL_ARGUMENT, INVALID_CONTEXT, CONTEXT_REQUIRED.
+func nativeContextRequire(context []byte, names []byte) (err error) {
+	var detail [errorSize]byte
+	status := C.kf_context_require(
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		(*C.uint8_t)(unsafe.SliceData(names)),
+		C.size_t(len(names)),
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
 // nativeRootCreateKeyFile makes a new key file: 32 random bytes in a small text format, readable by
 // its owner alone, synced to disk.
 //
@@ -2263,7 +2294,7 @@ func nativeKeyDisable(store *storeHandle, name string) (outJson []byte, err erro
 // New envelopes use it at once; older versions go on opening what they sealed.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
-// INVALID_KEY_STATE, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+// KEY_DISABLED, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
 // STORE_FULL.
 func nativeKeyRotate(store *storeHandle, name string) (outVersion nativeKeyVersion, err error) {
 	storeRaw, err := store.read()
@@ -2696,8 +2727,8 @@ func nativeDecryptedSize(envelope []byte) (outSize int, err error) {
 // nativeDecrypt decrypts an envelope under the key named, and no other.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-// AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 func nativeDecrypt(key *keyHandle, envelope []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -2727,8 +2758,8 @@ func nativeDecrypt(key *keyHandle, envelope []byte, context []byte, options nati
 // nativeDecryptWithKeys decrypts an envelope under any of the keys named.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-// AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 func nativeDecryptWithKeys(keys []*keyHandle, envelope []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, opened nativeOpened, err error) {
 	var keysFew [8]C.uintptr_t
 	keysC := keysFew[:0]
@@ -2771,8 +2802,8 @@ func nativeDecryptWithKeys(keys []*keyHandle, envelope []byte, context []byte, o
 // matters which it was.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-// AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 func nativeDecryptAny(store *storeHandle, envelope []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, opened nativeOpened, err error) {
 	storeRaw, err := store.read()
 	if err != nil {
@@ -2806,8 +2837,8 @@ func nativeDecryptAny(store *storeHandle, envelope []byte, context []byte, optio
 // begins at the first byte.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
-// INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
-// KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+// INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 func nativeDecryptInPlace(key *keyHandle, buffer []byte, context []byte, options nativeDecryptOptions) (outLen int, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -2838,8 +2869,8 @@ func nativeDecryptInPlace(key *keyHandle, buffer []byte, context []byte, options
 // With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+// FORKED, STORE_POISONED.
 func nativeAuthenticatedContext(key *keyHandle, envelope []byte, context []byte, options nativeDecryptOptions) (outContext []byte, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -2868,8 +2899,8 @@ func nativeAuthenticatedContext(key *keyHandle, envelope []byte, context []byte,
 // keyfold_decrypt_any would open.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
-// FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+// STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 func nativeAuthenticatedContextAny(store *storeHandle, envelope []byte, context []byte, options nativeDecryptOptions) (outContext []byte, err error) {
 	storeRaw, err := store.read()
 	if err != nil {
@@ -2953,8 +2984,8 @@ func nativeEncryptBatch(key *keyHandle, plaintexts []byte, offsets []uint64, con
 // Layout as in keyfold_encrypt_batch, the other way round. It is all or nothing.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT,
-// MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 func nativeDecryptBatch(key *keyHandle, envelopes []byte, offsets []uint64, contexts []byte, contextOffsets []uint64, options nativeDecryptOptions, out []byte, outOffsets []uint64) (outLen int, outFailed int, err error) {
 	if len(offsets) == 0 {
 		err = misuse("offsets is empty")
@@ -3005,8 +3036,8 @@ func nativeDecryptBatch(key *keyHandle, envelopes []byte, offsets []uint64, cont
 // Size, message and context stay; no plaintext appears.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+// FORKED, STORE_POISONED, RANDOM.
 func nativeRewrap(key *keyHandle, data []byte, context []byte) (rewrapped nativeRewrapped, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -3034,8 +3065,8 @@ func nativeRewrap(key *keyHandle, data []byte, context []byte) (rewrapped native
 // nativeRewrapAny as keyfold_rewrap, for the wrappings of every key of a store.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
-// FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+// STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM.
 func nativeRewrapAny(store *storeHandle, data []byte, context []byte) (rewrapped nativeRewrapped, err error) {
 	storeRaw, err := store.read()
 	if err != nil {
@@ -3066,8 +3097,8 @@ func nativeRewrapAny(store *storeHandle, data []byte, context []byte) (rewrapped
 // A file without a free cell is written anew and renamed over the old one.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, IO.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+// FORKED, STORE_POISONED, RANDOM, IO.
 func nativeRewrapFile(key *keyHandle, path string, context []byte) (rewrapped nativeRewrapped, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -3098,8 +3129,8 @@ func nativeRewrapFile(key *keyHandle, path string, context []byte) (rewrapped na
 // nativeRewrapFileAny as keyfold_rewrap_file, for the wrappings of every key of a store.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
-// FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, IO.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+// STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, IO.
 func nativeRewrapFileAny(store *storeHandle, path string, context []byte) (rewrapped nativeRewrapped, err error) {
 	storeRaw, err := store.read()
 	if err != nil {
@@ -3131,8 +3162,8 @@ func nativeRewrapFileAny(store *storeHandle, path string, context []byte) (rewra
 // message.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+// FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
 func nativeReencrypt(fromKeys []*keyHandle, envelope []byte, context []byte, toKeys []*keyHandle, newContext []byte, chosen []byte, options nativeReencryptOptions) (out []byte, err error) {
 	var fromKeysFew [8]C.uintptr_t
 	fromKeysC := fromKeysFew[:0]
@@ -3186,8 +3217,8 @@ func nativeReencrypt(fromKeys []*keyHandle, envelope []byte, context []byte, toK
 // nativeReencryptAny as keyfold_reencrypt, for an envelope under any key of a store.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-// CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
-// FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+// STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
 func nativeReencryptAny(store *storeHandle, envelope []byte, context []byte, toKeys []*keyHandle, newContext []byte, chosen []byte, options nativeReencryptOptions) (out []byte, err error) {
 	storeRaw, err := store.read()
 	if err != nil {
@@ -3343,8 +3374,8 @@ func nativeDataKeySize(blob []byte) (outSize int, err error) {
 // nativeDecryptDataKey opens the blob of a data key under the key named, and no other.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-// AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 func nativeDecryptDataKey(key *keyHandle, blob []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -3374,8 +3405,8 @@ func nativeDecryptDataKey(key *keyHandle, blob []byte, context []byte, options n
 // nativeDecryptDataKeyAny opens the blob of a data key under whichever key of a store opens it.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-// AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 func nativeDecryptDataKeyAny(store *storeHandle, blob []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, opened nativeOpened, err error) {
 	storeRaw, err := store.read()
 	if err != nil {

@@ -43,6 +43,14 @@ class Context(Mapping[str, str]):
             pairs[texts[0]] = texts[1]
         return cls(pairs)
 
+    def require(self, *names: str) -> None:
+        """Raises `ContextRequired` unless each of these names has a value here.
+
+        For the names a program never goes without: an envelope that was encrypted without one opens without it.
+        """
+        block = names_only(names)
+        _native.keyfold_context_require(self._packed, len(self._packed), block, len(block))
+
     def pack(self) -> bytes:
         """The canonical encoding, the same in every language."""
         return self._packed

@@ -238,6 +238,7 @@ class Key(Managed):
         """Encrypts the `size` bytes at `offset`, which is at least `headroom`; returns the envelope's size.
 
         The envelope begins at the buffer's first byte and may be longer than offset + size: see `encrypted_size`.
+        If it fails the message is as it was.
         """
         kind, block, n = one_of_three(store_context), packed(context), ctypes.c_size_t()
         options = _native.EncryptOptions(store_context=kind, free_cells=free_cells)
@@ -251,7 +252,10 @@ class Key(Managed):
     def decrypt_in_place(
         self, buffer: Data, *, context: ContextLike = None, accept_stored_context: bool = False
     ) -> int:
-        """Decrypts an envelope in its own memory and returns the message's size; it begins at the first byte."""
+        """Decrypts an envelope in its own memory and returns the message's size; it begins at the first byte.
+
+        If it fails the envelope is as it was; but it is all zero where the message itself did not open.
+        """
         options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
         with writing(buffer, "buffer") as (address, size):
             _native.keyfold_decrypt_in_place(self._handle, address, size, block, length(block), options, n)

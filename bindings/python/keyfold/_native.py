@@ -194,19 +194,13 @@ class Status(enum.IntEnum):
     """
 
     STORE_IO = 508
-    """Reading or writing the store failed.
-
-    Trying again may help.
-    """
+    """Reading or writing the store failed."""
 
     STORE_READ_ONLY = 509
     """The store was opened read-only, or the file system is."""
 
     STORE_FULL = 510
-    """The disk is full.
-
-    Trying again may help.
-    """
+    """The disk is full."""
 
     FINGERPRINT_MISMATCH = 511
     """The store is not the one whose fingerprint was given."""
@@ -222,10 +216,7 @@ class Status(enum.IntEnum):
     """
 
     IO = 514
-    """Reading or writing a file failed.
-
-    Trying again may help.
-    """
+    """Reading or writing a file failed."""
 
     FILE_EXISTS = 515
     """A file that should be made exists already."""
@@ -243,10 +234,7 @@ class Status(enum.IntEnum):
     """
 
     OUT_OF_MEMORY = 903
-    """There is not enough memory, or not enough of it may be locked.
-
-    Trying again may help.
-    """
+    """There is not enough memory, or not enough of it may be locked."""
 
 
 class Fork(enum.IntEnum):
@@ -1205,6 +1193,37 @@ Raises for: NULL_ARGUMENT, INVALID_CONTEXT.
 Threads: any. Since 0.1.
 """
 
+keyfold_context_require: Callable[
+    [
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+    ],
+    None,
+] = bind(
+    "keyfold_context_require",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ],
+    _check,
+)
+"""Checks that a context gives a value for each of the names that the program never goes without, such as
+the column and the tenant.
+
+Call it before decrypting: an envelope that was encrypted without a name opens without it.
+
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- names [in, bytes, nullable-if-0]: a packed context, of which only the names count
+
+Raises for: NULL_ARGUMENT, INVALID_CONTEXT, CONTEXT_REQUIRED.
+Threads: any. Since 0.1.
+"""
+
 keyfold_root_create_key_file: Callable[
     [
         Encoded,
@@ -1782,7 +1801,7 @@ New envelopes use it at once; older versions go on opening what they sealed.
 - out_version [out, nullable, result]: the new version
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
-INVALID_KEY_STATE, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+KEY_DISABLED, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
 Threads: any. Since 0.1.
 """
 
@@ -2239,8 +2258,8 @@ The message lies at an offset of at least keyfold_headroom; the envelope begins 
 byte.
 
 - key [in, shared]
-- buffer [inout, bytes]: untouched if the arguments are refused (1xx); zeroed if the call fails otherwise, so
-  keep another copy
+- buffer [inout, bytes]: if the call fails the message is as it was, and what lies before it may be zero; with
+  INTERNAL all of it is zero
 - offset [in]: where the message begins
 - length [in]: bytes of the message
 - context [in, bytes, nullable-if-0]: apart from the buffer
@@ -2319,8 +2338,8 @@ keyfold_decrypt: Callable[
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
-KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -2368,8 +2387,8 @@ keyfold_decrypt_with_keys: Callable[
 - opened [out, nullable, result]: which key it was
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
-KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -2418,8 +2437,8 @@ which it was.
 - opened [out, nullable, result]: which key it was
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
-KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -2451,14 +2470,15 @@ keyfold_decrypt_in_place: Callable[
 """Decrypts an envelope in its own buffer, under the key named; the message then begins at the first byte.
 
 - key [in, shared]
-- buffer [inout, bytes]: the envelope; zeroed if it does not open, so keep another copy
+- buffer [inout, bytes]: the envelope. If the call fails it is as it was, but for AUTH met in the message
+  itself, and INTERNAL: then it is zeroed, since some of it had been written over
 - context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted; apart from the buffer
 - options [in, nullable]
 - out_len [out]: bytes of the message
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
-INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -2499,8 +2519,8 @@ With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
 - out_context [out, buffer]: a packed context
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
-KEY_DISABLED, FORKED, STORE_POISONED.
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -2538,8 +2558,8 @@ keyfold_authenticated_context_any: Callable[
 - out_context [out, buffer]: a packed context
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
-STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY,
+STORE_IO, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -2659,8 +2679,8 @@ Layout as in keyfold_encrypt_batch, the other way round. It is all or nothing.
 - out_failed [out, nullable]: the envelope at which the call failed; count where it was not one
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED,
-AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -2699,8 +2719,8 @@ Size, message and context stay; no plaintext appears.
 - rewrapped [out, nullable, result]
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT,
-CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
-KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_POISONED, RANDOM.
 Threads: any. Since 0.1.
 """
 
@@ -2735,8 +2755,8 @@ keyfold_rewrap_any: Callable[
 - rewrapped [out, nullable, result]
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT,
-CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
-STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM.
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY,
+STORE_IO, STORE_POISONED, RANDOM.
 Threads: any. Since 0.1.
 """
 
@@ -2771,9 +2791,9 @@ A file without a free cell is written anew and renamed over the old one.
 - context [in, bytes, nullable]: NULL: it is not checked
 - rewrapped [out, nullable, result]
 
-Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
-NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
-STORE_POISONED, RANDOM, IO.
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED,
+RANDOM, IO.
 Threads: any. Since 0.1.
 """
 
@@ -2805,9 +2825,9 @@ keyfold_rewrap_file_any: Callable[
 - context [in, bytes, nullable]: NULL: it is not checked
 - rewrapped [out, nullable, result]
 
-Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, CONTEXT_REQUIRED,
-NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY,
-STORE_IO, STORE_POISONED, RANDOM, IO.
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
+UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
+STORE_POISONED, RANDOM, IO.
 Threads: any. Since 0.1.
 """
 
@@ -2862,8 +2882,8 @@ keyfold_reencrypt: Callable[
 - out [out, buffer]: the new envelope
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
-KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_POISONED, RANDOM, OUT_OF_MEMORY.
 Threads: any. Since 0.1.
 """
 
@@ -2916,8 +2936,8 @@ keyfold_reencrypt_any: Callable[
 - out [out, buffer]: the new envelope
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
-CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
-STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY,
+STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY.
 Threads: any. Since 0.1.
 """
 
@@ -3107,8 +3127,8 @@ keyfold_decrypt_data_key: Callable[
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
-KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -3154,8 +3174,8 @@ keyfold_decrypt_data_key_any: Callable[
 - opened [out, nullable, result]: which key it was
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, CONTEXT_REQUIRED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
-KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 

@@ -49,6 +49,40 @@ def test_in_place(key: keyfold.Key) -> None:
     assert buffer[: len(message)] == message
 
 
+def test_a_call_in_place_that_fails_early_leaves_the_only_copy(store: keyfold.Store) -> None:
+    """Seen to fail with the buffer zeroed after every error."""
+    store.create_key("cards")
+    with store.key("cards") as key:
+        sealed = key.encrypt(b"only copy", context=ROW)
+        buffer = bytearray(sealed)
+        with pytest.raises(keyfold.AuthenticationError):
+            key.decrypt_in_place(buffer)
+        store.disable_key("cards")
+        with pytest.raises(keyfold.KeyDisabled):
+            key.decrypt_in_place(buffer, context=ROW)
+        assert buffer == sealed
+        head = key.headroom(context=ROW)
+        message = bytearray(head) + b"only copy" + bytearray(16)
+        with pytest.raises(keyfold.KeyDisabled):
+            key.encrypt_in_place(message, head, 9, context=ROW)
+        assert message[head:-16] == b"only copy"
+        store.enable_key("cards")
+        buffer[-1] ^= 1
+        with pytest.raises(keyfold.AuthenticationError):
+            key.decrypt_in_place(buffer, context=ROW)
+        assert buffer == bytes(len(sealed))
+
+
+def test_a_program_can_hold_itself_to_the_names_it_never_goes_without() -> None:
+    row = keyfold.Context({"table": "cards", "tenant": ""})
+    row.require()
+    row.require("tenant", "table")
+    with pytest.raises(keyfold.ContextRequired, match="column"):
+        row.require("tenant", "column")
+    with pytest.raises(keyfold.InvalidContext):
+        row.require("")
+
+
 @pytest.mark.parametrize("free_cells", [0, 1, 8])
 @pytest.mark.parametrize("stored", ["none", "names", "all", ["tenant"]])
 @pytest.mark.parametrize("others", [0, 2])
