@@ -63,6 +63,10 @@ class NotFound : public Error {
 class KeyDisabled : public Error {
     using Error::Error;
 };
+/** A name that the program never goes without is not in the context: CONTEXT_REQUIRED. */
+class ContextRequired : public Error {
+    using Error::Error;
+};
 /** The data is not what was encrypted under this key with this context, or nothing of ours at all: 3xx. */
 class AuthError : public Error {
     using Error::Error;
@@ -142,6 +146,8 @@ namespace detail {
         throw NotFound(status, detail);
     case KEYFOLD_STATUS_KEY_DISABLED:
         throw KeyDisabled(status, detail);
+    case KEYFOLD_STATUS_CONTEXT_REQUIRED:
+        throw ContextRequired(status, detail);
     default:
         break;
     }
@@ -249,6 +255,15 @@ public:
     }
 
     const bytes &packed() const noexcept { return packed_; }
+    /** keyfold_context_require: throws ContextRequired unless it has each of these names. */
+    void require(std::initializer_list<std::string_view> names) const
+    {
+        Context wanted;
+        std::vector<pair> pairs;
+        for (const auto name : names) pairs.emplace_back(name, std::string_view());
+        wanted.pack(pairs.begin(), pairs.end());
+        detail::check(keyfold_context_require(packed_.data(), packed_.size(), wanted.packed_.data(), wanted.packed_.size()));
+    }
 
 private:
     template <class Iterator>
@@ -376,6 +391,30 @@ struct DataKey {
     bytes blob;
 };
 
+/** Results of a batch, one after another: result i lies from offsets[i] to offsets[i + 1]. */
+struct Batch {
+    bytes data;
+    std::vector<std::uint64_t> offsets;
+
+    std::size_t size() const noexcept { return offsets.empty() ? 0 : offsets.size() - 1; }
+    bytes_view operator[](std::size_t i) const noexcept
+    {
+        return bytes_view(data.data() + offsets[i], static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
+    }
+};
+
+/** A message in a caller's buffer, and the key and version that opened it. */
+struct OpenedInto {
+    std::size_t size = 0;
+    KeyId key_id{};
+    std::uint32_t version = 0;
+};
+
+/** How the secret memory of this process is protected; see keyfold_protection. */
+struct Protection {
+    std::uint64_t bytes = 0, unlocked_bytes = 0, dumpable_bytes = 0, not_wiped_bytes = 0;
+};
+
 struct KeyVersion {
     std::uint32_t version = 0;
     KeyId key_id{};
@@ -398,6 +437,64 @@ inline KeyId key_id(const std::uint8_t (&from)[KEYFOLD_KEY_ID_SIZE]) noexcept
     KeyId id{};
     for (std::size_t i = 0; i < id.size(); ++i) id[i] = from[i];
     return id;
+}
+
+/** What a call that tells which key it was writes into a caller's buffer. */
+template <class Call>
+OpenedInto opened_into(Call call)
+{
+    keyfold_opened which = KEYFOLD_OPENED_INIT;
+    OpenedInto opened;
+    check(call(&opened.size, &which));
+    opened.key_id = key_id(which.key_id);
+    opened.version = which.version;
+    return opened;
+}
+
+/** A context to check at a rewrap: NULL is no check, so the empty context is written out. */
+inline bytes_view checked(const Context *context) noexcept
+{
+    static constexpr std::uint8_t empty[] = {0, 0};
+    if (!context) return {};
+    return context->packed().empty() ? bytes_view(empty, sizeof empty) : bytes_view(context->packed());
+}
+
+template <class Call>
+Rewrapped rewrap(const Context *context, Call call)
+{
+    const bytes_view packed = checked(context);
+    keyfold_rewrapped done = KEYFOLD_REWRAPPED_INIT;
+    check(call(packed.data(), packed.size(), &done));
+    return rewrapped(done);
+}
+
+/** Parts laid one after another. */
+inline Batch joined(const std::vector<bytes_view> &parts)
+{
+    Batch all;
+    all.offsets.push_back(0);
+    for (const bytes_view &part : parts) {
+        all.data.insert(all.data.end(), part.begin(), part.end());
+        all.offsets.push_back(all.data.size());
+    }
+    return all;
+}
+
+/** Calls once for the size of all results, and once for them. The first does none of the work. */
+template <class Call>
+Batch batch(std::size_t count, Call call)
+{
+    Batch out;
+    std::size_t length = 0;
+    out.offsets.resize(count + 1);
+    const keyfold_status asked = call(nullptr, std::size_t(0), &length, out.offsets.data());
+    if (asked == KEYFOLD_STATUS_BUFFER_TOO_SMALL) {
+        out.data.resize(length);
+        check(call(out.data.data(), out.data.size(), &length, out.offsets.data()));
+    } else {
+        check(asked);
+    }
+    return out;
 }
 
 /** Calls once for the size and once for the bytes. */
@@ -504,7 +601,28 @@ public:
                                       out.data(), out.size(), &length));
         return length;
     }
-    /** keyfold_decrypt_in_place: the message is then at the front. The buffer is zeroed if it does not open. */
+    /** keyfold_encrypt_batch: many messages, all under one context. All or nothing. */
+    Batch encrypt_batch(const std::vector<bytes_view> &messages, const Context &context = {}, const EncryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const Batch in = detail::joined(messages);
+        return detail::batch(in.size(), [&](auto out, auto cap, auto length, auto offsets) {
+            return keyfold_encrypt_batch(get(), in.data.data(), in.data.size(), in.offsets.data(), in.size(), context.packed().data(),
+                                         context.packed().size(), nullptr, &c, out, cap, length, offsets, nullptr);
+        });
+    }
+    /** keyfold_decrypt_batch: many envelopes, all under one context. All or nothing. */
+    Batch decrypt_batch(const std::vector<bytes_view> &envelopes, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const Batch in = detail::joined(envelopes);
+        return detail::batch(in.size(), [&](auto out, auto cap, auto length, auto offsets) {
+            return keyfold_decrypt_batch(get(), in.data.data(), in.data.size(), in.offsets.data(), in.size(), context.packed().data(),
+                                         context.packed().size(), nullptr, &c, out, cap, length, offsets, nullptr);
+        });
+    }
+    /** keyfold_decrypt_in_place: the message is then at the front. The buffer is as it was if the call fails, but zeroed
+     * if a chunk of the message does not open. */
     std::size_t decrypt_in_place(bytes_span buffer, const Context &context = {}, const DecryptOptions &options = {}) const
     {
         const auto c = options.c();
@@ -548,6 +666,28 @@ public:
                 return keyfold_generate_data_key_without_plaintext(get(), size, packed.data(), packed.size(), &c, out, cap, length);
             });
     }
+    /** keyfold_generate_data_key into a caller's memory, which it fills; returns the blob. */
+    bytes generate_data_key_into(bytes_span plaintext, const Context &context = {}, const EncryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        const bytes &packed = context.packed();
+        return detail::sized(
+            [&](auto size) { return keyfold_data_key_blob_size(plaintext.size(), packed.data(), packed.size(), &c, size); },
+            [&](auto out, auto cap, auto length) {
+                return keyfold_generate_data_key(get(), packed.data(), packed.size(), &c, plaintext.data(), plaintext.size(), out, cap,
+                                                 length);
+            });
+    }
+    /** keyfold_decrypt_data_key into a caller's memory; returns the data key's size. */
+    std::size_t decrypt_data_key_into(bytes_span out, bytes_view blob, const Context &context = {},
+                                      const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        std::size_t length = 0;
+        detail::check(keyfold_decrypt_data_key(get(), blob.data(), blob.size(), context.packed().data(), context.packed().size(), &c,
+                                               out.data(), out.size(), &length));
+        return length;
+    }
     /** keyfold_decrypt_data_key */
     bytes decrypt_data_key(bytes_view blob, const Context &context = {}, const DecryptOptions &options = {}) const
     {
@@ -564,23 +704,20 @@ public:
     Rewrapped rewrap(bytes_span data) const { return rewrap(data, nullptr); }
     /** keyfold_rewrap, the context checked first. */
     Rewrapped rewrap(bytes_span data, const Context &context) const { return rewrap(data, &context); }
-    /** keyfold_rewrap_file */
-    Rewrapped rewrap_file(const std::string &path) const
+    /** keyfold_rewrap_file; with a context, that is checked first. */
+    Rewrapped rewrap_file(const std::string &path, const Context *context = nullptr) const
     {
-        keyfold_rewrapped done = KEYFOLD_REWRAPPED_INIT;
-        detail::check(keyfold_rewrap_file(get(), path.c_str(), nullptr, 0, &done));
-        return detail::rewrapped(done);
+        return detail::rewrap(context, [&](auto packed, auto size, auto done) {
+            return keyfold_rewrap_file(get(), path.c_str(), packed, size, done);
+        });
     }
 
 private:
     Rewrapped rewrap(bytes_span data, const Context *context) const
     {
-        static constexpr std::uint8_t empty[] = {0, 0};
-        bytes_view packed;
-        if (context) packed = context->packed().empty() ? bytes_view(empty, sizeof empty) : bytes_view(context->packed());
-        keyfold_rewrapped done = KEYFOLD_REWRAPPED_INIT;
-        detail::check(keyfold_rewrap(get(), data.data(), data.size(), packed.data(), packed.size(), &done));
-        return detail::rewrapped(done);
+        return detail::rewrap(context, [&](auto packed, auto size, auto done) {
+            return keyfold_rewrap(get(), data.data(), data.size(), packed, size, done);
+        });
     }
 
     detail::handle<keyfold_key, keyfold_key_close> handle_;
@@ -766,12 +903,60 @@ public:
         opened.version = which.version;
         return opened;
     }
-    /** keyfold_rewrap_any, without a check of the context. */
-    Rewrapped rewrap_any(bytes_span data) const
+    /** keyfold_decrypt_any into a caller's memory. */
+    OpenedInto decrypt_any_into(bytes_span out, bytes_view envelope, const Context &context = {},
+                                const DecryptOptions &options = {}) const
     {
-        keyfold_rewrapped done = KEYFOLD_REWRAPPED_INIT;
-        detail::check(keyfold_rewrap_any(get(), data.data(), data.size(), nullptr, 0, &done));
-        return detail::rewrapped(done);
+        const auto c = options.c();
+        return detail::opened_into([&](auto length, auto which) {
+            return keyfold_decrypt_any(get(), envelope.data(), envelope.size(), context.packed().data(), context.packed().size(), &c,
+                                       out.data(), out.size(), length, which);
+        });
+    }
+    /** keyfold_decrypt_data_key_any into a caller's memory. */
+    OpenedInto decrypt_data_key_any_into(bytes_span out, bytes_view blob, const Context &context = {},
+                                         const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        return detail::opened_into([&](auto length, auto which) {
+            return keyfold_decrypt_data_key_any(get(), blob.data(), blob.size(), context.packed().data(), context.packed().size(), &c,
+                                                out.data(), out.size(), length, which);
+        });
+    }
+    /** keyfold_authenticated_context_any */
+    Context authenticated_context_any(bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {}) const
+    {
+        const auto c = options.c();
+        return Context::from_packed(detail::binary([&](auto out) {
+            return keyfold_authenticated_context_any(get(), envelope.data(), envelope.size(), context.packed().data(),
+                                                     context.packed().size(), &c, out);
+        }));
+    }
+    /** keyfold_rewrap_any; with a context, that is checked first. */
+    Rewrapped rewrap_any(bytes_span data, const Context *context = nullptr) const
+    {
+        return detail::rewrap(context, [&](auto packed, auto size, auto done) {
+            return keyfold_rewrap_any(get(), data.data(), data.size(), packed, size, done);
+        });
+    }
+    /** keyfold_rewrap_file_any; with a context, that is checked first. */
+    Rewrapped rewrap_file_any(const std::string &path, const Context *context = nullptr) const
+    {
+        return detail::rewrap(context, [&](auto packed, auto size, auto done) {
+            return keyfold_rewrap_file_any(get(), path.c_str(), packed, size, done);
+        });
+    }
+    /** keyfold_reencrypt_any: whichever key of this store opens it. */
+    bytes reencrypt_any(bytes_view envelope, const Context &context, Keys to, const Context &new_context,
+                        const ReencryptOptions &options = {}, const Context &chosen = {}) const
+    {
+        const auto c = options.c();
+        const auto keys = detail::raw(to);
+        return detail::binary([&](auto out) {
+            return keyfold_reencrypt_any(get(), envelope.data(), envelope.size(), context.packed().data(), context.packed().size(),
+                                         keys.data(), keys.size(), new_context.packed().data(), new_context.packed().size(),
+                                         chosen.packed().data(), chosen.packed().size(), &c, out);
+        });
     }
     /** keyfold_explain: JSON. With a key: what Key::decrypt would say; without: what decrypt_any would. */
     std::string explain(bytes_view envelope, const Context &context = {}, const Key *key = nullptr) const
@@ -837,6 +1022,31 @@ inline bytes encrypt_to(Keys keys, bytes_view plaintext, const Context &context 
         call);
 }
 
+/** keyfold_encrypt_to into a caller's memory; returns the envelope's size. */
+inline std::size_t encrypt_to_into(bytes_span out, Keys keys, bytes_view plaintext, const Context &context = {},
+                                   const EncryptOptions &options = {}, const Context &chosen = {})
+{
+    const auto c = options.c();
+    const auto handles = detail::raw(keys);
+    std::size_t length = 0;
+    detail::check(keyfold_encrypt_to(handles.data(), handles.size(), plaintext.data(), plaintext.size(), context.packed().data(),
+                                     context.packed().size(), chosen.packed().data(), chosen.packed().size(), &c, out.data(),
+                                     out.size(), &length));
+    return length;
+}
+
+/** keyfold_decrypt_with_keys into a caller's memory. */
+inline OpenedInto decrypt_with_keys_into(bytes_span out, Keys keys, bytes_view envelope, const Context &context = {},
+                                         const DecryptOptions &options = {})
+{
+    const auto c = options.c();
+    const auto handles = detail::raw(keys);
+    return detail::opened_into([&](auto length, auto which) {
+        return keyfold_decrypt_with_keys(handles.data(), handles.size(), envelope.data(), envelope.size(), context.packed().data(),
+                                         context.packed().size(), &c, out.data(), out.size(), length, which);
+    });
+}
+
 /** keyfold_decrypt_with_keys: under any of the keys named. */
 inline Opened decrypt_with_keys(Keys keys, bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {})
 {
@@ -872,6 +1082,29 @@ inline bytes reencrypt(Keys from, bytes_view envelope, const Context &context, K
 inline std::string inspect(bytes_view envelope)
 {
     return detail::json([&](auto out) { return keyfold_inspect(envelope.data(), envelope.size(), 0, out); });
+}
+
+/** keyfold_version */
+inline const char *version() noexcept { return keyfold_version(); }
+
+/** keyfold_engine */
+inline const char *engine() noexcept { return keyfold_engine(); }
+
+/** keyfold_status_text */
+inline const char *status_text(keyfold_status status) noexcept { return keyfold_status_text(status); }
+
+/** keyfold_open_handles */
+inline std::size_t open_handles() noexcept { return keyfold_open_handles(); }
+
+/** keyfold_self_test: throws where it failed. */
+inline void self_test() { detail::check(keyfold_self_test()); }
+
+/** keyfold_protection_status */
+inline Protection protection_status()
+{
+    keyfold_protection is = KEYFOLD_PROTECTION_INIT;
+    detail::check(keyfold_protection_status(&is));
+    return {is.bytes, is.unlocked_bytes, is.dumpable_bytes, is.not_wiped_bytes};
 }
 
 /** keyfold_generate_random */

@@ -214,6 +214,69 @@ static void stores_and_roots_are_managed(const std::string &folder)
     keyfold::require_abi();
 }
 
+static void every_call_of_c_has_its_method(const std::string &folder)
+{
+    const auto store = keyfold::Store::in_memory();
+    store.create_key("cards");
+    store.create_key("other");
+    const auto cards = store.key("cards"), other = store.key("other");
+    const keyfold::Context none, row{{"row", "7"}};
+    row.require({"row"});
+    none.require({});
+    CHECK(throws<keyfold::ContextRequired>(KEYFOLD_STATUS_CONTEXT_REQUIRED, [&] { row.require({"row", "tenant"}); }));
+
+    const auto sealed = cards.encrypt_batch({"one", "", "three"}, row);
+    CHECK(sealed.size() == 3 && text(cards.decrypt(sealed[2], row)) == "three");
+    const auto opened = cards.decrypt_batch({sealed[0], sealed[1], sealed[2]}, row);
+    CHECK(opened.size() == 3 && opened[1].size() == 0 && text(opened.data) == "onethree");
+    CHECK(cards.encrypt_batch({}).size() == 0 && cards.decrypt_batch({}).size() == 0);
+    CHECK(cards.decrypt_batch({cards.encrypt("")})[0].size() == 0);
+    CHECK(throws<keyfold::AuthError>(KEYFOLD_STATUS_AUTH, [&] { cards.decrypt_batch({sealed[0]}); }));
+
+    std::array<std::uint8_t, 400> out{}, message{};
+    std::size_t size = keyfold::encrypt_to_into(out, {&cards, &other}, "to both", row);
+    keyfold::bytes_view both(out.data(), size);
+    CHECK(keyfold::decrypt_with_keys_into(message, {&other}, both, row).key_id == other.id());
+    const auto which = store.decrypt_any_into(message, both, row);
+    CHECK(which.size == 7 && which.version == 1 && which.key_id == cards.id() && message[3] == 'b');
+    keyfold::EncryptOptions all;
+    all.store_context = keyfold::StoreContext::all;
+    keyfold::DecryptOptions accept;
+    accept.accept_stored_context = true;
+    CHECK(store.authenticated_context_any(cards.encrypt("x", row, all), none, accept).packed() == row.packed());
+    CHECK(text(other.decrypt(store.reencrypt_any(both, row, {&other}, none))) == "to both");
+
+    keyfold::bytes data_key(48), again(48);
+    const auto blob = cards.generate_data_key_into(data_key, row);
+    CHECK(cards.decrypt_data_key_into(again, blob, row) == 48 && again == data_key);
+    again.assign(48, 0);
+    CHECK(store.decrypt_data_key_any_into(again, blob, row).size == 48 && again == data_key);
+
+    store.rotate_key("cards");
+    auto copy = cards.encrypt("x", row);
+    store.rotate_key("cards");
+    CHECK(throws<keyfold::AuthError>(KEYFOLD_STATUS_AUTH, [&] { store.rewrap_any(copy, &none); }));
+    CHECK(store.rewrap_any(copy, &row).rewrapped == 1);
+    const std::string path = folder + "/envelope";
+    const auto write = [&](const keyfold::bytes &bytes) {
+        std::FILE *file = std::fopen(path.c_str(), "wb");
+        CHECK(file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fclose(file) == 0);
+    };
+    write(copy);
+    CHECK(throws<keyfold::AuthError>(KEYFOLD_STATUS_AUTH, [&] { cards.rewrap_file(path, &none); }));
+    CHECK(cards.rewrap_file(path, &row).current == 1 && cards.rewrap_file(path).current == 1);
+    store.rotate_key("cards");
+    CHECK(throws<keyfold::AuthError>(KEYFOLD_STATUS_AUTH, [&] { store.rewrap_file_any(path, &none); }));
+    CHECK(store.rewrap_file_any(path, &row).rewrapped == 1 && store.rewrap_file_any(path).current == 1);
+
+    keyfold::self_test();
+    const auto protection = keyfold::protection_status();
+    CHECK(protection.bytes > 0 && protection.unlocked_bytes <= protection.bytes);
+    CHECK(std::string(keyfold::version()) == KEYFOLD_VERSION && keyfold::engine()[0] != 0);
+    CHECK(has(keyfold::status_text(KEYFOLD_STATUS_KEY_DISABLED), "disabled"));
+    CHECK(keyfold::open_handles() == 3);
+}
+
 static void one_key_serves_many_threads()
 {
     const auto store = keyfold::Store::in_memory();
@@ -236,6 +299,7 @@ int main(int argc, char **argv)
     failures_are_the_right_exception();
     objects_move_and_close_once();
     keys_rotate_and_envelopes_follow();
+    every_call_of_c_has_its_method(argv[1]);
     one_key_serves_many_threads();
     stores_and_roots_are_managed(argv[1]);
     CHECK(keyfold_open_handles() == 0);
