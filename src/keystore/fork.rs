@@ -46,7 +46,8 @@ struct Registry {
 /// The fork id up to which the registry is known to be whole; zero before there is anything in it.
 static SETTLED: AtomicU64 = AtomicU64::new(0);
 
-/// False in a child made past the handlers.
+/// False in a child made past the handlers, once a store was open: there a lock may be held by a thread that does not
+/// exist, and connections may have come along. Nothing may be opened in it.
 pub(super) fn is_settled() -> bool {
     matches!(SETTLED.load(Ordering::Acquire), id if id == 0 || id == fork_id())
 }

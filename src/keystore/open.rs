@@ -3,6 +3,7 @@
 use super::Store;
 use super::change::found;
 use super::epochs;
+use super::fork;
 use super::inner::Inner;
 use super::manifest::Settings;
 use super::memory::Memory;
@@ -28,7 +29,7 @@ impl Store {
     /// Makes a store. Refuses a path that exists. The root wraps the new store secret, and is asked to unwrap it again
     /// before anything is written. The file gets its name when it is whole and on disk.
     pub fn init(location: &Location, root: &dyn Root, options: &InitOptions) -> Result<Store> {
-        self_test()?;
+        start()?;
         if location.fingerprint.is_some() {
             return Err(Error::InvalidArgument {
                 what: "a store that is to be made has no fingerprint yet; give its path alone",
@@ -52,7 +53,7 @@ impl Store {
     /// Opens a store; never makes one. The root unwraps the store secret outside any transaction; then manifest,
     /// settings and root slots are verified under it. Keys are read when they are asked for.
     pub fn open(location: &Location, root: &dyn Root, options: &OpenOptions) -> Result<Store> {
-        self_test()?;
+        start()?;
         let backend = Sqlite::open(&location.path, options)?;
         root.check(backend.path())?;
         let (store_id, slots) = claimed_slots(&backend)?;
@@ -96,7 +97,7 @@ fn claimed_slots(backend: &dyn Backend) -> Result<([u8; 16], Vec<(Vec<u8>, super
 impl Store {
     /// A store in memory with the same API, for tests; gone when its last clone and key handle are.
     pub fn in_memory() -> Result<Store> {
-        self_test()?;
+        start()?;
         let (options, settings) = (OpenOptions::default(), Settings::new(true));
         let (secret, store_id, incarnation) = draw_store(on_fork(&options))?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options))?;
@@ -121,6 +122,15 @@ impl Store {
 
 #[cfg(not(feature = "sqlite"))]
 const NO_SQLITE: Error = Error::InvalidArgument { what: "this build has no SQLite; use a store in memory" };
+
+/// What every store begins with: a library that computes rightly, and a process that can be known by its forks.
+fn start() -> Result<()> {
+    self_test()?;
+    match fork::is_settled() {
+        true => Ok(()),
+        false => Err(Error::Forked),
+    }
+}
 
 fn on_fork(options: &OpenOptions) -> OnFork {
     match options.fork {
