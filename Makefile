@@ -217,8 +217,9 @@ test-cli: build
 test-interop: build $(INSTALLED) $(TESTS)/interop-c $(TESTS)/interop-cpp $(TESTS)/interop-rust $(TESTS)/interop-go
 	tests/interop/run.py
 
-test-documents: build $(INSTALLED)
+test-documents: build $(INSTALLED) $(DEMO)/cards-c $(DEMO)/cards-cpp $(DEMO)/cards-go
 	tests/documents/run.py
+	@scripts/demo > $(DEMO)/told && echo 'demo: passed' || { cat $(DEMO)/told; exit 1; }
 
 $(TESTS)/interop-c: tests/interop/interop.c include/keyfold.h $(SHARED)
 	@mkdir -p $(@D)
