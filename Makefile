@@ -239,7 +239,7 @@ $(TESTS)/interop-go: $(GO_STATIC) $(GO_SOURCES)
 	cd bindings/go && $(GO) build -o ../../$@ ./internal/interop
 
 fixtures: build $(TESTS)/interop-rust
-	tests/interop/make_fixtures.py tests/fixtures
+	tests/interop/make_fixtures.py tests/fixtures/$(VERSION)
 
 SECONDS ?= 60
 

@@ -146,13 +146,13 @@ def make(folder: Path) -> None:
 
 def main() -> int:
     target = Path(sys.argv[1])
-    if target.exists() and any(path.name != "README.md" for path in target.iterdir()):
+    if target.exists():
         raise SystemExit(f"{target} holds fixtures already; they are never remade")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o700)
         make(folder)
-        target.mkdir(parents=True, exist_ok=True)
+        target.mkdir(parents=True)
         for path in ("envelopes", "store/store.db", "root/root.key"):
             subprocess.run(["cp", "-r", folder / path, target], check=True)
     print(f"made {len(list((target / 'envelopes').glob('*.kfe')))} envelopes in {target}")

@@ -153,17 +153,18 @@ def by_command(store: Store, verb: str, case: Case) -> list[str]:
 # --- what is opened -------------------------------------------------------------------------------------------------
 
 
-def fixtures(work: Path) -> tuple[Store, list[Case]]:
-    """The committed store and envelopes, copied to where their modes are as a store and a root want them."""
-    (work / "fixture-root").mkdir(mode=0o700)
-    (work / "fixture-store").mkdir(mode=0o700)
-    store = Store(work / "fixture-store" / "store.db", work / "fixture-root" / "root.key")
-    shutil.copyfile(FIXTURES / "store.db", store.path)
-    shutil.copyfile(FIXTURES / "root.key", store.root)
+def fixtures(committed: Path, work: Path) -> tuple[Store, list[Case]]:
+    """A release's store and envelopes, copied to where their modes are as a store and a root want them."""
+    folder = work / f"fixtures-{committed.name}"
+    (folder / "root").mkdir(mode=0o700, parents=True)
+    (folder / "store").mkdir(mode=0o700)
+    store = Store(folder / "store" / "store.db", folder / "root" / "root.key")
+    shutil.copyfile(committed / "store.db", store.path)
+    shutil.copyfile(committed / "root.key", store.root)
     store.path.chmod(0o600)
     store.root.chmod(0o600)
     cases = []
-    for sidecar in sorted((FIXTURES / "envelopes").glob("*.json")):
+    for sidecar in sorted((committed / "envelopes").glob("*.json")):
         told = json.loads(sidecar.read_text())
         cases.append(
             Case(
@@ -233,13 +234,19 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        store, cases = fixtures(work)
-        if len(cases) < 20:
-            raise SystemExit("tests/fixtures: envelopes are missing")
-        simple = next(case for case in cases if case.file.stem == "size-0-no-context")
-        for language in languages:
-            report(f"{language} opens the {len(cases)} fixtures", run(language, store, "open", cases, work))
-            report(f"{language} refuses every damaged head", run(language, store, "refuse", [simple], work))
+        releases = sorted(path.parent for path in FIXTURES.glob("*/store.db"))
+        if not releases:
+            raise SystemExit("tests/fixtures: no release")
+        for release in releases:
+            store, cases = fixtures(release, work)
+            if len(cases) < 20:
+                raise SystemExit(f"{release}: envelopes are missing")
+            simple = next(case for case in cases if case.file.stem == "size-0-no-context")
+            for language in languages:
+                what = f"{language} opens the {len(cases)} fixtures of {release.name}"
+                report(what, run(language, store, "open", cases, work))
+                if release == releases[0]:
+                    report(f"{language} refuses every damaged head", run(language, store, "refuse", [simple], work))
 
         store = new_store(work)
         made: dict[str, list[Case]] = {}

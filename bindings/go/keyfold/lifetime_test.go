@@ -231,20 +231,31 @@ func TestUnderTheDebugTagToo(t *testing.T) {
 	}
 }
 
-// The committed envelopes, which every later version opens.
+// The committed envelopes of every release, which every later version opens.
 func TestTheCommittedEnvelopesOpen(t *testing.T) {
 	fixtures := filepath.Join("..", "..", "..", "tests", "fixtures")
 	if _, err := os.Stat(filepath.Join("..", "..", "..", "tests")); err != nil {
 		t.Skip("outside the repository")
 	}
-	sidecars := ok(filepath.Glob(filepath.Join(fixtures, "envelopes", "*.json")))(t)
+	stores := ok(filepath.Glob(filepath.Join(fixtures, "*", "store.db")))(t)
+	if len(stores) == 0 {
+		t.Fatal("no fixtures")
+	}
+	for _, store := range stores {
+		release := filepath.Dir(store)
+		t.Run(filepath.Base(release), func(t *testing.T) { openFixtures(t, release) })
+	}
+}
+
+func openFixtures(t *testing.T, release string) {
+	sidecars := ok(filepath.Glob(filepath.Join(release, "envelopes", "*.json")))(t)
 	if len(sidecars) < 20 {
 		t.Fatalf("only %d fixtures", len(sidecars))
 	}
 	location, root := place(t)
 	root.Path += "2"
 	for from, to := range map[string]string{"store.db": location, "root.key": root.Path} {
-		noError(t, os.WriteFile(to, ok(os.ReadFile(filepath.Join(fixtures, from)))(t), 0o600))
+		noError(t, os.WriteFile(to, ok(os.ReadFile(filepath.Join(release, from)))(t), 0o600))
 	}
 	store := ok(Open(location, root, nil))(t)
 	defer store.Close()
