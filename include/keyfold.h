@@ -23,7 +23,8 @@
  * ERRORS. Every call that can fail returns a keyfold_status; 0 is success and nothing else is. The hundreds tell
  * what to do: 1xx mend the call, 2xx look at the key, 3xx the data, 4xx the root, 5xx the store, 9xx the library
  * or machine. keyfold_last_error gives this thread's detail. AUTH is one answer for a wrong key, a wrong context and
- * changed data; keyfold_explain tells more to whoever holds the store. No call aborts or throws.
+ * changed data; keyfold_explain tells more to whoever holds the store. No call throws, and
+ * none aborts but where secret memory was run over or no memory is left at all (docs/EMBEDDING.md).
  * Besides those listed at it, every call may answer SELF_TEST or INTERNAL; every call on a store or a key may answer
  * FORKED, OUT_OF_MEMORY, and what looking at the store comes to: STORE_NOT_FOUND, STORE_BUSY, STORE_IO,
  * STORE_INTEGRITY, STORE_ROLLED_BACK, STORE_POISONED, SCHEMA_CHANGED, STORE_TOO_NEW, KEY_NOT_FOUND; every call that
