@@ -78,11 +78,39 @@ pub(super) fn from_file(path: &Path, variable: &str, allow_readable: bool) -> Re
     Passphrase::read(|out| file.read(out), false)
 }
 
+/// The option and the variable that give a passphrase without a terminal.
+#[derive(Clone, Copy)]
+pub(super) struct Given {
+    pub(super) option: &'static str,
+    pub(super) variable: &'static str,
+}
+
+/// Of the root that opens the store, and of the first root of a new one.
+pub(super) const THE_ONE: Given = Given { option: "--passphrase-fd", variable: "KEYFOLD_PASSPHRASE_FD" };
+/// Of a further root.
+pub(super) const THE_NEW_ONE: Given =
+    Given { option: "--new-passphrase-fd", variable: "KEYFOLD_NEW_PASSPHRASE_FD" };
+
 /// From the terminal, whatever standard input is. Refused with `no_input` or without a terminal.
-pub(super) fn ask(what: &str, no_input: bool) -> Result<Passphrase> {
+pub(super) fn ask(given: Given, no_input: bool) -> Result<Passphrase> {
+    prompt("passphrase", given, no_input)
+}
+
+/// Asks twice for a passphrase that is about to protect something.
+pub(super) fn ask_new(given: Given, no_input: bool) -> Result<Passphrase> {
+    let first = prompt("new passphrase", given, no_input)?;
+    let again = prompt("new passphrase, again", given, no_input)?;
+    match crate::crypto::ct_eq(first.expose(), again.expose()) {
+        true => Ok(first),
+        false => Err(Failure::usage("the two passphrases differ")),
+    }
+}
+
+fn prompt(what: &str, given: Given, no_input: bool) -> Result<Passphrase> {
     let no_terminal = || {
+        let Given { option, variable } = given;
         let failure = Failure::usage(format!("no way to ask for the {what}"))
-            .hint("give it with --passphrase-fd N, or let KEYFOLD_PASSPHRASE_FD name a descriptor or a file");
+            .hint(format!("give it with {option} N, or let {variable} name a descriptor or a file"));
         match std::env::var_os("KEYFOLD_PASSPHRASE") {
             Some(_) => failure
                 .hint("KEYFOLD_PASSPHRASE is not read: secrets in the environment show in /proc and in logs"),
@@ -94,16 +122,6 @@ pub(super) fn ask(what: &str, no_input: bool) -> Result<Passphrase> {
     }
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| no_terminal())?;
     line(&terminal, &format!("{what}: "))
-}
-
-/// Asks twice for a passphrase that is about to protect something.
-pub(super) fn ask_new(what: &str, no_input: bool) -> Result<Passphrase> {
-    let first = ask(&format!("new {what}"), no_input)?;
-    let again = ask(&format!("new {what}, again"), no_input)?;
-    match crate::crypto::ct_eq(first.expose(), again.expose()) {
-        true => Ok(first),
-        false => Err(Failure::usage("the two passphrases differ")),
-    }
 }
 
 fn line(mut terminal: &File, prompt: &str) -> Result<Passphrase> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::args::Global;
 use super::exit::{Failure, Result};
 use super::output::safe;
-use super::prompt::{self, Passphrase};
+use super::prompt::{self, Passphrase, THE_NEW_ONE, THE_ONE};
 use crate::Status;
 use crate::envelope::Context;
 use crate::error::Error;
@@ -114,10 +114,10 @@ impl Session {
         if let Some(fd) = self.global.passphrase_fd {
             return prompt::from_descriptor(fd);
         }
-        match self.named_by("KEYFOLD_PASSPHRASE_FD")? {
+        match self.named_by(THE_ONE.variable)? {
             Some(passphrase) => Ok(passphrase),
-            None if new => prompt::ask_new("passphrase", self.global.no_input),
-            None => prompt::ask("passphrase", self.global.no_input),
+            None if new => prompt::ask_new(THE_ONE, self.global.no_input),
+            None => prompt::ask(THE_ONE, self.global.no_input),
         }
     }
 
@@ -125,9 +125,9 @@ impl Session {
         let passphrase = match which {
             NewPassphrase::OfInit => self.passphrase(true)?,
             NewPassphrase::Beside(Some(fd)) => prompt::from_descriptor(fd)?,
-            NewPassphrase::Beside(None) => match self.named_by("KEYFOLD_NEW_PASSPHRASE_FD")? {
+            NewPassphrase::Beside(None) => match self.named_by(THE_NEW_ONE.variable)? {
                 Some(passphrase) => passphrase,
-                None => prompt::ask_new("passphrase", self.global.no_input)?,
+                None => prompt::ask_new(THE_NEW_ONE, self.global.no_input)?,
             },
         };
         if !passphrase.expose().is_ascii() {
