@@ -97,7 +97,7 @@ pub(super) struct Global {
     /// Accept a root key file, or a folder of it, that others can read
     #[arg(long, global = true, help_heading = "Global options")]
     pub(super) allow_readable_root: bool,
-    /// Accept a root key file in the key store's folder
+    /// Accept a root key file in the key store's folder or below it
     #[arg(long, global = true, help_heading = "Global options")]
     pub(super) allow_root_beside_store: bool,
     /// Accept a store on a network file system, where SQLite's locks may not work

@@ -34,7 +34,7 @@ impl KeyFile {
         KeyFile { allow_readable: allow, ..self }
     }
 
-    /// Accepts a file in the store's folder (`--allow-root-beside-store`).
+    /// Accepts a file in the store's folder or below it (`--allow-root-beside-store`).
     pub fn allow_beside_store(self, allow: bool) -> KeyFile {
         KeyFile { allow_beside_store: allow, ..self }
     }
@@ -88,15 +88,17 @@ impl KeyFile {
             return Ok(false);
         }
         if safety::folder(&self.path).exists() {
-            self.check_place(store)?;
+            self.check_folder()?;
         }
+        self.check_apart(store)?;
         KeyFile::create(&self.path).map(|()| true)
     }
 
-    fn check_place(&self, store: Option<&Path>) -> Result<()> {
-        if !self.allow_readable {
-            safety::check_folder(&self.path)?;
-        }
+    fn check_folder(&self) -> Result<()> {
+        if self.allow_readable { Ok(()) } else { safety::check_folder(&self.path) }
+    }
+
+    fn check_apart(&self, store: Option<&Path>) -> Result<()> {
         match store {
             Some(store) if !self.allow_beside_store => safety::check_apart(&self.path, store),
             _ => Ok(()),
@@ -164,7 +166,8 @@ impl Root for KeyFile {
 
     fn check(&self, store: Option<&Path>) -> Result<()> {
         self.open()?;
-        self.check_place(store)
+        self.check_folder()?;
+        self.check_apart(store)
     }
 
     fn wrap(&self, bind: &[u8], secret: &StoreSecret) -> Result<Wrapped> {

@@ -132,6 +132,34 @@ fn a_file_in_the_stores_folder_is_refused_by_whatever_path() {
     assert!(!new.exists());
 }
 
+// Seen to fail when only the root's own folder is compared with the store's.
+#[test]
+fn a_file_below_the_stores_folder_is_refused_by_whatever_path() {
+    let top = private_folder();
+    let store = top.path().join("store.db");
+    let folder = |name: &str| {
+        let made = top.path().join(name);
+        DirBuilder::new().mode(0o700).recursive(true).create(&made).unwrap();
+        made
+    };
+    let deep = folder("a/b").join("root.key");
+    KeyFile::create(&deep).unwrap();
+    refusal(&KeyFile::new(&deep), Some(&store));
+    assert_eq!(KeyFile::new(&deep).allow_beside_store(true).check(Some(&store)), Ok(()));
+    // Through a link from elsewhere, and where neither the folder nor the file exists yet.
+    let elsewhere = private_folder();
+    symlink(folder("a"), elsewhere.path().join("link")).unwrap();
+    refusal(&KeyFile::new(elsewhere.path().join("link/b/root.key")), Some(&store));
+    let new = top.path().join("new/root.key");
+    assert!(KeyFile::new(&new).create_if_missing(Some(&store)).is_err());
+    assert!(!top.path().join("new").exists());
+    // The store below the root's folder, and a neighbour whose name begins alike, are another matter.
+    assert_eq!(KeyFile::new(&deep).check(Some(&folder("a/b/c").join("store.db"))), Ok(()));
+    assert_eq!(KeyFile::new(&deep).check(Some(&folder("a/bb").join("store.db"))), Ok(()));
+    let back = folder("a/store").join("../fresh/root.key");
+    assert_eq!(KeyFile::new(&back).create_if_missing(Some(&top.path().join("a/store/keys.db"))), Ok(true));
+}
+
 // T-84. Seen to fail when `open` follows links.
 #[test]
 fn a_link_swapped_in_after_the_check_is_refused() {

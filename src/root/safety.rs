@@ -4,7 +4,8 @@
 //! - the file has no permission bit for group or others (an ACL shows as group bits, so it is seen too);
 //! - it belongs to the process's user or to root; a process of root accepts any owner, since it may act for a service;
 //! - its folder is not readable or writable by group or others, sticky or not (passing through, x, is harmless);
-//! - its folder is not the folder of the key store, whatever path leads there.
+//! - its folder is not the folder of the key store or below it, whatever path leads there: what is copied or shown
+//!   together with the store would be opened by it.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -51,17 +52,20 @@ pub(super) fn check_folder(path: &Path) -> Result<()> {
     }
 }
 
-/// Refuses a key file in the store's folder.
+/// Refuses a key file in the store's folder or below it.
 pub(super) fn check_apart(path: &Path, store: &Path) -> Result<()> {
-    let (root, store) = (folder(path), folder(store));
-    let same_inode = match (root.metadata(), store.metadata()) {
-        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        _ => absolute(root) == absolute(store),
+    let (root, store) = (absolute(folder(path)), folder(store));
+    let inside = match store.metadata() {
+        Ok(store) => root
+            .ancestors()
+            .filter_map(|folder| folder.metadata().ok())
+            .any(|folder| (folder.dev(), folder.ino()) == (store.dev(), store.ino())),
+        Err(_) => root.starts_with(absolute(store)),
     };
-    match same_inode {
+    match inside {
         false => Ok(()),
         true => Err(unsafe_root(format!(
-            "the root must not lie in the key store's folder ({}); move it elsewhere, or set allow_root_beside_store to accept the risk",
+            "the root must not lie in the key store's folder ({}) or below it; move it elsewhere, or set allow_root_beside_store to accept the risk",
             absolute(store).display(),
         ))),
     }
@@ -83,8 +87,13 @@ pub(super) fn folder(path: &Path) -> &Path {
     }
 }
 
+/// Without links and `..` as far as it exists; its last part need not.
 fn absolute(path: &Path) -> PathBuf {
-    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into())
+    let above = || folder(path).canonicalize().map(|above| above.join(path.file_name().unwrap_or_default()));
+    path.canonicalize()
+        .or_else(|_| above())
+        .or_else(|_| std::path::absolute(path))
+        .unwrap_or_else(|_| path.into())
 }
 
 /// Who beside the owner may do any of `bits`, and what.
