@@ -1,5 +1,6 @@
 //! What every command starts from: the global options, and the store and root they name.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -27,7 +28,11 @@ pub(super) struct NewRoot {
 impl Session {
     /// Opens the store that the options name.
     pub(super) fn store(&self) -> Result<Store> {
-        Ok(self.store_or_error()??)
+        let store = self.store_or_error()??;
+        if store.info()?.development {
+            self.note("this store was made for development; not for production")?;
+        }
+        Ok(store)
     }
 
     /// Opens the store for a report that goes on without it. Command lines that are wrong still fail.
@@ -222,5 +227,13 @@ pub(super) fn context(pairs: &[String]) -> Result<Vec<u8>> {
     };
     let pairs = pairs.iter().map(split).collect::<Result<Vec<_>>>()?;
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-    Ok(Context::pack(&pairs)?)
+    let mut names = HashSet::new();
+    match pairs.iter().find(|(name, _)| !names.insert(*name)) {
+        Some((name, _)) => Err(Failure::new(
+            Status::InvalidContext,
+            format!("the name \"{name}\" comes twice in the context"),
+        )
+        .hint("give each name once")),
+        None => Ok(Context::pack(&pairs)?),
+    }
 }
