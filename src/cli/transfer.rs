@@ -1,5 +1,6 @@
 //! `keyfold key import` and `key export`: material of one's own, and whole keys between stores.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -64,6 +65,10 @@ impl Import {
                     format!("{name} is wrapped under key {under}, which is not in this store"),
                 )
                 .hint("import the same 32 bytes into both stores as a key, and export under that"),
+                Error::AlreadyExists { what: "key", name: id } => {
+                    Failure::new(e.status(), format!("key {id} of {name} is already in this store"))
+                        .hint(format!("see it with: keyfold key show {id}"))
+                }
                 _ => opening::about(&name, e),
             })?;
             return changed(session, &key, &format!("imported key {}{}", key.key_id, named(&key)));
@@ -74,6 +79,12 @@ impl Import {
             (Some(path), _) if path.as_os_str() != "-" => {
                 let file = std::fs::File::open(&path)
                     .map_err(|e| Failure::io(&format!("reading {}", path.display()), &e))?;
+                if file.metadata().is_ok_and(|m| m.is_file() && m.mode() & 0o077 != 0) {
+                    session.note(&format!(
+                        "{} is open to others: whoever read it can open what the key protects",
+                        path.display()
+                    ))?;
+                }
                 material(|out| std::io::Read::read(&mut &file, out))?
             }
             (_, fd) => {
