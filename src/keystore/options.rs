@@ -72,6 +72,11 @@ impl FromStr for Location {
         let rest = match text.strip_prefix("sqlite:") {
             // `sqlite:///path` and `sqlite:path` alike.
             Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
+            None if has_scheme(text) => {
+                return Err(Error::InvalidArgument {
+                    what: "a store is named by a path or sqlite:PATH; no other scheme is known",
+                });
+            }
             None => return Ok(Location { path: text.into(), fingerprint: None }),
         };
         let (path, query) = rest.split_once('?').map_or((rest, None), |(p, q)| (p, Some(q)));
@@ -89,4 +94,12 @@ impl FromStr for Location {
         }
         Ok(Location { path: path.into(), fingerprint })
     }
+}
+
+/// Whether `text` begins as a URL with an authority does: a scheme (RFC 3986, section 3.1) and `://`.
+fn has_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    })
 }
