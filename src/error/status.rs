@@ -167,7 +167,7 @@ pub(crate) const TABLE: &[Row] = &[
         Status::InvalidContext,
         "INVALID_CONTEXT",
         false,
-        "the encryption context is not canonical or breaks a limit; build it with keyfold_context_pack",
+        "the encryption context is not canonical or breaks a limit; build it with the library's context packer",
     ),
     Row(Status::TooLarge, "TOO_LARGE", false, "a size is over the documented limit; split the input"),
     Row(
