@@ -71,7 +71,7 @@ fn table_hint(status: Status) -> Vec<String> {
 }
 
 /// The library's option names as this command's flags.
-fn flags(todo: &str) -> String {
+pub(super) fn flags(todo: &str) -> String {
     todo.replace("set allow_readable_root", "pass --allow-readable-root")
         .replace("set allow_root_beside_store", "pass --allow-root-beside-store")
         .replace("set allow_network_file_system", "pass --allow-network-file-system")

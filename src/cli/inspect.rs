@@ -7,6 +7,7 @@ use clap::Args;
 use super::args::ContextArgs;
 use super::exit::{Exit, Failure, Result};
 use super::files::Input;
+use super::hints::flags;
 use super::opening::about;
 use super::output;
 use super::session::{self, Session, key_name};
@@ -62,7 +63,7 @@ impl Explain {
         let explanation = envelope::explain(store.as_ref(), allowed, &head, total, &context);
         match session.global.json {
             true => output::json(&explanation)?,
-            false => output::lines(&explanation.to_string())?,
+            false => output::lines(&flags(&explanation.to_string()))?,
         }
         // It ends as decryption would, so that a script can ask; the words are on standard output already.
         match TABLE.iter().find(|row| row.1 == explanation.answer).map_or(Status::Internal, |row| row.0) {

@@ -124,7 +124,7 @@ pub fn explain(
         Ok(head) => head,
         Err(e) => {
             told.answer = e.status().name();
-            told.reasons.push(format!("{e}: {}", e.status().text()));
+            told.reasons.push(advised(&e));
             told.malformed = Some(e.to_string());
             return told;
         }
@@ -184,14 +184,21 @@ impl Keys {
     }
 }
 
+/// What happened and what to do. Some errors say both themselves.
+fn advised(error: &Error) -> String {
+    let text = error.to_string();
+    match error.status().text().split_once("; ") {
+        Some((_, todo)) if !text.contains("; ") => format!("{text}; {todo}"),
+        _ => text,
+    }
+}
+
 fn reach(store: std::result::Result<&Store, &Error>) -> StoreReach {
     match store.map_err(Error::clone).and_then(Store::info) {
         Ok(info) => StoreReach { reachable: true, fingerprint: Some(info.fingerprint), ..Default::default() },
-        Err(e) => StoreReach {
-            error: Some(e.status().name()),
-            message: Some(format!("{e}: {}", e.status().text())),
-            ..Default::default()
-        },
+        Err(e) => {
+            StoreReach { error: Some(e.status().name()), message: Some(advised(&e)), ..Default::default() }
+        }
     }
 }
 
@@ -376,9 +383,9 @@ fn finding(found: &CellFindings, key: &KeyMetadata, (version, material): (u32, [
     }
     match (found.unwraps, found.commitment_agrees) {
         (Some(true), Some(true)) => format!("opens under version {version} of key {name}"),
-        (Some(true), _) => "its DEK unwraps, but the commitment does not agree: the context is not the one given at \
+        (Some(true), _) => "its data key unwraps, but the commitment does not agree: the context is not the one given at \
                             encryption, or the cell is not of this envelope"
             .into(),
-        _ => "its wrapped DEK does not authenticate: this cell or the head's fixed part is not as it was written".into(),
+        _ => "its wrapped data key does not authenticate: this cell or the head's fixed part is not as it was written".into(),
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::explain::Explanation;
+use super::explain::{CellFindings, Explanation};
 use super::head::Kind;
 use super::inspect::shown;
 use crate::error::Error;
+use crate::keystore::KeyState;
 
 /// The reasons for an answer, most telling first.
 pub(super) fn reasons(told: &Explanation, missing: &[(String, Error)]) -> Vec<String> {
@@ -43,14 +44,17 @@ pub(super) fn reasons(told: &Explanation, missing: &[(String, Error)]) -> Vec<St
              stored values"
             .into());
     }
-    if context.committed == Some(false) && context.stored.is_empty() {
-        say("a DEK unwraps, but it is not committed to with the context given; nothing of the context is stored, so \
+    let nothing_to_compare = context.committed == Some(false) && context.stored.is_empty();
+    if nothing_to_compare {
+        say("a data key unwraps, but it is not committed to with the context given; nothing of the context is stored, so \
              it cannot be said which pair differs: compare with the caller that encrypted"
             .into());
     }
     let mut kinds: Vec<&str> = Vec::new();
     for cell in &told.cells {
-        if cell.cell.key.is_some() && !kinds.contains(&cell.finding.as_str()) {
+        // Said above, with more to it.
+        let said = nothing_to_compare && cell.unwraps == Some(true);
+        if cell.cell.key.is_some() && !said && !kinds.contains(&cell.finding.as_str()) {
             kinds.push(&cell.finding);
         }
     }
@@ -93,6 +97,7 @@ impl fmt::Display for Explanation {
         }
         for (i, cell) in self.cells.iter().enumerate() {
             write!(f, "cell {i:<2}      ")?;
+            let short = cell.short();
             if let Some(key) = &cell.cell.key {
                 write!(f, "key {} version {} material {}", key.key_id, key.version, key.material_id)?;
                 if !cell.aliases.is_empty() {
@@ -100,8 +105,22 @@ impl fmt::Display for Explanation {
                 }
                 write!(f, "\n             ")?;
             }
-            writeln!(f, "{}", cell.finding)?;
+            writeln!(f, "{}", short.unwrap_or(&cell.finding))?;
         }
         Ok(())
+    }
+}
+
+impl CellFindings {
+    /// The finding in a few words, where the reasons have it in full.
+    fn short(&self) -> Option<&'static str> {
+        Some(match (self.held?, self.key_state, self.allowed, self.unwraps, self.commitment_agrees) {
+            (false, ..) => "not held",
+            (_, Some(KeyState::Disabled), ..) => "disabled",
+            (_, _, Some(false), ..) => "not among the keys named",
+            (_, _, _, Some(true), Some(true)) => "opens",
+            (_, _, _, Some(true), _) => "unwraps; the commitment does not agree",
+            _ => "does not authenticate",
+        })
     }
 }

@@ -185,7 +185,15 @@ impl fmt::Display for Inspection {
         }
         match self.stored_context.is_empty() {
             true => writeln!(f, "context      nothing is stored")?,
-            false => writeln!(f, "context      names are stored, nothing of it is authenticated yet")?,
+            false => {
+                let with_value = self.stored_context.iter().filter(|pair| pair.value.is_some()).count();
+                let stored = match self.stored_context.len() - with_value {
+                    0 => "names and values",
+                    _ if with_value == 0 => "names",
+                    _ => "names and some values",
+                };
+                writeln!(f, "context      {stored} are stored, nothing of it is authenticated yet")?;
+            }
         }
         for pair in &self.stored_context {
             match &pair.value {
@@ -243,6 +251,7 @@ mod tests {
         assert_eq!(json["cells"][0]["key_id"], "11111111-1111-1111-1111-111111111111");
         assert_eq!(json["cells"][0]["type"], 1);
         assert!(json["cells"][1].get("key_id").is_none());
+        assert!(seen.to_string().contains("context      names and some values are stored"), "{seen}");
         // No escape sequence of a stored value reaches a terminal.
         assert!(!seen.to_string().contains('\u{1b}'));
     }
