@@ -55,6 +55,8 @@ impl Man {
         let mut root = Cli::command();
         root.build();
         let Some(dir) = self.dir else { return output::write_stdout(&page(&root, "keyfold")?) };
+        std::fs::create_dir_all(&dir)
+            .map_err(|e| Failure::io(&format!("making the folder {}", dir.display()), &e))?;
         write_pages(&root, "keyfold", &dir)
     }
 }
@@ -67,7 +69,13 @@ fn write_pages(command: &clap::Command, name: &str, dir: &std::path::Path) -> Re
 
 fn page(command: &clap::Command, name: &str) -> Result<Vec<u8>> {
     let failed = |e: std::io::Error| Failure::io("making the manual", &e);
-    let man = clap_mangen::Man::new(command.clone()).title(name.to_uppercase());
+    // One word for all options: the list that clap_mangen makes has the global ones among the command's own.
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let man = clap_mangen::Man::new(command.clone().override_usage(usage))
+        .title(name.to_uppercase())
+        .source(concat!("keyfold ", env!("CARGO_PKG_VERSION")))
+        .manual("Keyfold");
     let mut page = Vec::new();
     man.render(&mut page).map_err(failed)?;
     if name == "keyfold" {
