@@ -72,7 +72,7 @@ static void no_thread_of_its_own(void)
 {
     CHECK(count_threads() == 1);
     lib = load(library_path);
-    keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_WIPE, NULL);
+    keyfold_store *store = make_store(&lib, "store/keys.db", KEYFOLD_FORK_WIPE, NULL);
     keyfold_key *key = open_key(&lib, store);
     MUST(&lib, round_trip(&lib, key));
     rotate(store);
@@ -93,7 +93,7 @@ static void signals_stay_the_hosts(void)
     for (int number = 1; number < NSIG; number++) sigaction(number, NULL, &before[number]);
     sigprocmask(SIG_SETMASK, NULL, &mask_before);
     lib = load(library_path);
-    keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_WIPE, NULL);
+    keyfold_store *store = make_store(&lib, "store/keys.db", KEYFOLD_FORK_WIPE, NULL);
     keyfold_key *key = open_key(&lib, store);
     MUST(&lib, round_trip(&lib, key));
     lib.key_close(key), lib.store_close(store);
@@ -113,7 +113,7 @@ static void interrupted_calls_go_on(void)
     sigaction(SIGALRM, &action, NULL);
     lib = load(library_path);
     setitimer(ITIMER_REAL, &every, NULL);
-    keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_WIPE, NULL);
+    keyfold_store *store = make_store(&lib, "store/keys.db", KEYFOLD_FORK_WIPE, NULL);
     keyfold_key *key = open_key(&lib, store);
     for (int round = 0; round < 50; round++) {
         rotate(store);
@@ -160,7 +160,7 @@ static void small_stacks_suffice(void)
     pthread_attr_t attributes;
     pthread_t thread;
     lib = load(library_path);
-    keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_WIPE, NULL);
+    keyfold_store *store = make_store(&lib, "store/keys.db", KEYFOLD_FORK_WIPE, NULL);
     keyfold_key *key = open_key(&lib, store);
     pthread_attr_init(&attributes);
     CHECK(pthread_attr_setstacksize(&attributes, 64 * 1024) == 0);
@@ -212,8 +212,8 @@ static void copies_refuse_each_others_handles(void)
     library other = load(copy_path);
     lib = load(library_path);
     CHECK(lib.encrypt != other.encrypt);
-    keyfold_store *ours = make_store(&lib, "ours.db", KEYFOLD_FORK_WIPE, NULL);
-    keyfold_store *theirs = make_store(&other, "theirs.db", KEYFOLD_FORK_WIPE, NULL);
+    keyfold_store *ours = make_store(&lib, "store/ours.db", KEYFOLD_FORK_WIPE, NULL);
+    keyfold_store *theirs = make_store(&other, "store/theirs.db", KEYFOLD_FORK_WIPE, NULL);
     keyfold_key *our_key = open_key(&lib, ours), *their_key = open_key(&other, theirs), *none;
     CHECK(round_trip(&other, our_key) == KEYFOLD_STATUS_INVALID_HANDLE);
     CHECK(round_trip(&lib, their_key) == KEYFOLD_STATUS_INVALID_HANDLE);
@@ -232,9 +232,9 @@ static void one_store_is_not_opened_by_two_copies(void)
     library other = load(copy_path);
     lib = load(library_path);
     keyfold_root *root;
-    keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_WIPE, NULL), *second;
+    keyfold_store *store = make_store(&lib, "store/keys.db", KEYFOLD_FORK_WIPE, NULL), *second;
     keyfold_key *key = open_key(&lib, store);
-    char *path = in_folder("keys.db"), *key_file = in_folder("root/key");
+    char *path = in_folder("store/keys.db"), *key_file = in_folder("root/key");
     MUST(&other, other.root_open_key_file(key_file, NULL, &root));
     CHECK(other.store_open(path, root, NULL, &second) == KEYFOLD_STATUS_STORE_UNSAFE);
     rotate(store);
@@ -266,10 +266,10 @@ static void a_worker_is_told_and_opens_for_itself(void)
 {
     keyfold_root *root;
     lib = load(library_path);
-    keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_WIPE, &root), *own;
+    keyfold_store *store = make_store(&lib, "store/keys.db", KEYFOLD_FORK_WIPE, &root), *own;
     keyfold_key *key = open_key(&lib, store);
     keyfold_key_version version = KEYFOLD_KEY_VERSION_INIT;
-    char *path = in_folder("keys.db"), *key_file = in_folder("root/key");
+    char *path = in_folder("store/keys.db"), *key_file = in_folder("root/key");
     MUST(&lib, round_trip(&lib, key));
     for (int worker = 0; worker < 4; worker++)
         IN_CHILD({
@@ -289,7 +289,7 @@ static void a_worker_is_told_and_opens_for_itself(void)
 static void a_worker_inherits_where_asked(void)
 {
     lib = load(library_path);
-    keyfold_store *store = make_store(&lib, "keys.db", KEYFOLD_FORK_INHERIT, NULL);
+    keyfold_store *store = make_store(&lib, "store/keys.db", KEYFOLD_FORK_INHERIT, NULL);
     keyfold_key *key = open_key(&lib, store);
     MUST(&lib, round_trip(&lib, key));
     for (int worker = 0; worker < 4; worker++)
