@@ -191,6 +191,9 @@ test-rust: | $(TOOLS)
 	$(CARGO) test --locked --features cli,failpoints
 	$(CARGO) test --locked --no-default-features
 	$(CARGO) run --locked --quiet --features cli,failpoints --example fuzz 5
+	@echo 'without features nothing is built by a C compiler'
+	tree=$$($(CARGO) tree --locked --no-default-features --edges normal,build --prefix none) && \
+	  ! printf '%s\n' "$$tree" | grep -E '^(cc|cmake|bindgen|[^ ]*-sys) '
 
 test-c: build
 	tests/c/run
@@ -210,6 +213,10 @@ test-python: build $(INSTALLED)
 
 test-go: build
 	cd bindings/go && unformatted=$$(gofmt -l .) && test -z "$$unformatted" && $(GO) vet ./... && $(GO) test ./... && $(GO) test -race ./...
+	@echo 'Go: with every pointer that C is given checked; with the shared library'
+	cd bindings/go && GOEXPERIMENT=cgocheck2 $(GO) test -short ./keyfold
+	cd bindings/go && PKG_CONFIG_PATH=$(CURDIR)/$(BUILD)/lib/pkgconfig LD_LIBRARY_PATH=$(CURDIR)/$(BUILD)/lib \
+	  $(GO) test -short -tags keyfold_dynamic ./keyfold
 
 test-cli: build
 	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/cli/run
