@@ -36,9 +36,10 @@ impl StoredContext<'_> {
         if matches!(self, StoredContext::None) || pairs.left() == 0 {
             return Ok(0);
         }
+        let kept = self.kept();
         Ok(2 + pairs
             .map(|(name, value)| {
-                4 + name.len() + if self.keeps(name) { value.map_or(0, <[u8]>::len) } else { 0 }
+                4 + name.len() + if kept.has(name) { value.map_or(0, <[u8]>::len) } else { 0 }
             })
             .sum::<usize>())
     }
@@ -49,23 +50,36 @@ impl StoredContext<'_> {
         if out.is_empty() {
             return;
         }
-        let mut to = Writer { out, at: 0 };
+        let (mut to, kept) = (Writer { out, at: 0 }, self.kept());
         to.put(&pairs.left().to_be_bytes());
         for (name, value) in pairs {
             to.put_text(name);
             match value {
-                Some(value) if self.keeps(name) => to.put_text(value),
+                Some(value) if kept.has(name) => to.put_text(value),
                 _ => to.put(&NOT_STORED.to_be_bytes()),
             };
         }
     }
 
-    fn keeps(&self, name: &[u8]) -> bool {
+    fn kept(&self) -> Kept<'_> {
         match self {
-            StoredContext::None | StoredContext::Names => false,
-            StoredContext::All => true,
-            StoredContext::ValuesOf(names) => names.iter().any(|kept| kept.as_bytes() == name),
+            StoredContext::None | StoredContext::Names => Kept { all: false, names: &[] },
+            StoredContext::All => Kept { all: true, names: &[] },
+            StoredContext::ValuesOf(names) => Kept { all: false, names },
         }
+    }
+}
+
+/// The names whose values are stored. Taken out of [`StoredContext`] once, before a loop over the pairs: looked up in it for
+/// each pair, the optimiser looks at the names where there are none, and valgrind tells of it.
+struct Kept<'a> {
+    all: bool,
+    names: &'a [&'a str],
+}
+
+impl Kept<'_> {
+    fn has(&self, name: &[u8]) -> bool {
+        self.all || self.names.iter().any(|kept| kept.as_bytes() == name)
     }
 }
 
