@@ -163,7 +163,7 @@ $(DEMO)/cards-cpp: examples-c/cards.cpp include/keyfold.h include/keyfold.hpp $(
 
 $(DEMO)/cards-go: $(GO_STATIC) $(GO_SOURCES)
 	@mkdir -p $(@D)
-	cd bindings/go && $(GO) build -o ../../$@ ./examples/cards
+	cd bindings/go && rm -f ../../$@ && $(GO) build -o ../../$@ ./examples/cards
 
 # --- sources that are generated, and committed -----------------------------------------------------------------
 
@@ -211,12 +211,13 @@ test-python: build $(INSTALLED)
 	cd bindings/python && ../../$(BUILD)/venv/bin/python -m mypy
 	cd bindings/python && ../../$(PYTEST)
 
+# Each time anew: Go does not see that the library that it links has changed.
 test-go: build
-	cd bindings/go && unformatted=$$(gofmt -l .) && test -z "$$unformatted" && $(GO) vet ./... && $(GO) test ./... && $(GO) test -race ./...
+	cd bindings/go && unformatted=$$(gofmt -l .) && test -z "$$unformatted" && $(GO) vet ./... && $(GO) test -count=1 ./... && $(GO) test -count=1 -race ./...
 	@echo 'Go: with every pointer that C is given checked; with the shared library'
-	cd bindings/go && GOEXPERIMENT=cgocheck2 $(GO) test -short ./keyfold
+	cd bindings/go && GOEXPERIMENT=cgocheck2 $(GO) test -count=1 -short ./keyfold
 	cd bindings/go && PKG_CONFIG_PATH=$(CURDIR)/$(BUILD)/lib/pkgconfig LD_LIBRARY_PATH=$(CURDIR)/$(BUILD)/lib \
-	  $(GO) test -short -tags keyfold_dynamic ./keyfold
+	  $(GO) test -count=1 -short -tags keyfold_dynamic ./keyfold
 
 test-cli: build
 	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/cli/run
@@ -243,7 +244,7 @@ $(TESTS)/interop-rust: tests/interop/interop.rs $(SOURCES)
 
 $(TESTS)/interop-go: $(GO_STATIC) $(GO_SOURCES)
 	@mkdir -p $(@D)
-	cd bindings/go && $(GO) build -o ../../$@ ./internal/interop
+	cd bindings/go && rm -f ../../$@ && $(GO) build -o ../../$@ ./internal/interop
 
 fixtures: build $(TESTS)/interop-rust
 	tests/interop/make_fixtures.py tests/fixtures/$(VERSION)
@@ -275,7 +276,7 @@ $(BENCH)/call-cpp: benches/call.cpp include/keyfold.h include/keyfold.hpp $(SHAR
 
 $(BENCH)/call-go: $(GO_STATIC) $(GO_SOURCES)
 	@mkdir -p $(@D)
-	cd bindings/go && $(GO) build -o ../../$@ ./internal/bench
+	cd bindings/go && rm -f ../../$@ && $(GO) build -o ../../$@ ./internal/bench
 
 dist: build
 	scripts/dist
