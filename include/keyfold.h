@@ -271,7 +271,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_LIMIT_EXCEEDED = 207,
     /**
-     * The key's state does not permit the operation.
+     * The key's state does not permit the operation. No call of this release answers it.
      */
     KEYFOLD_STATUS_INVALID_KEY_STATE = 208,
     /**

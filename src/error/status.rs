@@ -50,7 +50,7 @@ pub enum Status {
     ContextRequired = 206,
     /// A limit on a key or store has been reached.
     LimitExceeded = 207,
-    /// The key's state does not permit the operation.
+    /// The key's state does not permit the operation. No call of this release answers it.
     InvalidKeyState = 208,
     /// The data is not a Keyfold envelope, data key blob or exported key.
     NotAnEnvelope = 300,

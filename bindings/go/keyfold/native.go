@@ -1060,7 +1060,8 @@ const CodeContextRequired Code = 206
 // CodeLimitExceeded: A limit on a key or store has been reached.
 const CodeLimitExceeded Code = 207
 
-// CodeInvalidKeyState: The key's state does not permit the operation.
+// CodeInvalidKeyState: The key's state does not permit the operation. No call of this release answers
+// it.
 const CodeInvalidKeyState Code = 208
 
 // CodeNotAnEnvelope: The data is not a Keyfold envelope, data key blob or exported key.
@@ -1234,7 +1235,8 @@ var ErrContextRequired error = sentinel(CodeContextRequired)
 // ErrLimitExceeded: A limit on a key or store has been reached.
 var ErrLimitExceeded error = sentinel(CodeLimitExceeded)
 
-// ErrInvalidKeyState: The key's state does not permit the operation.
+// ErrInvalidKeyState: The key's state does not permit the operation. No call of this release answers
+// it.
 var ErrInvalidKeyState error = sentinel(CodeInvalidKeyState)
 
 // ErrNotAnEnvelope: The data is not a Keyfold envelope, data key blob or exported key.

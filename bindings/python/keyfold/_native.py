@@ -131,7 +131,10 @@ class Status(enum.IntEnum):
     """A limit on a key or store has been reached."""
 
     INVALID_KEY_STATE = 208
-    """The key's state does not permit the operation."""
+    """The key's state does not permit the operation.
+
+    No call of this release answers it.
+    """
 
     NOT_AN_ENVELOPE = 300
     """The data is not a Keyfold envelope, data key blob or exported key."""
