@@ -120,7 +120,7 @@ mod tests {
         assert!(Passphrase::new(b"").is_err());
     }
 
-    // T-144. Seen to fail when `unwrap` takes the cost without `Parameters::from_json`'s bounds.
+    // T-144. Seen to fail when `Parameters::from_json` takes a cost without a look at its bounds.
     #[test]
     fn a_slot_with_an_edited_cost_is_refused() {
         let slot = Passphrase::new(b"right").unwrap().wrap(BIND, &secret()).unwrap();

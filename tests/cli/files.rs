@@ -161,7 +161,7 @@ fn a_root_swapped_for_a_link_is_refused() {
     assert_eq!(place.run(&["key", "list", "--allow-readable-root"]).code, Some(5));
 }
 
-// T-176. Seen to fail when open makes what is not there.
+// T-176. Seen to fail when the command makes the file that is not there.
 #[test]
 fn a_store_that_is_missing_or_no_store_is_told_apart_and_nothing_is_made() {
     let place = Place::with_key();
