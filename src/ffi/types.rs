@@ -23,7 +23,7 @@ pub const KEYFOLD_CONTEXT_MAX_SIZE: u32 = 8192;
 /// Accepts a key file, or a folder of it, that other users can read.
 pub const KEYFOLD_KEY_FILE_ALLOW_READABLE: u32 = 1;
 
-/// Accepts a key file that lies in the folder of the key store it opens.
+/// Accepts a key file that lies in the folder of the key store it opens, or below it.
 pub const KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE: u32 = 2;
 
 /// Opens a store without the right to write; works on a read-only file system. Not for keyfold_store_init.

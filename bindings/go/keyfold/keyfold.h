@@ -130,7 +130,7 @@
 #define KEYFOLD_KEY_FILE_ALLOW_READABLE 1
 
 /**
- * Accepts a key file that lies in the folder of the key store it opens.
+ * Accepts a key file that lies in the folder of the key store it opens, or below it.
  */
 #define KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE 2
 

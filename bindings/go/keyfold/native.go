@@ -930,7 +930,8 @@ const contextMaxSize = 8192
 // keyFileAllowReadable: Accepts a key file, or a folder of it, that other users can read.
 const keyFileAllowReadable = 1
 
-// keyFileAllowBesideStore: Accepts a key file that lies in the folder of the key store it opens.
+// keyFileAllowBesideStore: Accepts a key file that lies in the folder of the key store it opens, or
+// below it.
 const keyFileAllowBesideStore = 2
 
 // openReadOnly: Opens a store without the right to write; works on a read-only file system.

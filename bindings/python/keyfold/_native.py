@@ -29,7 +29,7 @@ CONTEXT_MAX_SIZE = 8192
 KEY_FILE_ALLOW_READABLE = 1
 """Accepts a key file, or a folder of it, that other users can read."""
 KEY_FILE_ALLOW_BESIDE_STORE = 2
-"""Accepts a key file that lies in the folder of the key store it opens."""
+"""Accepts a key file that lies in the folder of the key store it opens, or below it."""
 OPEN_READ_ONLY = 1
 """Opens a store without the right to write; works on a read-only file system.
 

@@ -33,7 +33,7 @@ class KeyFile:
 
     :param path: the file, made with `KeyFile.create` or ``keyfold init``
     :param allow_readable: accepts a file, or a folder of it, that other users can read
-    :param allow_beside_store: accepts a file in the store's own folder
+    :param allow_beside_store: accepts a file in the store's own folder, or below it
     """
 
     __slots__ = ("path", "_flags")
