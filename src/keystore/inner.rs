@@ -28,8 +28,9 @@ pub(super) struct Inner {
     pub(super) local: Arc<Local>,
     /// The fork id under which the secrets were made.
     born: u64,
-    /// When to look for changes by others next, in coarse milliseconds.
-    next_look: AtomicU64,
+    /// Until when what is known may be used without a look for changes by others: coarse milliseconds, counted from the
+    /// beginning of the last look that found everything well. `u64::MAX` where nobody else can reach the store.
+    fresh_until: AtomicU64,
 }
 
 /// What handles of one open store share and change. A leaf among the locks.
@@ -61,7 +62,7 @@ impl Inner {
             options,
             local,
             born: fork_id(),
-            next_look: AtomicU64::new(0),
+            fresh_until: AtomicU64::new(0),
         })
     }
 
@@ -103,44 +104,46 @@ impl Inner {
     }
 
     /// Looks for changes by other processes if it is time to. Costs one clock reading when it is not.
+    ///
+    /// Every call that finds it time looks for itself. A look is two `stat` calls while nothing moves, and whoever went
+    /// on while another thread looked would use a key whose store may be gone.
     #[inline]
     pub(super) fn look_if_due(&self) -> Result<()> {
-        let due = self.next_look.load(Ordering::Relaxed);
-        match due != u64::MAX && coarse_millis() >= due {
-            true => self.look(due),
-            false => Ok(()),
+        // Acquire: who sees that somebody looked sees the generation that was found.
+        let until = self.fresh_until.load(Ordering::Acquire);
+        if until == u64::MAX {
+            return Ok(());
+        }
+        match coarse_millis() {
+            now if now < until => Ok(()),
+            now => self.look(now),
         }
     }
 
     #[cold]
-    fn look(&self, due: u64) -> Result<()> {
-        let interval = u64::try_from(self.options.refresh.as_millis()).unwrap_or(u64::MAX - 1);
-        let next = coarse_millis().saturating_add(interval).min(u64::MAX - 1);
-        if self.next_look.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_err()
-            && interval > 0
-        {
-            return Ok(()); // another thread is looking
-        }
-        let looked = self.look_now();
-        if looked.is_err() {
-            self.next_look.store(0, Ordering::Relaxed);
-        }
-        looked
+    fn look(&self, now: u64) -> Result<()> {
+        let until = match self.look_now()? {
+            true => {
+                let interval = u64::try_from(self.options.refresh.as_millis()).unwrap_or(u64::MAX);
+                now.saturating_add(interval).min(u64::MAX - 1)
+            }
+            false => u64::MAX,
+        };
+        self.fresh_until.fetch_max(until, Ordering::Release);
+        Ok(())
     }
 
-    /// The manifest is read only where file or log moved since the last look, or might have.
-    fn look_now(&self) -> Result<()> {
-        let Some(version) = self.backend.data_version()? else {
-            self.next_look.store(u64::MAX, Ordering::Relaxed);
-            return Ok(());
-        };
+    /// The manifest is read only where file or log moved since the last look, or might have. False where nobody else
+    /// can reach the store.
+    fn look_now(&self) -> Result<bool> {
+        let Some(version) = self.backend.data_version()? else { return Ok(false) };
         if self.local.0.lock().last_look == Some(version) {
-            return Ok(());
+            return Ok(true);
         }
         // Taken before the snapshot, and only trusted when it is old enough to tell the next change apart.
         self.read(|_| Ok(()))?;
         self.local.0.lock().last_look = (!version.young).then_some(version);
-        Ok(())
+        Ok(true)
     }
 
     /// Whether the next look may find nothing to do by its stamps alone.

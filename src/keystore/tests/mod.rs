@@ -3,6 +3,8 @@
 mod export;
 #[cfg(feature = "sqlite")]
 mod later;
+#[cfg(feature = "sqlite")]
+mod looking;
 mod manage;
 #[cfg(feature = "sqlite")]
 mod opening;
