@@ -47,6 +47,12 @@ impl Kek {
         &self.material
     }
 
+    /// The name under which lanes hold contexts of this key.
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
     pub(crate) fn material_id(&self) -> MaterialId {
         self.material_id
     }
@@ -172,4 +178,4 @@ fn tail(nonce: &WrapNonce) -> &[u8; 12] {
 
 #[cfg(test)]
 #[path = "kek_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -41,7 +41,7 @@ fn what_is_wrapped_unwraps_under_the_same_key_and_aad_only() {
 }
 
 /// Which contexts of a key the process's lanes hold, the sealing ones and all.
-fn contexts(kek: u64) -> usize {
+pub(crate) fn contexts(kek: u64) -> usize {
     let mut count = 0;
     crate::crypto::lane::tests::each_lane(|lane| count += lane.cache.count(kek));
     count

@@ -21,6 +21,8 @@ pub(crate) use generator::reseed;
 #[cfg(any(test, feature = "failpoints"))]
 pub(crate) use generator::script;
 pub(crate) use hash::{ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
+#[cfg(test)]
+pub(crate) use kek::tests::contexts;
 pub(crate) use kek::{Kek, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
 pub(crate) use lane::{Lane, fill_random, with_lane};
 pub(crate) use password::{Argon2Params, argon2id};

@@ -73,6 +73,12 @@ impl Key {
         })
     }
 
+    /// How many versions are unwrapped in memory.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.inner.state.read(|state| state.versions.len())
+    }
+
     /// The key of this name in one verified state of the store.
     pub(super) fn open(store: &Store, name: &KeyName) -> Result<Key> {
         let inner = &*store.inner;
@@ -96,7 +102,7 @@ impl Key {
 impl KeyView<'_> {
     /// The version that new cells are wrapped under.
     pub(crate) fn current(&self) -> &Version {
-        // `State::load` refuses a key without versions.
+        // There is a view of an enabled key alone, and `State::load` refuses one without versions.
         &self.state.versions[self.state.versions.len() - 1]
     }
 
@@ -138,7 +144,7 @@ struct State {
     id: KeyId,
     revision: u64,
     key_state: KeyState,
-    /// In the order of their numbers; the last is the current one.
+    /// In the order of their numbers; the last is the current one. None unless the key is enabled.
     versions: Box<[Version]>,
     /// The same material under the names it sealed by elsewhere.
     former: Box<[Version]>,
@@ -147,25 +153,34 @@ struct State {
 impl KeyInner {
     /// Brings the state up to date with the store.
     #[cold]
-    fn follow(&self, store: &Inner) -> Result<()> {
+    pub(super) fn follow(&self, store: &Inner) -> Result<()> {
         // Before the snapshot: a change that comes after it will be followed again.
         let generation = store.seen.generation();
-        store.read(|snapshot| {
+        let newer = store.read(|snapshot| {
             let missing = || Error::KeyNotFound { name: self.id.to_string().into() };
             let document = snapshot.key_by_id(self.id)?.ok_or_else(missing)?;
-            // The transaction keeps other threads of this handle's store out, so states replace each other in order.
             let (revision, held) = self.state.read(|state| (state.revision, state.versions.clone()));
-            if document.revision > revision {
-                self.state.replace(Box::new(State::load(store, snapshot, &document, Some(&held))?));
+            match document.revision > revision {
+                true => State::load(store, snapshot, &document, Some(&held)).map(Some),
+                false => Ok(None),
             }
-            self.generation.fetch_max(generation, Ordering::Release);
-            Ok(())
-        })
+        })?;
+        // Only now is it certain that the snapshot stood.
+        if let Some(newer) = newer {
+            // Threads that read one after the other may come here in another order.
+            store.with_local(|_| {
+                if self.state.read(|state| state.revision) < newer.revision {
+                    self.state.replace(Box::new(newer));
+                }
+            });
+        }
+        self.generation.fetch_max(generation, Ordering::Release);
+        Ok(())
     }
 }
 
 impl State {
-    /// Unwraps a key's versions, but for those that are held already.
+    /// Unwraps a key's versions, but for those that are held already. A key that may not be used has none in memory.
     fn load(
         store: &Inner,
         snapshot: &mut Snapshot<'_>,
@@ -174,7 +189,9 @@ impl State {
     ) -> Result<State> {
         let mut versions = Vec::new();
         let mut former = Vec::new();
-        for version in snapshot.versions(document)? {
+        let usable = document.state == KeyState::Enabled;
+        let stored = if usable { snapshot.versions(document)? } else { Vec::new() };
+        for version in stored {
             let ready = held.and_then(|held| find(held, &version));
             let kek = match ready {
                 Some(ready) => ready.kek.clone(),
@@ -186,7 +203,8 @@ impl State {
             }
             versions.push(Version { key_id: document.id, version: version.version, material_id, kek });
         }
-        if versions.is_empty() || versions.windows(2).any(|pair| pair[0].version > pair[1].version) {
+        if usable && versions.is_empty() || versions.windows(2).any(|pair| pair[0].version > pair[1].version)
+        {
             return Err(Error::StoreIntegrity {
                 what: format!("keys row {}: its versions do not fit together", document.id).into(),
             });

@@ -58,7 +58,9 @@ impl Store {
         self.set_state(Action::EnableKey, name, KeyState::Enabled)
     }
 
-    /// Stops every use of a key until it is enabled.
+    /// Stops every use of a key until it is enabled. Its material has left the memory of this store handle when the call
+    /// returns, but for what calls under way in other threads hold to their end; other handles and processes drop theirs
+    /// at the key's next use.
     pub fn disable_key(&self, name: &KeyName) -> Result<KeyMetadata> {
         self.set_state(Action::DisableKey, name, KeyState::Disabled)
     }
@@ -136,14 +138,20 @@ impl Store {
     }
 
     fn set_state(&self, action: Action, name: &KeyName, state: KeyState) -> Result<KeyMetadata> {
-        self.inner.change(action, |change| {
+        let set = self.inner.change(action, |change| {
             let mut key = change.snapshot().key(name)?;
             if key.state != state {
                 key.state = state;
                 change.update_key(&mut key)?;
             }
             describe(change.snapshot(), &key)
-        })
+        })?;
+        if let Some(kept) = self.inner.kept_handle(set.key_id) {
+            // For the sake of the material that goes with it. The change is made; should this fail, the handle's next
+            // use tries again, and fails in its turn.
+            let _ = kept.follow(&self.inner);
+        }
+        Ok(set)
     }
 }
 

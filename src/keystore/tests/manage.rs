@@ -1,5 +1,8 @@
 //! What management calls do, over the store in memory.
 
+use std::sync::Arc;
+
+use crate::crypto::{contexts, with_lane};
 use crate::error::{Error, Status};
 use crate::keystore::{
     Alias, CreateKey, Key, KeyId, KeyName, KeyState, Named, Origin, PageRequest, Planted, Store,
@@ -296,4 +299,32 @@ fn threads_rotate_and_view_one_key_without_losing_a_version() {
         }
     });
     assert_eq!(store.describe_key(&named("k")).unwrap().versions.len(), 81);
+}
+
+/// Mutations seen to fail it: `State::load` that loads whatever the state is; `set_state` that leaves the handle to its
+/// next use.
+#[test]
+fn a_disabled_keys_material_is_gone_when_the_call_returns() {
+    let store = Store::in_memory().unwrap();
+    store.create_key(&with_alias("k")).unwrap();
+    store.rotate_key(&named("k")).unwrap();
+    let key = store.key(&named("k")).unwrap();
+    let (kek, id) = key
+        .view(|view| {
+            let kek = &view.current().kek;
+            let (mut nonce, mut wrapped) = ([0; 24], [0; 48]);
+            with_lane(|lane| kek.wrap(lane, b"", &[1; 32], &mut nonce, &mut wrapped))?;
+            Ok((Arc::downgrade(kek), kek.id()))
+        })
+        .unwrap();
+    assert_eq!(contexts(id), 1);
+    store.disable_key(&named("k")).unwrap();
+    assert_eq!((kek.strong_count(), contexts(id)), (0, 0));
+    // Nor does looking at it, or opening it anew, bring it back.
+    assert_eq!(key.view(|_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
+    let again = store.key(&named("k")).unwrap();
+    assert_eq!(again.view(|_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
+    assert_eq!(again.held(), 0);
+    store.enable_key(&named("k")).unwrap();
+    assert_eq!((current(&key).0, key.held()), (2, 2));
 }
