@@ -40,6 +40,8 @@ pub(super) fn change<R>(
     work: impl FnOnce(&mut Change<'_>) -> Result<R>,
 ) -> Result<R> {
     let snapshot = Snapshot::begin(backend, secrets, seen, Access::Write)?;
+    // Nobody else writes from here on, so this state stands whatever becomes of the change.
+    seen.note(snapshot.manifest.epoch, &snapshot.manifest.mac);
     if snapshot.manifest.min_writer > WRITER {
         let needs = format!("a later release (writer {})", snapshot.manifest.min_writer);
         return Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() });

@@ -68,7 +68,7 @@ impl Seen {
         *self.mark.lock()
     }
 
-    /// Takes note of a verified manifest that was read in a snapshot begun after `before` was taken.
+    /// Whether a verified manifest may follow, that was read in a snapshot begun after `before` was taken.
     pub(super) fn check(&self, before: Mark, epoch: u64, mac: &Mac) -> Result<()> {
         if epoch < before.epoch {
             return Err(Error::StoreRolledBack { seen: before.epoch, found: epoch });
@@ -78,11 +78,10 @@ impl Seen {
                 what: format!("manifest: epoch {epoch} was another state before").into(),
             });
         }
-        self.note(epoch, mac);
         Ok(())
     }
 
-    /// Takes note of a state that is committed; handles look again before their next use.
+    /// Takes note of a state that is committed, or of the one a snapshot showed that stood to its end; handles look again before their next use.
     pub(super) fn note(&self, epoch: u64, mac: &Mac) {
         let mut mark = self.mark.lock();
         if epoch > mark.epoch {

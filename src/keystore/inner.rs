@@ -82,7 +82,7 @@ impl Inner {
             self.check_usable()?;
             let mut snapshot = Snapshot::begin(&*self.backend, &self.secrets, &self.seen, Access::Read)?;
             let result = work(&mut snapshot);
-            match snapshot.rows.commit() {
+            match snapshot.end(&self.seen) {
                 Ok(()) => return result,
                 Err(Error::StoreBusy) if Instant::now() < deadline => {}
                 Err(error) => return Err(error),

@@ -44,7 +44,8 @@ impl Bucket {
 }
 
 impl<'a> Snapshot<'a> {
-    /// Begins a transaction and verifies the manifest, schema and epoch it shows.
+    /// Begins a transaction and verifies the manifest, schema and epoch it shows. Nothing of it is true for others before
+    /// [`Snapshot::end`]: a file read past its locks may have moved.
     pub(super) fn begin(
         backend: &'a dyn Backend,
         secrets: &'a Secrets,
@@ -56,6 +57,14 @@ impl<'a> Snapshot<'a> {
         let manifest = read_manifest(&mut *rows, secrets)?;
         seen.check(before, manifest.epoch, &manifest.mac)?;
         Ok(Snapshot { rows, secrets, manifest, groups: BTreeMap::new(), buckets: BTreeMap::new() })
+    }
+
+    /// Ends a snapshot that was read, and takes note of its epoch. STORE_BUSY: what was read is worth nothing.
+    pub(super) fn end(self, seen: &Seen) -> Result<()> {
+        let (epoch, mac) = (self.manifest.epoch, self.manifest.mac);
+        self.rows.commit()?;
+        seen.note(epoch, &mac);
+        Ok(())
     }
 
     /// The key that goes by this name. KEY_NOT_FOUND is proved.

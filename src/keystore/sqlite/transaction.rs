@@ -174,6 +174,9 @@ impl Transaction for SqliteTransaction<'_> {
                 false => Err(Error::StoreBusy),
             };
         }
+        if self.access == Access::Read && failpoint::fails("end of reading") {
+            return Err(failed("reading", &disk_error()));
+        }
         if self.access == Access::Write && failpoint::fails("commit") {
             self.shared.poison_if_io(&disk_error());
             return Err(failed("writing to", &disk_error()));
