@@ -2,12 +2,12 @@
 //! docs/KEYSTORE.md, "Exported keys"; everything read here is hostile until its MAC has passed.
 
 use super::change::Action;
-use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE};
+use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE, check_description};
 use super::handle::Named;
 use super::manage::{describe, refuse_taken};
-use super::material::{Binding, open, unwrap, version, wrap};
+use super::material::{Binding, open, refuse_equal, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
-use super::types::{KeyMetadata, PageRequest};
+use super::types::{KeyMetadata, KeyState, PageRequest};
 use super::version::VersionDocument;
 use super::{Key, Store};
 use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
@@ -27,6 +27,8 @@ const DOCUMENT: usize = LENGTH + 4;
 const MAC: usize = 32;
 /// An exported key's document: bytes at most.
 const LIMIT: usize = 8 << 20;
+/// How many pages of 1,000 keys are searched for a wrapping key of another id.
+const PAGES_SEARCHED: u32 = 100;
 const VERSIONS: usize = (PAGES + 1) * VERSIONS_A_PAGE;
 
 impl Store {
@@ -62,9 +64,9 @@ impl Store {
         Ok(out)
     }
 
-    /// Takes a key that [`Store::export_key`] made; the wrapping key must be in this store, and enabled. It is known by
-    /// its id or, where both stores imported the same bytes as a key of their own, by its material. Id, version
-    /// numbers, material ids, state and aliases are kept, and refused where they are taken.
+    /// Takes a key that [`Store::export_key`] made; the wrapping key must be in this store, and enabled. It is any key
+    /// that has the material the export names: that of the id it names, or one of the first 100,000 keys (both stores
+    /// may have imported the same bytes, each as a key of its own). Id, version numbers, material ids, state and aliases are kept, and refused where they are taken.
     pub fn import_key(&self, exported_key: &[u8]) -> Result<KeyMetadata> {
         let parts = Parts::read(exported_key)?;
         let secrets = &self.inner.secrets;
@@ -74,10 +76,12 @@ impl Store {
             return Err(Error::Auth);
         }
         let mut key = read_document(parts.document)?;
+        check_description(&key.description)?;
         let rewrap = |old: VersionDocument| {
             let binding = exported(key.id, &old);
             let material = unwrap(&keys.material, &binding, &old.nonce, &old.wrapped, secrets.on_fork)?
                 .ok_or(Error::InvalidKeyMaterial { why: "a version's material does not open" })?;
+            refuse_equal(material.material().expose())?;
             let fresh = version(secrets, key.id, old.version, old.origin, old.created, &material)?;
             Ok(old.rewrapped(fresh.nonce, fresh.wrapped))
         };
@@ -85,6 +89,7 @@ impl Store {
             .into_iter()
             .map(rewrap)
             .collect::<Result<Vec<VersionDocument>>>()?;
+        self.inner.options.check_locked()?;
         key.versions = older.split_off(older.len().saturating_sub(VERSIONS_A_PAGE));
         self.inner.change(Action::ImportKey, |change| {
             if change.snapshot().key_by_id(key.id)?.is_some() {
@@ -99,25 +104,41 @@ impl Store {
         })
     }
 
-    /// The key that an exported key is under. Two stores can first have one in common only by importing the same bytes,
-    /// and then each gave it an id of its own: hence the search by material.
+    /// The key that an exported key is under: one that has the material it names, rather the key of that id, and rather
+    /// an enabled one. Two stores can first have a key in common only by importing the same bytes, and then each gave
+    /// it an id of its own: hence the search by material.
     fn wrapping_key(&self, parts: &Parts<'_>) -> Result<Key> {
-        let missing = match self.key_by_id(parts.under) {
-            Err(error @ Error::KeyNotFound { .. }) => error,
-            found => return found,
+        let holds = |key: &KeyMetadata| key.versions.iter().any(|v| v.material_id == parts.material_id);
+        let named = match self.describe_key(&KeyName::Id(parts.under)) {
+            Ok(key) => Some(key).filter(holds),
+            Err(Error::KeyNotFound { .. }) => None,
+            Err(error) => return Err(error),
         };
+        let mut disabled = None;
+        let mut found: Vec<KeyMetadata> = named.into_iter().collect();
         let mut page = PageRequest { after: None, limit: 1000 };
-        loop {
+        for searched in 0.. {
+            for key in &found {
+                match key.key_state {
+                    KeyState::Enabled => return self.key_by_id(key.key_id),
+                    KeyState::Disabled => disabled = disabled.or(Some(key.key_id)),
+                }
+            }
+            if searched > 0 && page.after.is_none() {
+                break;
+            }
+            if searched == PAGES_SEARCHED {
+                let limit = u64::from(PAGES_SEARCHED * page.limit);
+                return Err(Error::LimitExceeded { what: "keys searched for the wrapping key", limit });
+            }
             let read = self.list_keys(&page)?;
-            let holds = |key: &&KeyMetadata| key.versions.iter().any(|v| v.material_id == parts.material_id);
-            if let Some(key) = read.keys.iter().find(holds) {
-                return self.key_by_id(key.key_id);
-            }
-            match read.next {
-                Some(next) => page.after = Some(next),
-                None => return Err(missing),
-            }
+            found = read.keys.into_iter().filter(holds).collect();
+            page.after = read.next;
         }
+        Err(match disabled {
+            Some(id) => Error::KeyDisabled { name: id.to_string().into() },
+            None => Error::KeyNotFound { name: parts.under.to_string().into() },
+        })
     }
 }
 

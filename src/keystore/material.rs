@@ -66,9 +66,19 @@ pub(super) fn draw(on_fork: OnFork) -> Result<Kek> {
 pub(super) fn take(material: &[u8], on_fork: OnFork) -> Result<Kek> {
     let material: &[u8; 32] =
         material.try_into().map_err(|_| Error::InvalidKeyMaterial { why: "exactly 32 bytes are needed" })?;
-    if material.iter().all(|&byte| byte == material[0]) {
-        return Err(Error::InvalidKeyMaterial { why: "all its bytes are equal" });
+    refuse_equal(material)?;
+    of(material, on_fork)
+}
+
+pub(super) fn refuse_equal(material: &[u8; 32]) -> Result<()> {
+    match material.iter().all(|&byte| byte == material[0]) {
+        true => Err(Error::InvalidKeyMaterial { why: "all its bytes are equal" }),
+        false => Ok(()),
     }
+}
+
+/// These bytes, whatever they are.
+pub(super) fn of(material: &[u8; 32], on_fork: OnFork) -> Result<Kek> {
     Kek::new(Key32::new_with(on_fork, |out| {
         out.copy_from_slice(material);
         Ok(())

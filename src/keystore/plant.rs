@@ -25,7 +25,7 @@ impl Store {
         let secrets = &self.inner.secrets;
         let mut documents = Vec::new();
         for planted in versions {
-            let kek = material::take(&planted.material, secrets.on_fork)?;
+            let kek = material::of(&planted.material, secrets.on_fork)?;
             let now = Time::now();
             let mut version = material::version(secrets, id, planted.version, Origin::External, now, &kek)?;
             version.former = planted.former.clone();

@@ -1,6 +1,7 @@
 //! Whole keys on their way from one store to another.
 
 use crate::error::Status;
+use crate::keystore::change::Action;
 use crate::keystore::{CreateKey, KeyName, KeyState, Named, PageRequest, Store};
 
 fn named(text: &str) -> KeyName {
@@ -143,4 +144,55 @@ fn two_exports_of_one_key_share_no_wrapped_bytes() {
     let (a, b) = (export(), export());
     assert_ne!(a[32..104], b[32..104]);
     assert_ne!(a[a.len() - 32..], b[b.len() - 32..]);
+}
+
+/// Mutations seen to fail it: a key of the named id is taken whatever its material is; the first key with the material
+/// is taken, though disabled.
+#[test]
+fn the_wrapping_key_is_the_one_with_the_material_and_rather_an_enabled_one() {
+    let (from, to) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
+    let id = crate::keystore::KeyId([5; 16]);
+    let material: [u8; 32] = std::array::from_fn(|i| i as u8);
+    let plant = |store: &Store, id, material| {
+        store.plant(id, &[crate::keystore::Planted { version: 3, material, former: vec![] }]).unwrap();
+    };
+    plant(&from, id, material);
+    plant(&to, id, material.map(|byte| byte ^ 1));
+    create(&from, "k");
+    let exported = from.export_key(&named("k"), &KeyName::Id(id)).unwrap();
+    assert_eq!(to.import_key(&exported).unwrap_err().status(), Status::KeyNotFound);
+    let holders = [6, 7, 8].map(|byte| crate::keystore::KeyId([byte; 16]));
+    for holder in holders {
+        plant(&to, holder, material);
+        to.disable_key(&KeyName::Id(holder)).unwrap();
+    }
+    assert_eq!(to.import_key(&exported).unwrap_err().status(), Status::KeyDisabled);
+    to.enable_key(&KeyName::Id(holders[1])).unwrap();
+    to.import_key(&exported).unwrap();
+    // The named key itself, disabled, stands back for another as well.
+    let third = Store::in_memory().unwrap();
+    plant(&third, id, material);
+    third.disable_key(&KeyName::Id(id)).unwrap();
+    assert_eq!(third.import_key(&exported).unwrap_err().status(), Status::KeyDisabled);
+    plant(&third, holders[0], material);
+    third.import_key(&exported).unwrap();
+}
+
+/// Mutation seen to fail it, each: no such check in `import_key`.
+#[test]
+fn an_exported_key_is_held_to_what_a_made_one_is() {
+    let (from, to) = pair();
+    let worn = crate::keystore::KeyId([9; 16]);
+    from.plant(worn, &[crate::keystore::Planted { version: 1, material: [7; 32], former: vec![] }]).unwrap();
+    let exported = from.export_key(&KeyName::Id(worn), &named("under")).unwrap();
+    assert_eq!(to.import_key(&exported).unwrap_err().status(), Status::InvalidKeyMaterial);
+    let described = from.inner.change(Action::CreateKey, |change| {
+        let mut key = change.snapshot().key(&named("k"))?;
+        key.description = "\u{1b}[2J".into();
+        change.update_key(&mut key)
+    });
+    described.unwrap();
+    let exported = from.export_key(&named("k"), &named("under")).unwrap();
+    assert_eq!(to.import_key(&exported).unwrap_err().status(), Status::InvalidArgument);
+    assert_eq!(to.info().unwrap().keys, 1);
 }
