@@ -117,7 +117,7 @@ fn a_key_disabled_by_another_process_is_refused_here() {
     for refresh in [0, 20] {
         let place = Place::new();
         let options = OpenOptions { refresh: Duration::from_millis(refresh), ..OpenOptions::default() };
-        let store = place.init(options);
+        let store = place.init(options.clone());
         store.create_key(&with_alias("k")).unwrap();
         let key = store.key(&named("k")).unwrap();
         encrypt(&key).unwrap();
@@ -140,7 +140,7 @@ fn holds_the_store() {
     let _ = std::io::read_to_string(std::io::stdin());
 }
 
-mod read_only {
+mod without_rights {
     use super::*;
     use std::fs;
     use std::os::unix::fs::chown;
@@ -169,7 +169,8 @@ mod read_only {
                         assert_eq!(libc::setgroups(0, std::ptr::null()), 0);
                         assert_eq!((libc::setgid(NOBODY), libc::setuid(NOBODY)), (0, 0));
                     }
-                    libc::_exit(work());
+                    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                    libc::_exit(ended.unwrap_or(99));
                 }
                 child => {
                     let mut status = 0;
@@ -179,6 +180,53 @@ mod read_only {
                 }
             }
         }
+    }
+
+    /// Mutations seen to fail it: no look at the pages when a store is opened; when a key is loaded; when one is made.
+    #[cfg(feature = "failpoints")]
+    #[test]
+    fn locked_memory_that_is_required_is_required_of_every_key() {
+        use keyfold::keystore::{KeyId, KeyName, Planted};
+
+        fn no_more_locked_memory() {
+            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            // SAFETY: a plain system call on a structure of ours.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &none) }, 0);
+        }
+        let place = Place::new();
+        let store = place.init(OpenOptions::default());
+        store.create_key(&with_alias("k")).unwrap();
+        let large = KeyId([1; 16]);
+        let version = |number: u32| {
+            let material = std::array::from_fn(|i| (number >> (8 * (i % 3))) as u8 ^ i as u8);
+            Planted { version: number, material, former: vec![] }
+        };
+        store.plant(large, &(1..=1_000).map(version).collect::<Vec<_>>()).unwrap();
+        drop(store);
+        let required = OpenOptions { require_locked_memory: true, ..OpenOptions::default() };
+        let refused =
+            |result: keyfold::Result<()>| assert_eq!(result.unwrap_err().status(), Status::OutOfMemory);
+        let at_once = without_rights(&place, || {
+            no_more_locked_memory();
+            refused(place.open(&required).map(drop));
+            place.open(&OpenOptions::default()).unwrap();
+            0
+        });
+        assert_eq!(at_once, 0);
+        let later = without_rights(&place, || {
+            let store = place.open(&required).unwrap();
+            let key = store.key(&named("k")).unwrap();
+            no_more_locked_memory();
+            refused(store.key(&KeyName::Id(large)).map(drop));
+            refused(store.rotate_key(&named("k")).map(drop));
+            refused(store.create_key(&with_alias("more")).map(drop));
+            refused(store.import_key_material(&with_alias("more"), &version(9).material).map(drop));
+            // What is ready was locked when it was made.
+            encrypt(&key).unwrap();
+            assert!(store.describe_key(&named("more")).is_err());
+            0
+        });
+        assert_eq!(later, 0);
     }
 
     fn read(place: &Place) -> i32 {

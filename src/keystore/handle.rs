@@ -203,6 +203,7 @@ impl State {
             }
             versions.push(Version { key_id: document.id, version: version.version, material_id, kek });
         }
+        store.options.check_locked()?;
         if usable && versions.is_empty() || versions.windows(2).any(|pair| pair[0].version > pair[1].version)
         {
             return Err(Error::StoreIntegrity {

@@ -21,13 +21,13 @@ impl Store {
 
     /// Makes a key with its first version.
     pub fn create_key(&self, request: &CreateKey) -> Result<KeyMetadata> {
-        let material = material::draw(self.inner.secrets.on_fork)?;
+        let material = self.locked(material::draw(self.inner.secrets.on_fork)?)?;
         self.new_key(Action::CreateKey, request, Origin::Keyfold, &material)
     }
 
     /// Makes a key of exactly 32 bytes of the caller's own material (refused when all bytes are equal).
     pub fn import_key_material(&self, request: &CreateKey, material: &[u8]) -> Result<KeyMetadata> {
-        let material = material::take(material, self.inner.secrets.on_fork)?;
+        let material = self.locked(material::take(material, self.inner.secrets.on_fork)?)?;
         self.new_key(Action::ImportKeyMaterial, request, Origin::External, &material)
     }
 
@@ -36,7 +36,7 @@ impl Store {
     /// disabled key, which stays as it is.
     pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
         let secrets = &self.inner.secrets;
-        let material = material::draw(secrets.on_fork)?;
+        let material = self.locked(material::draw(secrets.on_fork)?)?;
         self.inner.change(Action::RotateKey, |change| {
             let mut key = change.snapshot().key(name)?;
             if key.state == KeyState::Disabled {
@@ -101,6 +101,11 @@ impl Store {
             change.remove_alias(alias, revision)?;
             change.update_key(&mut key)
         })
+    }
+
+    /// Material in pages as the store's options want them.
+    fn locked(&self, material: Kek) -> Result<Kek> {
+        self.inner.options.check_locked().map(|()| material)
     }
 
     fn new_key(

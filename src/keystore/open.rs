@@ -40,7 +40,7 @@ impl Store {
         let (secret, store_id, incarnation) = draw_store(on_fork(&options.open))?;
         let slot = Slot::make(root, &store_id, &secret)?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options.open))?;
-        secrets.check_locked(options.open.require_locked_memory)?;
+        options.open.check_locked()?;
         let (settings, seen) = (Settings::new(options.development), epochs::of(store_id));
         let backend = Sqlite::make(&place, &options.open, |backend| {
             let first = Some((&slot.id, slot.write()));
@@ -59,7 +59,7 @@ impl Store {
         let (store_id, slots) = claimed_slots(&backend)?;
         let (secret, slot_id) = unlock(root, &store_id, &slots, on_fork(options))?;
         let secrets = Secrets::derive(secret, store_id, on_fork(options))?;
-        secrets.check_locked(options.require_locked_memory)?;
+        options.check_locked()?;
         let found = secrets.fingerprint();
         if location.fingerprint.is_some_and(|pinned| pinned != found) {
             return Err(Error::FingerprintMismatch { found: found.to_string().into() });
@@ -69,7 +69,7 @@ impl Store {
             let mut snapshot = Snapshot::begin(&backend, &secrets, &seen, Access::Read)?;
             confirm(&mut snapshot)?;
             snapshot.settings()?;
-            snapshot.rows.commit()?;
+            snapshot.end(&seen)?;
         }
         let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), Some(slot_id));
         Ok(Store { inner })
@@ -125,11 +125,11 @@ const NO_SQLITE: Error = Error::InvalidArgument { what: "this build has no SQLit
 
 /// What every store begins with: a library that computes rightly, and a process that can be known by its forks.
 fn start() -> Result<()> {
-    self_test()?;
-    match fork::is_settled() {
-        true => Ok(()),
-        false => Err(Error::Forked),
+    // First: whatever the self-test waits for may be held by a thread that does not exist here.
+    if !fork::is_settled() {
+        return Err(Error::Forked);
     }
+    self_test()
 }
 
 fn on_fork(options: &OpenOptions) -> OnFork {

@@ -39,7 +39,8 @@ pub struct OpenOptions {
     pub busy_timeout: Duration,
     /// Accepts a network file system, where SQLite's locks may not work.
     pub allow_network_file_system: bool,
-    /// Refuses to open when the system will not lock secret pages into memory.
+    /// Refuses to open, and later to make or load a key, when the system will not lock the process's secret pages into
+    /// memory.
     pub require_locked_memory: bool,
 }
 
@@ -52,6 +53,16 @@ impl Default for OpenOptions {
             busy_timeout: Duration::from_secs(5),
             allow_network_file_system: false,
             require_locked_memory: false,
+        }
+    }
+}
+
+impl OpenOptions {
+    /// OUT_OF_MEMORY when the caller wants secrets in locked pages alone and the system gave others.
+    pub(super) fn check_locked(&self) -> Result<()> {
+        match self.require_locked_memory && crate::secret::protection().unlocked_bytes > 0 {
+            true => Err(Error::OutOfMemory { locked: true }),
+            false => Ok(()),
         }
     }
 }

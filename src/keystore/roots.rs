@@ -31,7 +31,7 @@ impl Store {
         })
     }
 
-    /// Adds a root beside those there are. The root is asked to unwrap what it wrapped before anything is written.
+    /// Adds a root beside those there are (ALREADY_EXISTS for a key file that is one of them). The root is asked to unwrap what it wrapped before anything is written.
     pub fn add_root(&self, root: &dyn Root) -> Result<RootSlot> {
         let slot = self.new_slot(root)?;
         self.inner.change(Action::AddRoot, |change| {
@@ -39,6 +39,7 @@ impl Store {
             if slots.len() == ROOTS_LIMIT {
                 return Err(Error::LimitExceeded { what: "root slots", limit: ROOTS_LIMIT as u64 });
             }
+            slot.refuse_again(&slots)?;
             change.put_root(&slot.id, slot.write())
         })?;
         Ok(slot.describe(None))
@@ -72,6 +73,9 @@ impl Store {
             let rows = change.snapshot().root_rows()?;
             let (entry, _) =
                 rows.iter().find(|(entry, _)| entry.place == old).ok_or_else(|| no_slot(&old))?;
+            let mut others = read_slots(change.snapshot())?;
+            others.retain(|other| other.id != old);
+            slot.refuse_again(&others)?;
             change.remove_root(entry)?;
             change.put_root(&slot.id, slot.write())
         })?;
@@ -156,6 +160,15 @@ impl Slot {
         put("parameters", self.wrapped.parameters.clone());
         put("wrapped", hex(&self.wrapped.wrapped).into());
         self.unknown.write_end(out)
+    }
+
+    /// ALREADY_EXISTS when one of these slots is of the same root. (A passphrase has a fingerprint of its own in each.)
+    fn refuse_again(&self, slots: &[Slot]) -> Result<()> {
+        let fingerprint = &self.wrapped.fingerprint;
+        match slots.iter().any(|slot| slot.kind == self.kind && slot.wrapped.fingerprint == *fingerprint) {
+            true => Err(Error::AlreadyExists { what: "root", name: hex(fingerprint).into() }),
+            false => Ok(()),
+        }
     }
 
     fn describe(&self, in_use: Option<[u8; 16]>) -> RootSlot {

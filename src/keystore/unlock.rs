@@ -3,7 +3,6 @@
 use super::backend::Row;
 use super::json::hex;
 use super::roots::{Slot, read_slots};
-use super::secrets::Secrets;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
 use crate::root::{Inherit, Root, StoreSecret};
@@ -17,7 +16,7 @@ pub(super) fn unlock(
     rows: &[(Vec<u8>, Row)],
     on_fork: OnFork,
 ) -> Result<(StoreSecret, [u8; 16])> {
-    let mut unreadable = None;
+    let (mut unreadable, mut refused) = (None, None);
     for (place, row) in rows {
         let slot = match Slot::read(&row.document) {
             Ok(slot) if slot.id == place[..] => slot,
@@ -37,10 +36,11 @@ pub(super) fn unlock(
         match slot.unwrap(root, store_id, on_fork) {
             Ok(secret) => return Ok((secret, slot.id)),
             Err(Error::RootMismatch) => {}
-            Err(error) => return Err(error),
+            // Parameters out of bounds, say: the root's own slot may still come.
+            Err(error) => refused = Some(error),
         }
     }
-    Err(unreadable.unwrap_or(Error::RootMismatch))
+    Err(refused.or(unreadable).unwrap_or(Error::RootMismatch))
 }
 
 /// Whether the store secret is the one under which everything in the store was written.
@@ -53,15 +53,5 @@ impl Slot {
     fn unwrap(&self, root: &dyn Root, store_id: &[u8; 16], on_fork: OnFork) -> Result<StoreSecret> {
         let bind = [&store_id[..], &self.id].concat();
         root.unwrap(&bind, &self.wrapped, Inherit(on_fork))
-    }
-}
-
-impl Secrets {
-    /// OUT_OF_MEMORY when the caller wants locked pages and the system gave others.
-    pub(super) fn check_locked(&self, required: bool) -> Result<()> {
-        match required && crate::secret::protection().unlocked_bytes > 0 {
-            true => Err(Error::OutOfMemory { locked: true }),
-            false => Ok(()),
-        }
     }
 }

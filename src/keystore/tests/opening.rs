@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::time::Duration;
 
 use super::support::{Place, alias, named, status, with_alias};
-use crate::error::{Error, Status};
+use crate::error::{Error, Result, Status};
+use crate::keystore::json::hex;
 use crate::keystore::{Fingerprint, InitOptions, KeyState, Location, OpenOptions, Store};
+use crate::root::{Inherit, KeyFile, Root, StoreSecret, Wrapped};
 
 #[test]
 fn a_store_is_found_again_as_it_was_left() {
@@ -159,6 +162,71 @@ fn roots_are_added_changed_and_removed_but_never_the_last() {
         assert_eq!(status(store.remove_root(bad)), Status::InvalidArgument);
     }
     assert_eq!(status(store.change_root(Some(&first.slot_id), &place.root("third"))), Status::RootNotFound);
+}
+
+#[test]
+fn a_root_that_is_there_already_is_not_added_again() {
+    let place = Place::new();
+    let store = place.init();
+    assert_eq!(status(store.add_root(&place.root("root"))), Status::AlreadyExists);
+    place.make_root("second");
+    let second = store.add_root(&place.root("second")).unwrap();
+    assert_eq!(status(store.change_root(None, &place.root("second"))), Status::AlreadyExists);
+    // In its own place it may be wrapped anew.
+    store.change_root(Some(&second.slot_id), &place.root("second")).unwrap();
+    assert_eq!(store.roots().unwrap().len(), 2);
+}
+
+/// A root that does not read one of the slots of its kind.
+struct Fussy {
+    root: KeyFile,
+    refuses: String,
+}
+
+impl Root for Fussy {
+    fn kind(&self) -> &'static str {
+        self.root.kind()
+    }
+    fn describe(&self) -> String {
+        self.root.describe()
+    }
+    fn check(&self, store: Option<&Path>) -> Result<()> {
+        self.root.check(store)
+    }
+    fn wrap(&self, bind: &[u8], secret: &StoreSecret) -> Result<Wrapped> {
+        self.root.wrap(bind, secret)
+    }
+    fn unwrap(&self, bind: &[u8], slot: &Wrapped, on_fork: Inherit) -> Result<StoreSecret> {
+        match hex(&slot.fingerprint) == self.refuses {
+            true => Err(Error::RootInvalid { what: "a slot".into(), why: "its cost is out of bounds" }),
+            false => self.root.unwrap(bind, slot, on_fork),
+        }
+    }
+}
+
+/// Mutations seen to fail it: `unlock` that ends at the first slot its root refuses; one that forgets the refusal.
+#[test]
+fn a_slot_that_its_root_refuses_does_not_hide_the_next_one() {
+    let place = Place::new();
+    let store = place.init();
+    let first = store.roots().unwrap().remove(0);
+    place.make_root("second");
+    place.make_root("stranger");
+    // Slots are tried in the order of their ids, which are random.
+    loop {
+        let second = store.add_root(&place.root("second")).unwrap();
+        if second.slot_id > first.slot_id {
+            break;
+        }
+        store.remove_root(&second.slot_id).unwrap();
+    }
+    drop(store);
+    let open = |name: &str| {
+        let root = Fussy { root: place.root(name), refuses: first.fingerprint.clone() };
+        Store::open(&place.location(), &root, &OpenOptions::default())
+    };
+    assert_eq!(status(open("second")), Status::Ok);
+    assert_eq!(status(open("stranger")), Status::RootInvalid);
 }
 
 /// Mutation seen to fail it: `Seen` kept per open store instead of per process.
