@@ -45,7 +45,7 @@ export CARGO PYTHON GO VERSION SOVERSION BUILD OS_ARCH
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help set-up build install dist demo test bench fuzz clean header generate fixtures sizes \
-        test-rust test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
+        test-rust test-long test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
 
 help:
 	@echo 'Keyfold $(VERSION): envelope encryption with named, versioned keys behind one C header.'
@@ -54,6 +54,7 @@ help:
 	@echo '  make demo      card records encrypted in C, opened in Python and Go, and the other way round'
 	@echo '  make test      every suite; make test-rust, -c, -package, -embedding, -python, -go, -cli,'
 	@echo '                 -interop, -documents run one each'
+	@echo '  make test-long the Rust suites with as many rounds as a release gets (KEYFOLD_LONG=1; not part of make test)'
 	@echo '  make bench     the measurements of docs/BENCHMARKS.md, on this machine'
 	@echo '  make fuzz      a bounded search for inputs that crash a parser (SECONDS=60 each)'
 	@echo '  make install   PREFIX=/usr/local LIBDIR=lib DESTDIR='
@@ -194,6 +195,10 @@ test-rust: | $(TOOLS)
 	@echo 'without features nothing is built by a C compiler'
 	tree=$$($(CARGO) tree --locked --no-default-features --edges normal,build --prefix none) && \
 	  ! printf '%s\n' "$$tree" | grep -E '^(cc|cmake|bindgen|[^ ]*-sys) '
+
+# The same suites with the rounds that take too long for every day.
+test-long: | $(TOOLS)
+	KEYFOLD_LONG=1 $(CARGO) test --locked --features cli,failpoints
 
 test-c: build
 	tests/c/run
