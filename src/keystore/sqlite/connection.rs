@@ -1,6 +1,7 @@
 //! One connection to a store's file, set up so that the file can do nothing but hold rows.
 
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 /// The oldest SQLite without the log-reset race that lost committed transactions (fixed in 3.51.3).
 const FLOOR: i32 = 3_051_003;
 /// How long SQLite itself may wait, with our lock held; beyond that we wait without it.
-const SHORT_WAIT: Duration = Duration::from_millis(20);
+const SHORT_WAIT: Duration = Duration::from_millis(3);
 /// No row is longer; SQLite refuses before it allocates.
 const ROW_LIMIT: i32 = 1 << 20;
 
@@ -92,20 +93,34 @@ fn check_version(version: i32) -> Result<()> {
     }
 }
 
-/// Refuses files that are no store of a version we know, without leaving a trace beside them. The header is constant
-/// from a store's making on, so it can be read past the log.
+/// Refuses files that are no store of a version we know, without leaving a trace beside them. The header's numbers
+/// are constant from a store's making on, so they can be read past locks and log; only the file's length may be at
+/// odds with its header while another process folds the log in, and then it is looked at again.
 pub(super) fn identify(path: &Path, inode: Inode) -> Result<()> {
+    for _ in 0..50 {
+        match identify_once(path, inode) {
+            Err(Error::NotAStore { why: NO_DATABASE, .. }) if files::beside(path, "-wal").exists() => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            identified => return identified,
+        }
+    }
+    identify_once(path, inode)
+}
+
+const NO_DATABASE: &str = "it is not an SQLite database";
+
+fn identify_once(path: &Path, inode: Inode) -> Result<()> {
     let not_a_store = |why| Error::NotAStore { path: path.to_string_lossy().into(), why };
-    let number = |connection: &Connection, sql: &str| {
-        connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|e| match failed("reading", &e) {
-            Error::StoreIntegrity { .. } => not_a_store("it is not an SQLite database"),
-            other => other,
-        })
-    };
-    let connection = files::opening(inode, || open(path, Mode::Frozen)).map_err(|error| match error {
-        Error::StoreIntegrity { .. } => not_a_store("it is not an SQLite database"),
+    let told = |error| match error {
+        Error::StoreIntegrity { .. } => not_a_store(NO_DATABASE),
         other => other,
-    })?;
+    };
+    let number = |connection: &Connection, sql: &str| {
+        let number = connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        number.map_err(|e| told(failed("reading", &e)))
+    };
+    let connection = files::opening(inode, || open(path, Mode::Frozen)).map_err(told)?;
     let identified = (|| {
         let application = number(&connection, "PRAGMA application_id")?;
         if application != APPLICATION_ID {

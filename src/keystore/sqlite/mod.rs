@@ -27,6 +27,10 @@ use super::options::OpenOptions;
 use crate::error::{Error, Result};
 use crate::sync::{ForkGuard, ForkLock};
 
+/// Between two looks whether another process is done. Short, because one that changes the store in a loop leaves
+/// only instants between its transactions.
+const LONGEST_WAIT: Duration = Duration::from_millis(4);
+
 pub(super) struct Sqlite {
     shared: Arc<Shared>,
 }
@@ -146,14 +150,14 @@ impl Backend for Sqlite {
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
         let shared = &*self.shared;
         let deadline = Instant::now() + shared.busy_timeout;
-        let mut wait = Duration::from_millis(1);
+        let mut wait = LONGEST_WAIT / 8;
         loop {
             self.check_usable()?;
             match shared.try_begin(access) {
                 Err(Error::StoreBusy) if Instant::now() < deadline => thread::sleep(jittered(wait)),
                 begun => return begun,
             }
-            wait = (wait * 2).min(Duration::from_millis(50));
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
