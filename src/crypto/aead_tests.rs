@@ -102,7 +102,7 @@ fn both_engines_give_the_accumulated_xaes_vector() {
 fn engines_give_the_same_bytes_at_every_length_to_4200() {
     let key = [0x17; 32];
     let keys: Vec<_> = Engine::ALL.iter().map(|engine| keyed(*engine, &key)).collect();
-    let plaintext: Vec<u8> = (0..4200_u32).map(|i| (i * 31 >> 3) as u8).collect();
+    let plaintext: Vec<u8> = (0..4200_u32).map(|i| ((i * 31) >> 3) as u8).collect();
     let mut outs = [vec![0; 4216], vec![0; 4216]];
     let mut opened = vec![0; 4200];
     for len in 0..=4200 {

@@ -162,7 +162,7 @@ impl Seeded<'_> {
 
 /// Fills `out` from the kernel: all of it or an error. There is no other source and no second try.
 fn entropy(out: &mut [u8]) -> Result<()> {
-    #[cfg(any(test, feature = "failpoints"))]
+    #[cfg(test)]
     if let Some(result) = script::entropy(out) {
         return result;
     }
@@ -181,7 +181,7 @@ pub(super) fn forks_are_seen() -> bool {
 }
 
 /// Randomness laid down in advance, for tests that reproduce vectors or make the kernel fail.
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(test)]
 pub(crate) mod script {
     use std::cell::RefCell;
     use std::collections::VecDeque;

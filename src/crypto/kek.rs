@@ -72,7 +72,7 @@ impl Kek {
             return Err(Error::Forked);
         }
         debug_assert!(SECRET_SIZES.contains(&secret.len()));
-        #[cfg(any(test, feature = "failpoints"))]
+        #[cfg(test)]
         if let Some(scripted) = super::generator::script::take(nonce) {
             scripted?;
             self.wrap_with_nonce(lane, nonce, aad, secret, out);
@@ -104,7 +104,7 @@ impl Kek {
     }
 
     /// Wraps under the nonce given. For vectors and scripted tests: a repeated nonce under one key is fatal.
-    #[cfg(any(test, feature = "failpoints"))]
+    #[cfg(test)]
     pub(crate) fn wrap_with_nonce(
         &self,
         lane: &mut Lane,

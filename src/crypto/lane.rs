@@ -50,7 +50,7 @@ impl Lane {
         if out.is_empty() {
             return Ok(());
         }
-        #[cfg(any(test, feature = "failpoints"))]
+        #[cfg(test)]
         if let Some(result) = generator::script::take(out) {
             return result.inspect_err(|_| wipe(out));
         }

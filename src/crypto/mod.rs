@@ -18,7 +18,7 @@ mod xaes;
 
 pub(crate) use aead::{AeadKey, Engine};
 pub(crate) use generator::reseed;
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(test)]
 pub(crate) use generator::script;
 pub(crate) use hash::{ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
 #[cfg(test)]
@@ -26,8 +26,6 @@ pub(crate) use kek::tests::contexts;
 pub(crate) use kek::{Kek, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
 pub(crate) use lane::{Lane, fill_random, with_lane};
 pub(crate) use password::{Argon2Params, argon2id};
-#[cfg(any(test, feature = "failpoints"))]
-pub(crate) use selftest::corrupt as self_test_corrupt;
 pub(crate) use selftest::passed as self_test;
 
 /// A tag did not verify. Carries nothing: there is one answer for every cause.

@@ -21,7 +21,7 @@ const LONGEST: usize = 16385;
 /// Threads that come at once each run it, and agree; nothing is held that a fork could leave held.
 #[inline]
 pub(crate) fn passed() -> Result<()> {
-    #[cfg(any(test, feature = "failpoints"))]
+    #[cfg(test)]
     if corrupt::is_set() {
         return Err(failed("it was told to fail"));
     }
@@ -163,7 +163,7 @@ const fn hex<const N: usize>(text: &[u8]) -> [u8; N] {
 }
 
 /// Makes the self-test fail, for tests that ask what the library does then.
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(test)]
 pub(crate) mod corrupt {
     use std::cell::Cell;
 

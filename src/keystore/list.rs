@@ -83,7 +83,7 @@ impl Store {
         }
         self.verify_rest(Table::Aliases)?;
         self.verify_rest(Table::Pages)?;
-        self.inner.read(|snapshot| count_all(snapshot))?;
+        self.inner.read(count_all)?;
         progress(checked, checked);
         Ok(checked)
     }

@@ -10,7 +10,7 @@ use super::fork::{Guarded, Settled};
 use crate::error::Result;
 use crate::sync::{ForkGuard, ForkLock};
 
-type Rows = BTreeMap<(Table, Vec<u8>), Row>;
+type Rows = BTreeMap<At, Row>;
 
 pub(super) struct Memory {
     shared: Arc<Shared>,
@@ -69,9 +69,12 @@ impl Backend for Memory {
     }
 }
 
+/// A row's table and place.
+type At = (Table, Vec<u8>);
+
 struct MemoryTransaction<'a> {
     rows: ForkGuard<'a, Rows>,
-    undo: Vec<((Table, Vec<u8>), Option<Row>)>,
+    undo: Vec<(At, Option<Row>)>,
 }
 
 impl MemoryTransaction<'_> {

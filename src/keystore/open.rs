@@ -76,11 +76,15 @@ impl Store {
     }
 }
 
+/// A root slot's id and row, unverified.
+#[cfg(feature = "sqlite")]
+type ClaimedSlot = (Vec<u8>, super::backend::Row);
+
 /// Who the store says it is and its root slots, before anything can be verified.
 #[cfg(feature = "sqlite")]
-fn claimed_slots(backend: &dyn Backend) -> Result<([u8; 16], Vec<(Vec<u8>, super::backend::Row)>)> {
+fn claimed_slots(backend: &dyn Backend) -> Result<([u8; 16], Vec<ClaimedSlot>)> {
     let mut rows = backend.begin(Access::Read)?;
-    let (store_id, _) = claimed_manifest(&mut *rows, None)?;
+    let store_id = claimed_manifest(&mut *rows, None)?.store_id;
     let mut slots = Vec::new();
     for entry in rows.index(Table::Roots, &[], ROOTS_LIMIT)? {
         if let Some(row) = rows.get(Table::Roots, &entry.place)? {

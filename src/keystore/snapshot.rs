@@ -231,7 +231,7 @@ impl<'a> Snapshot<'a> {
 
 /// The one manifest, verified: MAC, identity, schema.
 fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets) -> Result<Manifest> {
-    let (store_id, (row, incarnation)) = claimed_manifest(rows, Some(secrets.store_id))?;
+    let Claimed { store_id, incarnation, row } = claimed_manifest(rows, Some(secrets.store_id))?;
     let place = &store_id;
     secrets.verify(Table::Manifest, &incarnation, place, &row)?;
     let manifest = Manifest::read(&row.document, row.revision, row.mac)
@@ -242,22 +242,25 @@ fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets) -> Result<Manife
     }
 }
 
-/// Who a store says it is, its manifest's row and incarnation, all unverified; of the store with this id when one is
-/// given.
-pub(super) fn claimed_manifest(
-    rows: &mut dyn Transaction,
-    store_id: Option<[u8; 16]>,
-) -> Result<([u8; 16], (Row, [u8; 16]))> {
+/// Who a store says it is, and its manifest's row: all unverified.
+pub(super) struct Claimed {
+    pub(super) store_id: [u8; 16],
+    incarnation: [u8; 16],
+    row: Row,
+}
+
+/// What a store says of itself, of the store with this id when one is given.
+pub(super) fn claimed_manifest(rows: &mut dyn Transaction, store_id: Option<[u8; 16]>) -> Result<Claimed> {
     let broken = |why: &str| Error::StoreIntegrity { what: format!("manifest: {why}").into() };
     let entries = rows.list(Table::Manifest, &[], 2)?;
     let [entry] = &entries[..] else { return Err(broken("there is not exactly one")) };
     let row = rows.get(Table::Manifest, &entry.place)?.ok_or_else(|| broken("it is missing"))?;
-    let (claimed, incarnation) = super::manifest::claimed_identity(&row.document)
+    let (store_claimed, incarnation) = super::manifest::claimed_identity(&row.document)
         .map_err(|unreadable: Unreadable| unreadable.error("the store"))?;
-    if entry.place != claimed || store_id.is_some_and(|id| id != claimed) {
+    if entry.place != store_claimed || store_id.is_some_and(|id| id != store_claimed) {
         return Err(broken("it is another store's"));
     }
-    Ok((claimed, (row, incarnation)))
+    Ok(Claimed { store_id: store_claimed, incarnation, row })
 }
 
 pub(super) fn bucket_of(place: &[u8]) -> u16 {

@@ -117,9 +117,11 @@ fn rows_of_another_store_are_refused() {
     assert_eq!(place.verify(), Status::Ok);
 }
 
+type Operation<'a> = Box<dyn Fn(&Store) + 'a>;
+
 /// A history that touches every kind of row, one operation at a time.
-fn operations(place: &Place) -> Vec<Box<dyn Fn(&Store) + '_>> {
-    let mut all: Vec<Box<dyn Fn(&Store)>> = Vec::new();
+fn operations(place: &Place) -> Vec<Operation<'_>> {
+    let mut all: Vec<Operation<'_>> = Vec::new();
     for n in 0..4 {
         all.push(Box::new(move |s| drop(s.create_key(&with_alias(&format!("k{n}"))).unwrap())));
     }
