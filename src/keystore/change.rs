@@ -123,7 +123,7 @@ impl<'a> Change<'a> {
     }
 
     /// Writes a row as a library of another time might have.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(super) fn put_raw(&mut self, table: Table, place: &[u8], document: String) -> Result<[u8; 32]> {
         let was = self.snapshot.rows.get(table, place)?.map(|row| row.revision);
         let row = self.seal(table, place, was.unwrap_or(0) + 1, document);

@@ -147,7 +147,7 @@ impl Inner {
     }
 
     /// Whether the next look may find nothing to do by its stamps alone.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(super) fn remembers_look(&self) -> bool {
         self.local.0.lock().last_look.is_some()
     }

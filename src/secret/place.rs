@@ -33,6 +33,7 @@ impl<A: ZeroValid, B> Either<A, B> {
     }
 
     /// Clears the place and makes it hold an all-zero `A`, to be filled where it lies.
+    #[cfg(feature = "aws-lc")]
     pub(crate) fn make_a(&mut self) -> &mut A {
         self.clear();
         self.holds = HOLDS_A;
@@ -47,6 +48,7 @@ impl<A: ZeroValid, B> Either<A, B> {
         self.holds = HOLDS_B;
     }
 
+    #[cfg(any(feature = "aws-lc", test))]
     #[inline]
     pub(crate) fn a(&self) -> Option<&A> {
         // SAFETY: `holds` says that the storage is an `A`.
