@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -83,6 +84,16 @@ impl Place {
         command.args(arguments).current_dir(self.root()).env_clear();
         command.envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.stdin(Stdio::null());
+        // A suite started in the background of a script inherits an ignored SIGINT; the command would leave it so, rightly.
+        // SAFETY: signal is async-signal-safe.
+        unsafe {
+            command.pre_exec(|| {
+                for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+                Ok(())
+            });
+        }
         command
     }
 
