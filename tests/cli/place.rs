@@ -80,7 +80,16 @@ impl Place {
 
     /// The command, set up but not started.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
-        let mut command = Command::new(keyfold());
+        self.set_up(Command::new(keyfold()), arguments)
+    }
+
+    /// The command of this build, which has the failpoints that the one that is shipped has not.
+    #[cfg(feature = "failpoints")]
+    pub fn command_with_failpoints<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
+        self.set_up(Command::new(env!("CARGO_BIN_EXE_keyfold")), arguments)
+    }
+
+    fn set_up<S: AsRef<OsStr>>(&self, mut command: Command, arguments: &[S]) -> Command {
         command.args(arguments).current_dir(self.root()).env_clear();
         command.envs(self.environment.iter().map(|(k, v)| (k, v)));
         command.stdin(Stdio::null());

@@ -268,7 +268,8 @@ fn an_interrupt_while_writing_leaves_no_file_behind() {
     let place = Place::with_key();
     place.write("message", b"hello");
     std::fs::create_dir(place.path("out")).unwrap();
-    let mut command = place.command(&["encrypt", "--key", "cards", "-o", "out/e.kf", "message"]);
+    let mut command =
+        place.command_with_failpoints(&["encrypt", "--key", "cards", "-o", "out/e.kf", "message"]);
     let mut child = command.env("KEYFOLD_PAUSE_BEFORE_RENAME", "1").spawn().unwrap();
     let start = Instant::now();
     while place.path("out").read_dir().map_or(0, Iterator::count) == 0 {
