@@ -69,7 +69,8 @@ fn check(section: &str, of: &impl Serialize) {
 #[test]
 fn the_page_names_every_json_field_and_no_other() {
     let store = Store::in_memory().unwrap();
-    let request = CreateKey { alias: Some("cards".parse().unwrap()), description: "x".into() };
+    let request =
+        CreateKey { alias: Some("cards".parse().unwrap()), description: "x".into(), ..CreateKey::default() };
     let metadata = store.create_key(&request).unwrap();
     let key = store.key(&"cards".parse().unwrap()).unwrap();
     let page = PageRequest::default();

@@ -41,17 +41,21 @@ impl Exit {
         match status {
             Ok => Exit::Done,
             NullArgument | InvalidArgument | InvalidUtf8 | UnsupportedOption | InvalidContext
-            | InvalidName => Exit::Usage,
-            Auth | NotAnEnvelope | UnsupportedFormat | Malformed | ContextRequired => Exit::Data,
-            KeyNotFound | KeyDisabled | KeyNotAllowed | InvalidKeyState => Exit::Key,
+            | InvalidName | UnsupportedOperation => Exit::Usage,
+            Auth | NotAnEnvelope | UnsupportedFormat | Malformed | ContextRequired | InvalidMac
+            | BackupInvalid | TrailInvalid => Exit::Data,
+            KeyNotFound | KeyDisabled | KeyNotAllowed | InvalidKeyState | AccessDenied | KeyDestroyed
+            | CryptoperiodEnded | InvalidKeyUsage | KeyStopped | ApprovalRequired | GrantNotFound => {
+                Exit::Key
+            }
             RootNotFound | RootMismatch | RootUnsafe | RootInvalid | RootUnavailable | StoreNotFound
             | NotAStore | StoreTooNew | StoreIntegrity | StoreRolledBack | SchemaChanged | StoreBusy
-            | StoreIo | StoreReadOnly | StoreFull | FingerprintMismatch | StorePoisoned | StoreUnsafe => {
-                Exit::Unreachable
-            }
+            | StoreIo | StoreReadOnly | StoreFull | FingerprintMismatch | StorePoisoned | StoreUnsafe
+            | StoreForked | AnchorUnavailable | TrailUnavailable => Exit::Unreachable,
             InvalidHandle | BufferTooSmall | BuffersOverlap | Busy | Forked | TooLarge | AlreadyExists
-            | InvalidKeyMaterial | LimitExceeded | LastRoot | StoreExists | Io | FileExists | Internal
-            | SelfTest | Random | OutOfMemory => Exit::Failed,
+            | InvalidKeyMaterial | IncorrectKeyMaterial | InvalidImportToken | ExpiredImportToken
+            | LimitExceeded | LastRoot | StoreExists | Io | FileExists | Internal | SelfTest | Random
+            | OutOfMemory => Exit::Failed,
         }
     }
 }

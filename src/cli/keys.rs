@@ -83,7 +83,7 @@ impl KeyCommand {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         match self {
             KeyCommand::Create { name, description } => {
-                let request = CreateKey { alias: Some(name.parse()?), description };
+                let request = CreateKey { alias: Some(name.parse()?), description, ..CreateKey::default() };
                 let key = session.store()?.create_key(&request)?;
                 changed(session, &key, &format!("made key \"{name}\" ({})", key.key_id))
             }
@@ -224,7 +224,7 @@ fn show(session: &Session, key: &KeyMetadata) -> Result<()> {
         ("aliases", aliases(key)),
         ("description", key.description.clone()),
         ("state", key.key_state.to_string()),
-        ("usage", format!("{} ({})", key.key_usage, key.key_spec)),
+        ("usage", format!("{} ({})", key.key_usage.name(), key.key_spec.name())),
         ("created", key.created.clone()),
         ("current version", key.current_version.to_string()),
     ])?;

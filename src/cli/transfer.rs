@@ -74,7 +74,8 @@ impl Import {
             return changed(session, &key, &format!("imported key {}{}", key.key_id, named(&key)));
         }
         let name = self.name.unwrap_or_default();
-        let request = CreateKey { alias: Some(name.parse()?), description: self.description };
+        let alias = Some(name.parse()?);
+        let request = CreateKey { alias, description: self.description, ..CreateKey::default() };
         let (material, len) = match (self.material, self.material_fd) {
             (Some(path), _) if path.as_os_str() != "-" => {
                 let file = std::fs::File::open(&path)

@@ -1,6 +1,5 @@
 //! Data keys: a random key for the caller, and the blob that gives it back. FORMAT.md section 8.
 
-use super::context::Context;
 use super::head::{Head, Kind};
 use super::open::{failed, unlock};
 use super::seal::Plan;
@@ -8,9 +7,11 @@ use super::size::data_key_blob_size;
 use super::stored::StoredContext;
 use super::suite::AnyDek;
 use super::{Allowed, DecryptOptions, Opened};
+use crate::context::Context;
 use crate::crypto::with_lane;
 use crate::error::{Error, Result};
 use crate::keystore::Key;
+use crate::operation::Operation;
 
 /// Makes a data key of 16 to 1,024 random bytes into the front of `plaintext` (None: without plaintext) and its blob
 /// into the front of `blob`. Returns the blob's size ([`data_key_blob_size`]).
@@ -33,9 +34,13 @@ pub fn generate_data_key(
     if plaintext.as_ref().is_some_and(|plaintext| plaintext.len() < size) {
         return Err(Error::BufferTooSmall { needed: size });
     }
+    let operation = match plaintext {
+        Some(_) => Operation::GenerateDataKey,
+        None => Operation::GenerateDataKeyWithoutPlaintext,
+    };
     let made = with_lane(|lane| {
         let dek = AnyDek::fresh(lane, size)?;
-        plan.seal(lane, dek.expose(), keys, &mut blob[..blob_size])?;
+        plan.seal(lane, operation, size, dek.expose(), keys, &mut blob[..blob_size])?;
         if let Some(plaintext) = &mut plaintext {
             plaintext[..size].copy_from_slice(dek.expose());
         }
@@ -84,7 +89,7 @@ fn open_into(
     opened.len = len;
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(len);
-        unlock(lane, allowed, &head, context, options, &mut dek, opened)?;
+        unlock(lane, allowed, Operation::Decrypt, &head, context, options, &mut dek, opened)?;
         out.copy_from_slice(dek.expose());
         Ok(())
     })

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::cells::{Cell, TYPE_FREE};
 use super::chunks;
-use super::context::{Context, MAX_ENCODED, Pairs};
 use super::head::{Head, Kind};
 use super::inspect::{CellInfo, StoredPair, cell_info, hex, stored_pairs};
 use super::open::unlock;
@@ -15,9 +14,11 @@ use super::reach::unwrap;
 use super::stored::{agrees, merge};
 use super::suite::{AnyDek, commits};
 use super::{Allowed, Opened};
+use crate::context::{Context, MAX_ENCODED, Pairs};
 use crate::crypto::{Lane, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::{Key, KeyId, KeyMetadata, KeyName, KeyState, Named, Store};
+use crate::keystore::{Key, KeyId, KeyMetadata, KeyName, KeyState, Named, Store, Wish};
+use crate::operation::Operation;
 
 /// Why an envelope opens or does not. Serializes to JSON, and displays as lines for a person.
 #[derive(Clone, Debug, Serialize)]
@@ -245,10 +246,28 @@ fn would_answer(
     }
     let mut opened = Opened::nothing();
     match &keys.handles {
-        None => unlock(lane, &Allowed::AnyKeyOf(store), head, context, &options, &mut dek, &mut opened),
+        None => unlock(
+            lane,
+            &Allowed::AnyKeyOf(store),
+            Operation::Explain,
+            head,
+            context,
+            &options,
+            &mut dek,
+            &mut opened,
+        ),
         Some(handles) => {
             let handles: Vec<&Key> = handles.iter().collect();
-            unlock(lane, &Allowed::Keys(&handles), head, context, &options, &mut dek, &mut opened)
+            unlock(
+                lane,
+                &Allowed::Keys(&handles),
+                Operation::Explain,
+                head,
+                context,
+                &options,
+                &mut dek,
+                &mut opened,
+            )
         }
     }
 }
@@ -306,13 +325,15 @@ fn look_at(
     found.allowed = Some(keys.allows(id));
     let version = (named.version(), named.material_id());
     let tried = key.and_then(|key| {
-        key.view(|view| match view.named(named.key_id(), named.version(), named.material_id()) {
-            Named::Held(version) => {
-                let mut dek = AnyDek::zeroed(head.dek.unwrap_or(super::DEK));
-                let unwraps = unwrap(lane, head, cell, &named, version, dek.room());
-                Ok(Some((unwraps, unwraps.then(|| agreement(head, dek.expose(), context)))))
+        key.view(&Wish::without_context(Operation::Explain), |view| {
+            match view.named(named.key_id(), named.version(), named.material_id()) {
+                Named::Held(version) => {
+                    let mut dek = AnyDek::zeroed(head.dek.unwrap_or(super::DEK));
+                    let unwraps = unwrap(lane, head, cell, &named, version, dek.room());
+                    Ok(Some((unwraps, unwraps.then(|| agreement(head, dek.expose(), context)))))
+                }
+                Named::Unknown | Named::Foreign => Ok(None),
             }
-            Named::Unknown | Named::Foreign => Ok(None),
         })
     });
     match tried {

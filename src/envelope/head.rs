@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::cells::{Cells, NAMED, check_area};
-use super::context::MAX_ENCODED;
 use super::stored::check_stored;
 use super::{DEK, MAX_AREA, MIN_AREA, SUITE};
+use crate::context::MAX_ENCODED;
 use crate::error::{Error, Result};
 
 /// The fixed part without the stored context.
@@ -204,9 +204,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::cells::{TYPE_FREE, write_named, write_prefix};
-    use super::super::context::Context;
     use super::super::stored::StoredContext;
     use super::*;
+    use crate::context::Context;
     use crate::error::Status;
     use crate::keystore::KeyId;
 

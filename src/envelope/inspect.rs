@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::SUITE;
 use super::cells::{Cell, TYPE_FREE, TYPE_KEY, TYPE_ROOT, TYPE_SEALED};
 use super::chunks;
-use super::context::Pairs;
 use super::head::{Head, Kind};
+use crate::context::Pairs;
 use crate::error::{Error, Result};
 
 /// What can be read of an envelope without any key. Nothing in it is authenticated. Serializes to JSON, and

@@ -4,7 +4,6 @@
 
 mod cells;
 mod chunks;
-mod context;
 mod datakey;
 mod explain;
 mod explain_text;
@@ -22,7 +21,7 @@ mod suite;
 #[cfg(test)]
 mod tests;
 
-pub use context::Context;
+pub use crate::context::Context;
 pub use datakey::{decrypt_data_key_into, generate_data_key};
 pub use explain::{CellFindings, ContextFindings, Explanation, StoreReach, explain};
 pub use head::Kind;
@@ -32,7 +31,7 @@ pub use open::{authenticated_context, decrypt_in_place, decrypt_into};
 pub use reencrypt::{ReencryptOptions, reencrypt, reencrypt_head};
 pub use rewrap::{Rewrapped, rewrap};
 pub use rewrap_file::{read_file, rewrap_file};
-pub use seal::{encrypt_in_place, encrypt_into};
+pub use seal::{encrypt_in_place, encrypt_into, seal_into, sealed_size};
 pub use size::{data_key_blob_size, data_key_size, decrypted_size, encrypted_size, head_len, head_size};
 pub use stored::StoredContext;
 

@@ -1,14 +1,16 @@
 //! Opening envelopes: FORMAT.md section 9.
 
 use super::chunks::{self, Position};
-use super::context::{Context, MAX_ENCODED};
 use super::head::{Head, Kind};
 use super::reach::{Misses, unwrap};
 use super::stored::{agrees, merge};
 use super::suite::{AnyDek, Dek, MessageDek, commits, set_payload_key};
 use super::{Allowed, DEK, DecryptOptions, Opened};
+use crate::context::{Context, MAX_ENCODED};
 use crate::crypto::{Lane, with_lane};
 use crate::error::{Error, Result};
+use crate::keystore::Wish;
+use crate::operation::Operation;
 
 /// An envelope whose head has been read. Nothing of it is authenticated yet.
 pub(crate) struct Sealed<'a> {
@@ -45,7 +47,7 @@ impl<'a> Sealed<'a> {
         opened.len = self.len;
         with_lane(|lane| {
             let mut dek = MessageDek::zeroed(DEK);
-            unlock(lane, allowed, &self.head, context, options, &mut dek, opened)?;
+            unlock(lane, allowed, Operation::Decrypt, &self.head, context, options, &mut dek, opened)?;
             set_payload_key(lane, &dek);
             chunks::open(&lane.payload, Position::START, self.payload, out).map_err(|_| Error::Auth)
         })
@@ -118,7 +120,7 @@ fn open_in_place(
         let head = Head::parse(buffer, Some(Kind::Envelope))?;
         let from = head.len();
         opened.len = chunks::plain_len(buffer.len() - from).ok_or(Error::Auth)?;
-        unlock(lane, allowed, &head, context, options, &mut dek, opened)?;
+        unlock(lane, allowed, Operation::Decrypt, &head, context, options, &mut dek, opened)?;
         set_payload_key(lane, &dek);
         chunks::open_in_place(&lane.payload, Position::START, buffer, from).map_err(|_| Error::Auth)
     })
@@ -139,7 +141,7 @@ pub fn authenticated_context(
     let mut opened = Opened::nothing();
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(head.dek.unwrap_or(DEK));
-        unlock(lane, &allowed, &head, context, options, &mut dek, &mut opened)
+        unlock(lane, &allowed, Operation::Decrypt, &head, context, options, &mut dek, &mut opened)
     })?;
     Ok(opened.context.unwrap_or_else(|| context.as_bytes().to_vec()))
 }
@@ -158,6 +160,7 @@ pub(super) fn failed(error: Error, out: &mut [u8]) -> Error {
 pub(super) fn unlock<const N: usize>(
     lane: &mut Lane,
     allowed: &Allowed<'_>,
+    operation: Operation,
     head: &Head<'_>,
     context: &Context<'_>,
     options: &DecryptOptions,
@@ -166,13 +169,13 @@ pub(super) fn unlock<const N: usize>(
 ) -> Result<()> {
     if !head.stored().is_empty() {
         if options.accept_stored_context {
-            return unlock_merged(lane, allowed, head, context, dek, opened);
+            return unlock_merged(lane, allowed, operation, head, context, dek, opened);
         }
         if !agrees(head.stored(), context) {
             return Err(Error::Auth);
         }
     }
-    try_cells(lane, allowed, head, context, dek, opened)?;
+    try_cells(lane, allowed, operation, head, context, dek, opened)?;
     if options.accept_stored_context {
         opened.context = Some(context.as_bytes().to_vec());
     }
@@ -184,6 +187,7 @@ pub(super) fn unlock<const N: usize>(
 fn unlock_merged<const N: usize>(
     lane: &mut Lane,
     allowed: &Allowed<'_>,
+    operation: Operation,
     head: &Head<'_>,
     context: &Context<'_>,
     dek: &mut Dek<N>,
@@ -191,7 +195,7 @@ fn unlock_merged<const N: usize>(
 ) -> Result<()> {
     let mut buffer = [0; MAX_ENCODED];
     let whole = merge(head.stored(), context, &mut buffer).map_err(|_| Error::Auth)?;
-    try_cells(lane, allowed, head, &whole, dek, opened)?;
+    try_cells(lane, allowed, operation, head, &whole, dek, opened)?;
     opened.context = Some(whole.as_bytes().to_vec());
     Ok(())
 }
@@ -200,19 +204,24 @@ fn unlock_merged<const N: usize>(
 fn try_cells<const N: usize>(
     lane: &mut Lane,
     allowed: &Allowed<'_>,
+    operation: Operation,
     head: &Head<'_>,
     whole: &Context<'_>,
     dek: &mut Dek<N>,
     opened: &mut Opened,
 ) -> Result<()> {
     let mut misses = Misses::default();
+    let wish = Wish::new(operation, whole, opened.len);
     for cell in head.cells() {
         let Some(key) = cell.key() else { continue };
         let mut passed = false;
-        misses.tried |= misses.reach(allowed, &key, |_, version| {
+        misses.tried |= misses.reach(allowed, &wish, &key, |view, version| {
             passed = unwrap(lane, head, &cell, &key, version, dek.room())
                 && commits(head.kind, dek.expose(), &head.fixed, whole);
             (opened.key_id, opened.version) = (version.key_id, version.version);
+            if passed {
+                version.usage.count(operation, wish.bytes, view.now);
+            }
             Ok(())
         })?;
         if passed {

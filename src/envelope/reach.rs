@@ -3,11 +3,11 @@
 
 use super::Allowed;
 use super::cells::{Cell, KeyCell, NAMED, TAG};
-use super::context::MAX_ENCODED;
 use super::head::{FIXED, Head};
+use crate::context::MAX_ENCODED;
 use crate::crypto::Lane;
 use crate::error::{Error, Result};
-use crate::keystore::{Key, KeyView, Named, Version};
+use crate::keystore::{Key, KeyView, Named, Version, Wish};
 
 /// What became of the cells looked at so far, for the one answer at the end.
 #[derive(Default)]
@@ -26,20 +26,21 @@ impl Misses {
     pub(super) fn reach(
         &mut self,
         allowed: &Allowed<'_>,
+        wish: &Wish<'_>,
         cell: &KeyCell<'_>,
         mut f: impl FnMut(&KeyView<'_>, &Version) -> Result<()>,
     ) -> Result<bool> {
         match allowed {
             Allowed::Keys(keys) => {
                 for key in *keys {
-                    if self.look(key, cell, &mut f)? {
+                    if self.look(key, wish, cell, &mut f)? {
                         return Ok(true);
                     }
                 }
                 Ok(false)
             }
             Allowed::AnyKeyOf(store) => match store.key_by_id(cell.key_id()) {
-                Ok(key) => self.look(&key, cell, &mut f),
+                Ok(key) => self.look(&key, wish, cell, &mut f),
                 Err(Error::KeyNotFound { .. }) => Ok(false),
                 Err(e) => self.may_pass(e),
             },
@@ -50,29 +51,36 @@ impl Misses {
     fn look(
         &mut self,
         key: &Key,
+        wish: &Wish<'_>,
         cell: &KeyCell<'_>,
         f: &mut impl FnMut(&KeyView<'_>, &Version) -> Result<()>,
     ) -> Result<bool> {
         let unknown = &mut self.unknown;
-        let seen = key.view(|view| match view.named(cell.key_id(), cell.version(), cell.material_id()) {
-            Named::Held(version) => f(view, version).map(|()| true),
-            Named::Unknown => {
-                *unknown = true;
-                Ok(false)
-            }
-            Named::Foreign => Ok(false),
-        });
+        let seen =
+            key.view(wish, |view| match view.named(cell.key_id(), cell.version(), cell.material_id()) {
+                Named::Held(version) => f(view, version).map(|()| true),
+                Named::Unknown => {
+                    *unknown = true;
+                    Ok(false)
+                }
+                Named::Foreign => Ok(false),
+            });
         match seen {
             Ok(held) => Ok(held),
             Err(e) => self.may_pass(e),
         }
     }
 
-    /// A disabled key is passed over, since another cell may open; every other error ends the call.
+    /// A key that may not be used is passed over, since another cell may open; every other error ends the call.
     #[cold]
     fn may_pass(&mut self, error: Error) -> Result<bool> {
         match error {
-            Error::KeyDisabled { .. } | Error::InvalidKeyState { .. } => {
+            Error::KeyDisabled { .. }
+            | Error::InvalidKeyState { .. }
+            | Error::KeyDestroyed { .. }
+            | Error::KeyStopped { .. }
+            | Error::CryptoperiodEnded { .. }
+            | Error::AccessDenied { .. } => {
                 self.disabled.get_or_insert(error);
                 Ok(false)
             }
@@ -119,7 +127,9 @@ pub(super) fn unwrap(
     }
     if cell.offset == 0 {
         // The fixed part and the first cell's beginning lie together in the envelope.
-        return version.kek.unwrap(lane, key.nonce, head.with_first_cell(), key.wrapped, dek).is_ok();
+        return version
+            .kek()
+            .is_ok_and(|kek| kek.unwrap(lane, key.nonce, head.with_first_cell(), key.wrapped, dek).is_ok());
     }
     let fixed = head.whole_fixed();
     // The stack frame is as large as what most heads need, and that of the largest only where one comes.
@@ -141,5 +151,6 @@ fn unwrap_joined<const N: usize>(
     let mut aad = [0; N];
     aad[..fixed.len()].copy_from_slice(fixed);
     aad[fixed.len()..fixed.len() + NAMED].copy_from_slice(key.named());
-    version.kek.unwrap(lane, key.nonce, &aad[..fixed.len() + NAMED], key.wrapped, dek).is_ok()
+    let aad = &aad[..fixed.len() + NAMED];
+    version.kek().is_ok_and(|kek| kek.unwrap(lane, key.nonce, aad, key.wrapped, dek).is_ok())
 }

@@ -1,7 +1,6 @@
 //! ReEncrypt: the same payload under other keys or another context. FORMAT.md section 12.
 
 use super::cells::{TYPE_FREE, key_cell};
-use super::context::Context;
 use super::head::{FIXED, Kind};
 use super::open::unlock;
 use super::reach::Misses;
@@ -11,9 +10,11 @@ use super::size::{data_key_blob_size, head_size};
 use super::stored::StoredContext;
 use super::suite::AnyDek;
 use super::{Allowed, DecryptOptions, EncryptOptions, Opened, chunks};
+use crate::context::Context;
 use crate::crypto::with_lane;
 use crate::error::{Error, Result};
-use crate::keystore::{Key, Named};
+use crate::keystore::{Key, Named, Wish};
+use crate::operation::Operation;
 
 /// Options of [`reencrypt`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,9 +87,18 @@ pub fn reencrypt_head(
         let mut dek = AnyDek::zeroed(dek_size);
         let accept_stored_context = options.accept_stored_context;
         let decrypt = DecryptOptions { accept_stored_context };
-        unlock(lane, &allowed, &head, context, &decrypt, &mut dek, &mut Opened::nothing())?;
+        unlock(
+            lane,
+            &allowed,
+            Operation::ReEncryptFrom,
+            &head,
+            context,
+            &decrypt,
+            &mut dek,
+            &mut Opened::nothing(),
+        )?;
         let mut new = vec![0; size];
-        plan.seal(lane, dek.expose(), keys, &mut new)?;
+        plan.seal(lane, Operation::ReEncryptTo, 0, dek.expose(), keys, &mut new)?;
         Ok(new)
     })
 }
@@ -98,17 +108,18 @@ fn refuse_losing_cells(allowed: &Allowed<'_>, head: &super::head::Head<'_>, keys
     let mut misses = Misses::default();
     let mut lost = None;
     let mut usable = false;
+    let wish = Wish::without_context(Operation::ReEncryptFrom);
     for cell in head.cells().filter(|cell| cell.tag() != TYPE_FREE) {
         let Some(key) = cell.key() else {
             lost.get_or_insert_with(|| format!("of a cell of type {:#04x}", cell.tag()));
             continue;
         };
-        if misses.reach(allowed, &key, |_, _| Ok(()))? {
+        if misses.reach(allowed, &wish, &key, |_, _| Ok(()))? {
             usable = true;
             continue;
         }
         let named = |new: &&Key| {
-            new.view(|view| {
+            new.view(&Wish::without_context(Operation::ReEncryptTo), |view| {
                 let named = view.named(key.key_id(), key.version(), key.material_id());
                 Ok(matches!(named, Named::Held(_)))
             })

@@ -4,14 +4,15 @@ use serde::Serialize;
 
 use super::Allowed;
 use super::cells::{Cell, KeyCell, PREFIX, TAG, TYPE_FREE, WRAPPED_AT, write_named, write_prefix};
-use super::context::Context;
 use super::head::{Head, Kind};
 use super::reach::{Misses, unwrap};
 use super::stored::agrees;
 use super::suite::{AnyDek, commits};
+use crate::context::Context;
 use crate::crypto::{Lane, ct_eq, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::Version;
+use crate::keystore::{Version, Wish};
+use crate::operation::Operation;
 
 /// What a rewrap did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -103,6 +104,7 @@ pub(super) fn plan(
         return Err(Error::Auth);
     }
     let mut misses = Misses::default();
+    let wish = Wish { operation: Operation::ReEncryptFrom, context: context.copied(), bytes: 0 };
     let mut plan = Plan { steps: Vec::new(), report: Rewrapped::default() };
     let [dek, other] = [(); 2].map(|()| AnyDek::zeroed(head.dek.unwrap_or(0)));
     let mut work = Work { lane, head, context, dek, other };
@@ -112,8 +114,8 @@ pub(super) fn plan(
             continue;
         };
         let mut outcome = None;
-        misses.reach(allowed, &key, |view, version| {
-            outcome = Some(work.fate(&cell, &key, version, view.current(), &plan.steps)?);
+        misses.reach(allowed, &wish, &key, |view, version| {
+            outcome = Some(work.fate(&cell, &key, version, view.current()?, &plan.steps)?);
             Ok(())
         })?;
         let (old, size) = (cell.offset, cell.bytes.len());
@@ -220,6 +222,6 @@ fn wrap(lane: &mut Lane, head: &Head<'_>, target: &Version, dek: &[u8]) -> Resul
     let (nonce, wrapped) = rest.split_at_mut(WRAPPED_AT - named.len());
     let nonce =
         nonce.first_chunk_mut().ok_or(Error::Internal { what: "a cell without room for its nonce" })?;
-    target.kek.wrap(lane, &aad, dek, nonce, wrapped)?;
+    target.kek()?.wrap(lane, &aad, dek, nonce, wrapped)?;
     Ok(cell)
 }

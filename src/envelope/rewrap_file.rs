@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::Allowed;
 use super::cells::{Cells, PREFIX, TYPE_FREE, TYPE_KEY};
-use super::context::Context;
 use super::head::{FIXED, Kind, Sizes};
 use super::rewrap::{Rewrapped, Step, parse, plan};
+use crate::context::Context;
 use crate::crypto::{fill_random, with_lane};
 use crate::error::{Error, Result, Status};
 

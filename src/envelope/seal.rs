@@ -2,15 +2,16 @@
 
 use super::cells::{NAMED, PREFIX, TYPE_FREE, WRAPPED_AT, key_cell, write_named, write_prefix};
 use super::chunks::{self, Position};
-use super::context::Context;
 use super::head::{FIXED, Kind, PREAMBLE, write_preamble};
 use super::size::{encrypted_size, head_size};
 use super::stored::StoredContext;
 use super::suite::{MessageDek, commitment, set_payload_key};
 use super::{DEK, EncryptOptions};
+use crate::context::Context;
 use crate::crypto::{Lane, WrapNonce, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::{Key, Version};
+use crate::keystore::{Key, SealingKey, Version, Wish};
+use crate::operation::Operation;
 
 /// Encrypts a message under one or more keys (1 to 32 less the free cells), out of place, into exactly
 /// [`encrypted_size`] bytes at the front of `out`, which may be longer. Returns that size. Any number of threads may
@@ -36,7 +37,7 @@ pub fn encrypt_into(
     let sealed = with_lane(|lane| {
         let (head, payload) = out[..size].split_at_mut(head_len);
         let dek = MessageDek::fresh(lane, DEK)?;
-        plan.seal(lane, dek.expose(), keys, head)?;
+        plan.seal(lane, Operation::Encrypt, plaintext.len(), dek.expose(), keys, head)?;
         set_payload_key(lane, &dek);
         chunks::seal(&lane.payload, Position::START, plaintext, payload);
         Ok(size)
@@ -78,7 +79,7 @@ pub fn encrypt_in_place(
     }
     let sealed = with_lane(|lane| {
         let dek = MessageDek::fresh(lane, DEK)?;
-        plan.seal(lane, dek.expose(), keys, &mut buffer[..head_len])?;
+        plan.seal(lane, Operation::Encrypt, len, dek.expose(), keys, &mut buffer[..head_len])?;
         set_payload_key(lane, &dek);
         chunks::seal_in_place(&lane.payload, Position::START, buffer, offset, len, head_len);
         Ok(size)
@@ -88,6 +89,26 @@ pub fn encrypt_in_place(
         buffer[..head_len].fill(0);
     }
     sealed
+}
+
+/// Encrypts a message to the public halves of sealing keys (1 to 32), without a store, into exactly the size that
+/// [`sealed_size`] tells. Nobody who has only these keys can open it, the caller included.
+///
+/// # Errors
+/// As [`encrypt_into`], without a store's.
+pub fn seal_into(
+    _keys: &[&SealingKey],
+    _plaintext: &[u8],
+    _context: &Context<'_>,
+    _stored: &StoredContext<'_>,
+    _out: &mut [u8],
+) -> Result<usize> {
+    todo!()
+}
+
+/// The size of what [`seal_into`] makes.
+pub fn sealed_size(_plaintext: usize, _keys: &[&SealingKey], _stored: usize) -> Result<usize> {
+    todo!()
 }
 
 /// What a head is made from, besides DEK and keys.
@@ -108,7 +129,16 @@ impl<'a> Plan<'a> {
     }
 
     /// Writes a head into exactly its size: a cell for each key's current version, and free cells in what is left.
-    pub(super) fn seal(&self, lane: &mut Lane, dek: &[u8], keys: &[&Key], head: &mut [u8]) -> Result<()> {
+    pub(super) fn seal(
+        &self,
+        lane: &mut Lane,
+        operation: Operation,
+        message: usize,
+        dek: &[u8],
+        keys: &[&Key],
+        head: &mut [u8],
+    ) -> Result<()> {
+        let wish = Wish::new(operation, self.context, message);
         let mut writer = self.begin(dek, head);
         let size = key_cell(dek.len());
         let mut free = writer.fixed + keys.len() * size;
@@ -118,9 +148,12 @@ impl<'a> Plan<'a> {
         }
         for (i, key) in keys.iter().enumerate() {
             let at = writer.fixed + i * size;
-            key.view(|view| {
-                let version = view.current();
-                writer.key_cell(at, version, |aad, nonce, out| version.kek.wrap(lane, aad, dek, nonce, out))
+            key.view(&wish, |view| {
+                let version = view.current()?;
+                let kek = version.kek()?;
+                writer.key_cell(at, version, |aad, nonce, out| kek.wrap(lane, aad, dek, nonce, out))?;
+                version.usage.count(operation, wish.bytes, view.now);
+                Ok(())
             })?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! What of a context stands in the head, and how it merges with what the caller supplies: FORMAT.md section 5.
 
-use super::context::{Context, Form, MAX_ENCODED, NOT_STORED, Pairs, check};
+use crate::context::{Context, Form, MAX_ENCODED, NOT_STORED, Pairs, check};
 use crate::error::{Error, Result};
 
 /// What of a context stands in the envelope's head: nothing, the names, or names and some or all values.

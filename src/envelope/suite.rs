@@ -1,8 +1,8 @@
 //! Suite 0x01: from DEK to payload key and commitment. FORMAT.md section 6.
 
-use super::context::Context;
 use super::head::{FIXED, Kind, PREAMBLE};
 use super::{DEK, MAX_DATA_KEY, SUITE};
+use crate::context::Context;
 use crate::crypto::{Lane, ct_eq, sha256_into};
 use crate::error::Result;
 use crate::secret::wipe;

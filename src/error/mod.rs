@@ -164,6 +164,58 @@ pub enum Error {
     #[error("{path} exists already")]
     FileExists { path: Box<str> },
 
+    /// The principal may not do this with the key.
+    #[error("{principal} may not {operation} with key \"{name}\"")]
+    AccessDenied { principal: Box<str>, operation: &'static str, name: Box<str> },
+    /// The key, or the version that the data is under, was destroyed.
+    #[error("key \"{name}\" was destroyed")]
+    KeyDestroyed { name: Box<str> },
+    /// The version's recipient period is over; it opens nothing unless that is overridden for recovery.
+    #[error("version {version} of key \"{name}\" is past its recipient period")]
+    CryptoperiodEnded { name: Box<str>, version: u32 },
+    /// The key's usage or spec does not fit the operation.
+    #[error("key \"{name}\" is for {usage} alone")]
+    InvalidKeyUsage { name: Box<str>, usage: &'static str },
+    /// The material is not the one that this key had.
+    #[error("this is not the material that key \"{name}\" had")]
+    IncorrectKeyMaterial { name: Box<str> },
+    /// The import token is not one of this key, or is damaged.
+    #[error("the import token is not one of this key")]
+    InvalidImportToken,
+    /// The import token is over.
+    #[error("the import token has expired")]
+    ExpiredImportToken,
+    /// The message authentication code is not that of the message under this key.
+    #[error("the message authentication code does not agree")]
+    InvalidMac,
+    /// The operation is not one that this key or store can do.
+    #[error("{what}")]
+    UnsupportedOperation { what: &'static str },
+    /// The key has no such grant.
+    #[error("there is no grant {grant} on this key")]
+    GrantNotFound { grant: Box<str> },
+    /// The operation needs the approval of another principal.
+    #[error("{operation} needs the approval of another principal")]
+    ApprovalRequired { operation: &'static str },
+    /// The key was stopped after a burst of failed decrypts.
+    #[error("key \"{name}\" was stopped after too many failed decrypts")]
+    KeyStopped { name: Box<str> },
+    /// The store's present state and one seen before exclude each other.
+    #[error("the store at epoch {epoch} is not the one seen before")]
+    StoreForked { epoch: u64 },
+    /// The anchor cannot be read or written, so what must wait for it was not done.
+    #[error("the anchor {path} cannot be used: {reason}")]
+    AnchorUnavailable { path: Box<str>, reason: Box<str> },
+    /// The trail cannot take the event, and the key permits no use without one.
+    #[error("the trail cannot take the event: {reason}")]
+    TrailUnavailable { reason: Box<str> },
+    /// The trail was changed, or is not whole.
+    #[error("the trail is not whole: {what}")]
+    TrailInvalid { what: Box<str> },
+    /// The file is not a backup, is damaged, or is not of a store that the root opens.
+    #[error("the backup cannot be used: {what}")]
+    BackupInvalid { what: Box<str> },
+
     /// A defect of the library.
     #[error("internal error: {what}")]
     Internal { what: &'static str },
@@ -228,6 +280,23 @@ impl Error {
             Error::StoreUnsafe { .. } => Status::StoreUnsafe,
             Error::Io { .. } => Status::Io,
             Error::FileExists { .. } => Status::FileExists,
+            Error::AccessDenied { .. } => Status::AccessDenied,
+            Error::KeyDestroyed { .. } => Status::KeyDestroyed,
+            Error::CryptoperiodEnded { .. } => Status::CryptoperiodEnded,
+            Error::InvalidKeyUsage { .. } => Status::InvalidKeyUsage,
+            Error::IncorrectKeyMaterial { .. } => Status::IncorrectKeyMaterial,
+            Error::InvalidImportToken => Status::InvalidImportToken,
+            Error::ExpiredImportToken => Status::ExpiredImportToken,
+            Error::InvalidMac => Status::InvalidMac,
+            Error::UnsupportedOperation { .. } => Status::UnsupportedOperation,
+            Error::GrantNotFound { .. } => Status::GrantNotFound,
+            Error::ApprovalRequired { .. } => Status::ApprovalRequired,
+            Error::KeyStopped { .. } => Status::KeyStopped,
+            Error::StoreForked { .. } => Status::StoreForked,
+            Error::AnchorUnavailable { .. } => Status::AnchorUnavailable,
+            Error::TrailUnavailable { .. } => Status::TrailUnavailable,
+            Error::TrailInvalid { .. } => Status::TrailInvalid,
+            Error::BackupInvalid { .. } => Status::BackupInvalid,
             Error::Internal { .. } => Status::Internal,
             Error::SelfTest { .. } => Status::SelfTest,
             Error::Random => Status::Random,

@@ -50,8 +50,32 @@ pub enum Status {
     ContextRequired = 206,
     /// A limit on a key or store has been reached.
     LimitExceeded = 207,
-    /// The key's state does not permit the operation. No call of this release answers it.
+    /// The key's state does not permit the operation.
     InvalidKeyState = 208,
+    /// The principal may not do this with the key.
+    AccessDenied = 209,
+    /// The key, or the version that the data is under, was destroyed.
+    KeyDestroyed = 210,
+    /// The version's recipient period is over; it opens nothing unless that is overridden for recovery.
+    CryptoperiodEnded = 211,
+    /// The key's usage or spec does not fit the operation.
+    InvalidKeyUsage = 212,
+    /// The material is not the one that this key had.
+    IncorrectKeyMaterial = 213,
+    /// The import token is not one of this key, or is damaged.
+    InvalidImportToken = 214,
+    /// The import token is over.
+    ExpiredImportToken = 215,
+    /// The message authentication code is not that of the message under this key.
+    InvalidMac = 216,
+    /// The operation is not one that this key or store can do.
+    UnsupportedOperation = 217,
+    /// The key has no such grant.
+    GrantNotFound = 218,
+    /// The operation needs the approval of another principal.
+    ApprovalRequired = 219,
+    /// The key was stopped after a burst of failed decrypts.
+    KeyStopped = 220,
     /// The data is not a Keyfold envelope, data key blob or exported key.
     NotAnEnvelope = 300,
     /// The data is in a later format or suite than this library knows.
@@ -104,6 +128,16 @@ pub enum Status {
     Io = 514,
     /// A file that should be made exists already.
     FileExists = 515,
+    /// The store's present state and one seen before exclude each other.
+    StoreForked = 516,
+    /// The anchor cannot be read or written, so what must wait for it was not done.
+    AnchorUnavailable = 517,
+    /// The trail cannot take the event, and the key permits no use without one.
+    TrailUnavailable = 518,
+    /// The trail was changed, or is not whole.
+    TrailInvalid = 519,
+    /// The file is not a backup, is damaged, or is not of a store that the root opens.
+    BackupInvalid = 520,
     /// The library met a defect of its own.
     Internal = 900,
     /// The start-up self-test failed; no call works.
@@ -223,6 +257,73 @@ pub(crate) const TABLE: &[Row] = &[
         "INVALID_KEY_STATE",
         false,
         "the key's state does not permit this; see it with: keyfold key show",
+    ),
+    Row(
+        Status::AccessDenied,
+        "ACCESS_DENIED",
+        false,
+        "no grant or ownership lets this principal do that; ask the key's owner for a grant",
+    ),
+    Row(
+        Status::KeyDestroyed,
+        "KEY_DESTROYED",
+        false,
+        "the key was destroyed and cannot come back; what was under it alone is gone",
+    ),
+    Row(
+        Status::CryptoperiodEnded,
+        "CRYPTOPERIOD_ENDED",
+        false,
+        "the version is past its recipient period; override it for recovery, which the trail records",
+    ),
+    Row(Status::InvalidKeyUsage, "INVALID_KEY_USAGE", false, "use a key whose usage fits the operation"),
+    Row(
+        Status::IncorrectKeyMaterial,
+        "INCORRECT_KEY_MATERIAL",
+        false,
+        "only the same material can be imported again; make a new key for other material",
+    ),
+    Row(
+        Status::InvalidImportToken,
+        "INVALID_IMPORT_TOKEN",
+        false,
+        "get new parameters for the import and wrap the material under their public key",
+    ),
+    Row(
+        Status::ExpiredImportToken,
+        "EXPIRED_IMPORT_TOKEN",
+        false,
+        "get new parameters for the import; they last 24 hours",
+    ),
+    Row(
+        Status::InvalidMac,
+        "INVALID_MAC",
+        false,
+        "the message or its code was changed, or the key is another",
+    ),
+    Row(
+        Status::UnsupportedOperation,
+        "UNSUPPORTED_OPERATION",
+        false,
+        "see the message for why, and docs/KEYS.md for what can be done",
+    ),
+    Row(
+        Status::GrantNotFound,
+        "GRANT_NOT_FOUND",
+        false,
+        "list the key's grants; it may be retired, revoked or over",
+    ),
+    Row(
+        Status::ApprovalRequired,
+        "APPROVAL_REQUIRED",
+        false,
+        "have another principal, who opens the store with a root of their own, approve exactly this; then repeat it",
+    ),
+    Row(
+        Status::KeyStopped,
+        "KEY_STOPPED",
+        false,
+        "find out where the failures come from, then enable the key",
     ),
     Row(
         Status::NotAnEnvelope,
@@ -350,6 +451,31 @@ pub(crate) const TABLE: &[Row] = &[
         false,
         "the file exists already; choose another name or remove it",
     ),
+    Row(
+        Status::StoreForked,
+        "STORE_FORKED",
+        false,
+        "two copies of the store went on from one state; find out who made the second",
+    ),
+    Row(
+        Status::AnchorUnavailable,
+        "ANCHOR_UNAVAILABLE",
+        false,
+        "make the anchor's file writable, or name another; see docs/KEYSTORE.md",
+    ),
+    Row(
+        Status::TrailUnavailable,
+        "TRAIL_UNAVAILABLE",
+        true,
+        "free the disk or mend the store, then try again; nothing was done",
+    ),
+    Row(
+        Status::TrailInvalid,
+        "TRAIL_INVALID",
+        false,
+        "run `keyfold audit verify`, which names the first bad entry",
+    ),
+    Row(Status::BackupInvalid, "BACKUP_INVALID", false, "check the file and the root"),
     Row(Status::Internal, "INTERNAL", false, "a defect in the library; please report it"),
     Row(
         Status::SelfTest,
@@ -413,6 +539,6 @@ mod tests {
     #[test]
     fn these_and_no_others_may_succeed_when_tried_again() {
         let retryable: Vec<&str> = TABLE.iter().filter(|row| row.2).map(|row| row.1).collect();
-        assert_eq!(retryable, ["BUSY", "ROOT_UNAVAILABLE", "STORE_BUSY", "RANDOM"]);
+        assert_eq!(retryable, ["BUSY", "ROOT_UNAVAILABLE", "STORE_BUSY", "TRAIL_UNAVAILABLE", "RANDOM"]);
     }
 }

@@ -388,5 +388,6 @@ unsafe fn new_key(
     Ok(CreateKey {
         alias: alias.map(str::parse).transpose()?,
         description: description.unwrap_or_default().into(),
+        ..CreateKey::default()
     })
 }

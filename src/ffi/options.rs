@@ -151,6 +151,7 @@ impl keyfold_store_options {
             busy_timeout: millis(flag(KEYFOLD_OPEN_NO_WAIT), self.busy_timeout_millis, default.busy_timeout),
             allow_network_file_system: flag(KEYFOLD_OPEN_ALLOW_NETWORK_FILE_SYSTEM),
             require_locked_memory: flag(KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY),
+            ..default
         })
     }
 }

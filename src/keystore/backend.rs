@@ -27,10 +27,20 @@ pub(super) enum Table {
     Settings,
     /// One row; place = store id, revision = epoch.
     Manifest,
+    /// One row; place = store id: pending approvals, named by the manifest.
+    Approvals,
+    /// Uses of a limited grant; place = key id ‖ grant id. Outside the tree.
+    GrantUses,
+    /// Counters of a key version; place = key id ‖ version ‖ process. Outside the tree.
+    Counters,
+    /// One row; place = store id, revision = size: the head of the trail. Outside the tree.
+    Trail,
+    /// Signed checkpoints of the trail; place = size. Outside the tree.
+    Checkpoints,
 }
 
 impl Table {
-    pub(super) const ALL: [Table; 7] = [
+    pub(super) const ALL: [Table; 12] = [
         Table::Keys,
         Table::Aliases,
         Table::Pages,
@@ -38,6 +48,11 @@ impl Table {
         Table::Roots,
         Table::Settings,
         Table::Manifest,
+        Table::Approvals,
+        Table::GrantUses,
+        Table::Counters,
+        Table::Trail,
+        Table::Checkpoints,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -49,6 +64,11 @@ impl Table {
             Table::Roots => "roots",
             Table::Settings => "settings",
             Table::Manifest => "manifest",
+            Table::Approvals => "approvals",
+            Table::GrantUses => "grant_uses",
+            Table::Counters => "counters",
+            Table::Trail => "trail",
+            Table::Checkpoints => "checkpoints",
         }
     }
 
@@ -71,6 +91,15 @@ pub(super) struct Row {
     pub(super) revision: u64,
     pub(super) mac: Mac,
     pub(super) document: String,
+}
+
+/// An event of the trail as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EventRow {
+    /// From 0, without gaps.
+    pub(super) seq: u64,
+    pub(super) mac: Mac,
+    pub(super) event: String,
 }
 
 /// A row without its document.
@@ -126,6 +155,10 @@ pub(super) trait Transaction {
     fn index(&mut self, table: Table, prefix: &[u8], limit: usize) -> Result<Vec<Entry>>;
     /// Up to `limit` entries after `after`, in order.
     fn list(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Entry>>;
+    /// Adds events to the trail; their numbers must be free.
+    fn append_events(&mut self, events: &[EventRow]) -> Result<()>;
+    /// Events from number `from` on, in order, `limit` at most.
+    fn events(&mut self, from: u64, limit: usize) -> Result<Vec<EventRow>>;
     /// The backend's own check of its file.
     fn self_check(&mut self) -> Result<()>;
     /// Ends the transaction. When this returns, a write is on disk.

@@ -1,44 +1,81 @@
-//! The one place where a store is changed: a transaction that reads and verifies, lets an [`Action`] do its work on
-//! documents, and writes them with their digests and the next manifest. Its audit event will be born here.
+//! The one place where a store is changed: a transaction that reads and verifies, lets a [`Deed`] do its work on
+//! documents, and writes them with their digests, the next manifest and their event.
 
 use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
 
 use super::backend::{Access, Backend, Entry, Row, Table, conflict};
 use super::document::{AliasDocument, DOCUMENT_LIMIT, KeyDocument, PAGES, VERSIONS_A_PAGE};
 use super::epochs::Seen;
 use super::failpoint;
+use super::inner::Inner;
 use super::manifest::{Manifest, WRITER, bucket_digest, roots_digest};
-use super::names::{Alias, KeyId};
+use super::names::{Alias, KeyId, KeyName};
 use super::secrets::Secrets;
 use super::snapshot::{ROOTS_LIMIT, Snapshot, bucket_of, page_place};
 use super::version::{PageDocument, VersionDocument};
+use super::{access, anchor, states, trail};
+use crate::audit::KeyRef;
 use crate::error::{Error, Result};
+use crate::operation::{Kind, Operation};
 
-/// What a management call does, as the trail will name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    CreateKey,
-    ImportKeyMaterial,
-    ImportKey,
-    RotateKey,
-    EnableKey,
-    DisableKey,
-    CreateAlias,
-    MoveAlias,
-    DeleteAlias,
-    AddRoot,
-    RemoveRoot,
-    ChangeRoot,
+/// A management call, as authority, dual control and the trail see it.
+pub(super) struct Deed {
+    pub(super) operation: Operation,
+    /// `requestParameters`, under KMS's names; without secrets.
+    pub(super) request: Map<String, Value>,
 }
 
-/// Runs `work` in one transaction and commits what it wrote. Nothing `work` made may be used before this returns.
+impl Deed {
+    pub(super) fn new(operation: Operation) -> Deed {
+        Deed { operation, request: Map::new() }
+    }
+
+    /// On the key that the caller named so.
+    pub(super) fn on(operation: Operation, name: &KeyName) -> Deed {
+        Deed::new(operation).with("keyId", name.to_string())
+    }
+
+    pub(super) fn with(mut self, parameter: &str, value: impl Into<Value>) -> Deed {
+        self.request.insert(parameter.into(), value.into());
+        self
+    }
+}
+
+/// Runs `work` in one transaction and commits what it wrote, with its event. Nothing `work` made may be used before
+/// this returns. A refusal is an event too, written after the transaction was undone.
 pub(super) fn change<R>(
-    backend: &dyn Backend,
-    secrets: &Secrets,
-    seen: &Seen,
-    _action: Action,
+    inner: &Inner,
+    deed: Deed,
     work: impl FnOnce(&mut Change<'_>) -> Result<R>,
 ) -> Result<R> {
+    let mut about = Vec::new();
+    let operation = deed.operation;
+    let done = try_change(inner, &deed, &mut about, work);
+    match done {
+        Ok((result, epoch)) => {
+            if operation.kind() == Kind::Lower {
+                anchor::confirm(inner, epoch)?;
+            } else {
+                anchor::later(inner, epoch);
+            }
+            Ok(result)
+        }
+        Err(error) => {
+            trail::refused(inner, deed, about, &error);
+            Err(error)
+        }
+    }
+}
+
+fn try_change<R>(
+    inner: &Inner,
+    deed: &Deed,
+    about: &mut Vec<KeyRef>,
+    work: impl FnOnce(&mut Change<'_>) -> Result<R>,
+) -> Result<(R, u64)> {
+    let (backend, secrets, seen) = (&*inner.backend, &inner.secrets, &*inner.seen);
     let snapshot = Snapshot::begin(backend, secrets, seen, Access::Write)?;
     // Nobody else writes from here on, so this state stands whatever becomes of the change.
     seen.note(snapshot.manifest.epoch, &snapshot.manifest.mac);
@@ -46,16 +83,21 @@ pub(super) fn change<R>(
         let needs = format!("a later release (writer {})", snapshot.manifest.min_writer);
         return Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() });
     }
-    let mut change = Change { snapshot, touched: BTreeSet::new(), written: false };
+    let mut change = Change { snapshot, inner, deed, about, touched: BTreeSet::new(), written: false };
+    access::authorise_change(&mut change)?;
     let result = work(&mut change)?;
     let (epoch, mac) = change.finish()?;
     seen.note(epoch, &mac);
-    Ok(result)
+    Ok((result, epoch))
 }
 
 /// A change under way.
 pub(super) struct Change<'a> {
     snapshot: Snapshot<'a>,
+    pub(super) inner: &'a Inner,
+    pub(super) deed: &'a Deed,
+    /// The keys it is about, for its event.
+    about: &'a mut Vec<KeyRef>,
     touched: BTreeSet<u16>,
     written: bool,
 }
@@ -66,12 +108,30 @@ impl<'a> Change<'a> {
         &mut self.snapshot
     }
 
+    /// The key of this name, on which the deed's operation is about to be done: found, permitted to the principal, and
+    /// in a state that permits it. Every management call comes to its keys through here.
+    pub(super) fn key(&mut self, name: &KeyName) -> Result<KeyDocument> {
+        let key = self.snapshot.key(name)?;
+        self.tell(&key);
+        access::authorise_key(self, &key)?;
+        states::permit(self.deed.operation, &key, name)?;
+        Ok(key)
+    }
+
+    /// Names a key, with its newest version, in the deed's event.
+    pub(super) fn tell(&mut self, key: &KeyDocument) {
+        let material_id = key.versions.last().map_or([0; 8], |newest| newest.material_id);
+        self.about.retain(|about| about.key_id != key.id.0);
+        self.about.push(KeyRef { key_id: key.id.0, version: key.newest(), material_id });
+    }
+
     /// Writes a key that is not there yet; `older` are the versions its document does not hold.
     pub(super) fn create_key(&mut self, key: &mut KeyDocument, older: &[VersionDocument]) -> Result<()> {
         for version in older {
             self.page_out(key, version.clone())?;
         }
         key.revision = 1;
+        self.tell(key);
         self.snapshot.manifest.keys += 1;
         self.put_key(key, None)
     }
@@ -84,6 +144,7 @@ impl<'a> Change<'a> {
         }
         let was = key.revision;
         key.revision = was.checked_add(1).ok_or(Error::Internal { what: "a key's revisions are used up" })?;
+        self.tell(key);
         self.put_key(key, Some(was))
     }
 
@@ -203,7 +264,10 @@ impl<'a> Change<'a> {
     /// leaves the store as it is.
     fn finish(mut self) -> Result<(u64, [u8; 32])> {
         if !self.written {
-            return Ok((self.snapshot.manifest.epoch, self.snapshot.manifest.mac));
+            trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
+            let (epoch, mac) = (self.snapshot.manifest.epoch, self.snapshot.manifest.mac);
+            self.snapshot.rows.commit()?;
+            return Ok((epoch, mac));
         }
         let mut groups = BTreeSet::new();
         for number in std::mem::take(&mut self.touched) {
@@ -220,6 +284,7 @@ impl<'a> Change<'a> {
             groups.insert(high);
         }
         groups.into_iter().try_for_each(|number| self.put_group(number))?;
+        trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
         let slots = self.snapshot.rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
         let manifest = &mut self.snapshot.manifest;
         manifest.roots = roots_digest(self.snapshot.secrets, &manifest.incarnation, &slots);

@@ -3,13 +3,17 @@
 //! Fields that this version does not know are kept and written back, unless the document calls them critical: then
 //! the key is refused, naming the library version it needs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::backend::Mac;
+use super::grants::GrantDocument;
 use super::json::{Fields, Refused, bytes, hex};
 use super::names::{Alias, KeyId};
+use super::policy::KeyPolicy;
 use super::time::Time;
-use super::types::{KeyMetadata, KeyState, Origin};
+use super::types::{KeyMetadata, KeySpec, KeyState, Origin, VersionState};
 use super::version::{VersionDocument, origin_name, read_origin, read_u32, read_versions};
 use crate::error::{Error, Result};
 
@@ -29,14 +33,29 @@ pub(super) struct KeyDocument {
     pub(super) id: KeyId,
     pub(super) revision: u64,
     pub(super) description: String,
+    pub(super) spec: KeySpec,
     pub(super) state: KeyState,
+    /// Why it is in that state: free text of whoever put it there, or the library's.
+    pub(super) state_reason: Option<String>,
     pub(super) origin: Origin,
     pub(super) created: Time,
+    /// The principal who made it.
+    pub(super) owner: String,
     /// Sorted.
     pub(super) aliases: Vec<Alias>,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) policy: KeyPolicy,
+    /// By id.
+    pub(super) grants: Vec<GrantDocument>,
+    /// When a key in PendingDeletion is destroyed.
+    pub(super) deletion_date: Option<Time>,
+    /// Rotations on demand so far.
+    pub(super) on_demand_rotations: u32,
+    /// When the policy's period was set or last came round; the next automatic rotation is a period later.
+    pub(super) rotation_from: Option<Time>,
     /// The number of the next version: higher than any that ever was.
     pub(super) next_version: u32,
-    /// The newest versions, oldest first; the last is the current one.
+    /// The newest versions, oldest first; the last is the current one. None while the first import is awaited.
     pub(super) versions: Vec<VersionDocument>,
     /// MACs of the pages of older versions, oldest first.
     pub(super) pages: Vec<Mac>,
@@ -126,6 +145,14 @@ const KEY_FIELDS: &[&str] = &[
     "key_usage",
     "key_spec",
     "key_state",
+    "state_reason",
+    "owner",
+    "tags",
+    "policy",
+    "grants",
+    "deletion_date",
+    "on_demand_rotations",
+    "rotation_from",
     "origin",
     "created",
     "aliases",
@@ -136,6 +163,32 @@ const KEY_FIELDS: &[&str] = &[
 ];
 
 impl KeyDocument {
+    /// A key as it begins: enabled, of nobody but its owner, without versions.
+    pub(super) fn new(id: KeyId, spec: KeySpec, origin: Origin, created: Time, owner: String) -> KeyDocument {
+        KeyDocument {
+            id,
+            revision: 0,
+            description: String::new(),
+            spec,
+            state: KeyState::Enabled,
+            state_reason: None,
+            origin,
+            created,
+            owner,
+            aliases: Vec::new(),
+            tags: BTreeMap::new(),
+            policy: KeyPolicy::default(),
+            grants: Vec::new(),
+            deletion_date: None,
+            on_demand_rotations: 0,
+            rotation_from: None,
+            next_version: 1,
+            versions: Vec::new(),
+            pages: Vec::new(),
+            unknown: Unknown::default(),
+        }
+    }
+
     pub(super) fn read(text: &str, revision: u64) -> std::result::Result<KeyDocument, Unreadable> {
         KeyDocument::read_bounded(text, revision, DOCUMENT_LIMIT, VERSIONS_A_PAGE)
     }
@@ -152,14 +205,21 @@ impl KeyDocument {
         let id = fields.text("key_id")?.parse().map_err(|_| "the key id is malformed")?;
         let description = fields.text("description")?;
         let too_new = || Unreadable::TooNew("a later release".into());
-        if fields.text("key_usage")? != "ENCRYPT_DECRYPT" || fields.text("key_spec")? != "SYMMETRIC_DEFAULT" {
-            return Err(too_new());
+        let (usage, spec) = (fields.text("key_usage")?, fields.text("key_spec")?);
+        let spec = KeySpec::from_name(&spec).ok_or_else(too_new)?;
+        if spec.usage().name() != usage {
+            return Err("its usage and spec do not fit together".into());
         }
-        let state = match fields.text("key_state")?.as_str() {
-            "Enabled" => KeyState::Enabled,
-            "Disabled" => KeyState::Disabled,
-            _ => return Err(too_new()),
-        };
+        let state = KeyState::from_name(&fields.text("key_state")?).ok_or_else(too_new)?;
+        let state_reason = fields.text_if_there("state_reason")?;
+        let owner = fields.text("owner")?;
+        let tags = read_tags(fields.object("tags")?)?;
+        let policy =
+            serde_json::from_value(Value::Object(fields.object("policy")?)).map_err(|_| too_new())?;
+        let grants = GrantDocument::read_all(fields.list("grants")?)?;
+        let deletion_date = read_date(&mut fields, "deletion_date")?;
+        let on_demand_rotations = read_u32(fields.number("on_demand_rotations")?)?;
+        let rotation_from = read_date(&mut fields, "rotation_from")?;
         let origin = read_origin(&fields.text("origin")?)?;
         let created = read_time(&mut fields)?;
         let aliases = read_aliases(fields.list("aliases")?)?;
@@ -167,8 +227,8 @@ impl KeyDocument {
         let next_version = read_u32(fields.number("next_version")?)?;
         let pages = fields.list("pages")?.iter().map(bytes).collect::<Refused<Vec<Mac>>>()?;
         let versions = read_versions(fields.list("versions")?, versions)?;
-        let newest = versions.last().ok_or("it has no version")?;
-        if u64::from(newest.version) != current || newest.version >= next_version || pages.len() > PAGES {
+        let newest = versions.last().map_or(0, |newest| newest.version);
+        if u64::from(newest) != current || newest >= next_version || pages.len() > PAGES {
             return Err("its version numbers do not fit together".into());
         }
         let unknown = unknown.end(fields);
@@ -176,10 +236,19 @@ impl KeyDocument {
             id,
             revision,
             description,
+            spec,
             state,
+            state_reason,
             origin,
             created,
+            owner,
             aliases,
+            tags,
+            policy,
+            grants,
+            deletion_date,
+            on_demand_rotations,
+            rotation_from,
             next_version,
             versions,
             pages,
@@ -192,23 +261,39 @@ impl KeyDocument {
         let mut put = |name: &str, value: Value| out.insert(name.into(), value);
         put("key_id", self.id.to_string().into());
         put("description", self.description.clone().into());
-        put("key_usage", "ENCRYPT_DECRYPT".into());
-        put("key_spec", "SYMMETRIC_DEFAULT".into());
+        put("key_usage", self.spec.usage().name().into());
+        put("key_spec", self.spec.name().into());
         put("key_state", self.state.to_string().into());
+        put_if(&mut put, "state_reason", &self.state_reason);
+        put("owner", self.owner.clone().into());
+        put(
+            "tags",
+            self.tags.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect(),
+        );
+        // A policy is plain data: it always serialises.
+        put("policy", serde_json::to_value(&self.policy).unwrap_or_default());
+        put("grants", self.grants.iter().map(GrantDocument::write).collect());
+        put_if(&mut put, "deletion_date", &self.deletion_date);
+        put("on_demand_rotations", self.on_demand_rotations.into());
+        put_if(&mut put, "rotation_from", &self.rotation_from);
         put("origin", origin_name(self.origin).into());
         put("created", self.created.to_string().into());
         put("aliases", self.aliases.iter().map(Alias::as_str).collect());
-        put("current_version", self.current().version.into());
+        put("current_version", self.newest().into());
         put("next_version", self.next_version.into());
         put("pages", self.pages.iter().map(|mac| hex(mac)).collect());
         put("versions", self.versions.iter().map(VersionDocument::write).collect());
         self.unknown.write_end(out)
     }
 
-    /// The version that new cells are wrapped under.
-    pub(super) fn current(&self) -> &VersionDocument {
-        // `read` and `create` refuse a document without versions, and none is ever taken away.
-        &self.versions[self.versions.len() - 1]
+    /// The number of the newest version; 0 when there is none.
+    pub(super) fn newest(&self) -> u32 {
+        self.versions.last().map_or(0, |newest| newest.version)
+    }
+
+    /// The version that new cells are wrapped under, where there is one.
+    pub(super) fn current(&self) -> Option<&VersionDocument> {
+        self.versions.last().filter(|newest| newest.state == VersionState::Current)
     }
 
     /// What callers see; `versions` are all of them, oldest first.
@@ -218,12 +303,19 @@ impl KeyDocument {
             aliases: self.aliases.clone(),
             description: self.description.clone(),
             key_state: self.state,
-            key_usage: "ENCRYPT_DECRYPT",
-            key_spec: "SYMMETRIC_DEFAULT",
+            state_reason: self.state_reason.clone(),
+            key_usage: self.spec.usage(),
+            key_spec: self.spec,
             origin: self.origin,
             created: self.created.to_string(),
+            owner: self.owner.clone(),
+            tags: self.tags.clone(),
+            policy: self.policy.clone(),
+            next_rotation: super::rotation::next(self).map(|time| time.to_string()),
+            deletion_date: self.deletion_date.map(|time| time.to_string()),
+            grants: u32::try_from(self.grants.len()).unwrap_or(u32::MAX),
             revision: self.revision,
-            current_version: self.current().version,
+            current_version: self.current().map_or(0, |current| current.version),
             versions: versions.iter().map(VersionDocument::metadata).collect(),
         }
     }
@@ -272,6 +364,35 @@ fn read_aliases(values: Vec<Value>) -> Refused<Vec<Alias>> {
     match aliases.len() <= ALIASES && aliases.windows(2).all(|pair| pair[0] < pair[1]) {
         true => Ok(aliases),
         false => Err("its aliases are not a sorted short list"),
+    }
+}
+
+/// Tags: 50 at most.
+pub(super) const TAGS: usize = 50;
+
+fn read_tags(object: Map<String, Value>) -> Refused<BTreeMap<String, String>> {
+    if object.len() > TAGS {
+        return Err("it has more tags than a key can have");
+    }
+    let tag = |(name, value): (String, Value)| match value {
+        Value::String(value) => Ok((name, value)),
+        _ => Err("a tag's value is not a text"),
+    };
+    object.into_iter().map(tag).collect()
+}
+
+/// A field that may be left out.
+fn put_if<T: ToString>(put: &mut impl FnMut(&str, Value) -> Option<Value>, name: &str, value: &Option<T>) {
+    if let Some(value) = value {
+        put(name, value.to_string().into());
+    }
+}
+
+/// A date that may be left out.
+pub(super) fn read_date(fields: &mut Fields, name: &'static str) -> Refused<Option<Time>> {
+    match fields.text_if_there(name)? {
+        None => Ok(None),
+        Some(text) => Time::parse(&text).map(Some).ok_or("a date is malformed"),
     }
 }
 

@@ -1,17 +1,18 @@
 //! Whole keys on their way to another store, wrapped under a key that both have. The bytes are specified in
 //! docs/KEYSTORE.md, "Exported keys"; everything read here is hostile until its MAC has passed.
 
-use super::change::Action;
+use super::change::Deed;
 use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE, check_description};
-use super::handle::Named;
+use super::handle::{Named, Wish};
 use super::manage::{describe, refuse_taken};
-use super::material::{Binding, open, refuse_equal, unwrap, version, wrap};
+use super::material::{Binding, Made, open, refuse_equal, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
 use super::types::{KeyMetadata, KeyState, PageRequest};
 use super::version::VersionDocument;
 use super::{Key, Store};
 use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 use crate::secret::{Key32, OnFork};
 
 /// Magic and version; also what the AAD under the wrapping key begins with.
@@ -82,7 +83,13 @@ impl Store {
             let material = unwrap(&keys.material, &binding, &old.nonce, &old.wrapped, secrets.on_fork)?
                 .ok_or(Error::InvalidKeyMaterial { why: "a version's material does not open" })?;
             refuse_equal(material.material().expose())?;
-            let fresh = version(secrets, key.id, old.version, old.origin, old.created, &material)?;
+            let made = Made {
+                origin: old.origin,
+                created: old.created,
+                rotation_type: old.rotation_type,
+                by: old.created_by.clone(),
+            };
+            let fresh = version(secrets, key.id, old.version, made, &material)?;
             Ok(old.rewrapped(fresh.nonce, fresh.wrapped))
         };
         let mut older = std::mem::take(&mut key.versions)
@@ -91,7 +98,7 @@ impl Store {
             .collect::<Result<Vec<VersionDocument>>>()?;
         self.inner.options.check_locked()?;
         key.versions = older.split_off(older.len().saturating_sub(VERSIONS_A_PAGE));
-        self.inner.change(Action::ImportKey, |change| {
+        self.inner.change(Deed::new(Operation::ImportKey), |change| {
             if change.snapshot().key_by_id(key.id)?.is_some() {
                 return Err(Error::AlreadyExists { what: "key", name: key.id.to_string().into() });
             }
@@ -121,7 +128,7 @@ impl Store {
             for key in &found {
                 match key.key_state {
                     KeyState::Enabled => return self.key_by_id(key.key_id),
-                    KeyState::Disabled => disabled = disabled.or(Some(key.key_id)),
+                    _ => disabled = disabled.or(Some(key.key_id)),
                 }
             }
             if searched > 0 && page.after.is_none() {
@@ -176,14 +183,16 @@ impl ExportKeys {
 /// Magic, wrapping key's name, nonce and the wrapped export secret.
 fn wrap_secret(under: &Key, secret: &Key32) -> Result<Vec<u8>> {
     let mut head = vec![0; LENGTH];
-    under.view(|view| {
-        let current = view.current();
+    under.view(&Wish::without_context(Operation::Encrypt), |view| {
+        let current = view.current()?;
         head[..4].copy_from_slice(&MAGIC);
         head[4..20].copy_from_slice(&current.key_id.0);
         head[20..24].copy_from_slice(&current.version.to_be_bytes());
         head[24..NAMED].copy_from_slice(&current.material_id);
         let (mut nonce, mut wrapped) = ([0; 24], [0; 48]);
-        with_lane(|lane| current.kek.wrap(lane, &head[..NAMED], secret.expose(), &mut nonce, &mut wrapped))?;
+        with_lane(|lane| {
+            current.kek()?.wrap(lane, &head[..NAMED], secret.expose(), &mut nonce, &mut wrapped)
+        })?;
         head[NONCE..SECRET].copy_from_slice(&nonce);
         head[SECRET..].copy_from_slice(&wrapped);
         Ok(())
@@ -261,7 +270,7 @@ impl<'a> Parts<'a> {
     }
 
     fn unwrap_secret(&self, under: &Key, on_fork: OnFork) -> Result<ExportKeys> {
-        under.view(|view| {
+        under.view(&Wish::without_context(Operation::Decrypt), |view| {
             let held = match view.named(self.under, self.version, self.material_id) {
                 Named::Held(held) => held,
                 _ => view.of_material(self.material_id).ok_or(Error::NoUsableCell)?,
@@ -271,7 +280,7 @@ impl<'a> Parts<'a> {
             let secret = Key32::new_with(on_fork, |out| {
                 with_lane(|lane| {
                     let (aad, wrapped) = (&self.head[..NAMED], &self.head[SECRET..LENGTH]);
-                    held.kek.unwrap(lane, &nonce, aad, wrapped, out).map_err(|_| Error::Auth)
+                    held.kek()?.unwrap(lane, &nonce, aad, wrapped, out).map_err(|_| Error::Auth)
                 })
             })?;
             ExportKeys::derive(&secret, on_fork)

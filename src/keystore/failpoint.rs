@@ -2,13 +2,28 @@
 
 #[cfg(any(test, feature = "failpoints"))]
 mod armed {
-    #[cfg(feature = "sqlite")]
     use std::cell::Cell;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[cfg(feature = "sqlite")]
     thread_local! {
         static FAILS: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    thread_local! {
+        static CLOCK_AHEAD: Cell<i64> = const { Cell::new(0) };
+    }
+
+    /// Sets this thread's clock ahead (or back) by so many seconds.
+    #[cfg(test)]
+    pub(in crate::keystore) fn set_clock_ahead(seconds: i64) {
+        CLOCK_AHEAD.set(seconds);
+    }
+
+    /// How far the clock of this thread is ahead, and that of the process by KEYFOLD_CLOCK_AHEAD: seconds.
+    pub(in crate::keystore) fn clock_ahead_seconds() -> i64 {
+        let process = std::env::var("KEYFOLD_CLOCK_AHEAD").ok().and_then(|text| text.parse().ok());
+        CLOCK_AHEAD.get().saturating_add(process.unwrap_or(0))
     }
 
     /// Has this thread's next call fail at the point.
@@ -47,8 +62,16 @@ mod armed {
 pub(super) use armed::fail_once;
 #[cfg(all(feature = "sqlite", any(test, feature = "failpoints")))]
 pub(super) use armed::fails;
+#[cfg(test)]
+pub(super) use armed::set_clock_ahead;
 #[cfg(any(test, feature = "failpoints"))]
-pub(super) use armed::hit;
+pub(super) use armed::{clock_ahead_seconds, hit};
+
+#[cfg(not(any(test, feature = "failpoints")))]
+#[inline(always)]
+pub(super) fn clock_ahead_seconds() -> i64 {
+    0
+}
 
 #[cfg(not(any(test, feature = "failpoints")))]
 #[inline(always)]

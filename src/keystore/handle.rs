@@ -2,17 +2,22 @@
 //! changed since the last one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::access::Access;
 use super::document::KeyDocument;
 use super::inner::Inner;
 use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
-use super::types::KeyState;
+use super::types::{KeySpec, KeyState, VersionState};
+use super::usage::VersionUsage;
 use super::version::VersionDocument;
-use super::{Store, material};
+use super::{Store, material, narrow, rotation, trail};
+use crate::audit::KeyRef;
+use crate::context::Context;
 use crate::crypto::{Kek, MaterialId};
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 use crate::sync::Swap;
 
 /// A key, ready to use. Cheap to clone; many threads may use one at once. Follows changes by this process at once,
@@ -21,6 +26,25 @@ use crate::sync::Swap;
 pub struct Key {
     store: Store,
     inner: Arc<KeyInner>,
+    /// What this handle was narrowed to.
+    narrowed: Option<Arc<narrow::Narrowed>>,
+}
+
+/// What a caller wants to do with a key, for the decision whether it may.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    pub(crate) operation: Operation,
+    /// `None` where there is none to look at (a rewrap): then a grant with a constraint does not permit it.
+    pub(crate) context: Option<Context<'a>>,
+    /// Bytes of the message, for the counters.
+    pub(crate) bytes: u64,
+}
+
+/// What a version's material is.
+#[derive(Clone)]
+pub(crate) enum Material {
+    /// Wraps data keys.
+    Kek(Arc<Kek>),
 }
 
 /// One version of a key as the data path needs it. Borrowed for the length of a call.
@@ -29,7 +53,25 @@ pub(crate) struct Version {
     pub(crate) key_id: KeyId,
     pub(crate) version: u32,
     pub(crate) material_id: MaterialId,
-    pub(crate) kek: Arc<Kek>,
+    pub(crate) material: Material,
+    pub(crate) usage: Arc<VersionUsage>,
+    /// May seal, as far as the version's own state and dates go.
+    pub(crate) seals: bool,
+}
+
+impl Version {
+    /// The wrapping key. INVALID_KEY_USAGE for a key of another usage.
+    #[inline]
+    pub(crate) fn kek(&self) -> Result<&Kek> {
+        match &self.material {
+            Material::Kek(kek) => Ok(kek),
+        }
+    }
+
+    /// As the trail names it.
+    pub(crate) fn reference(&self) -> KeyRef {
+        KeyRef { key_id: self.key_id.0, version: self.version, material_id: self.material_id }
+    }
 }
 
 /// What a cell's name comes to in this key.
@@ -45,6 +87,22 @@ pub(crate) enum Named<'a> {
 /// A consistent view of a key for the length of one call.
 pub(crate) struct KeyView<'a> {
     state: &'a State,
+    /// The coarse clock's milliseconds when the view began.
+    pub(crate) now: u64,
+}
+
+impl<'a> Wish<'a> {
+    pub(crate) fn new(operation: Operation, context: &Context<'a>, bytes: usize) -> Wish<'a> {
+        Wish { operation, context: Some(*context), bytes: bytes as u64 }
+    }
+
+    /// For tests of what has nothing to do with the wish.
+    #[cfg(test)]
+    pub(crate) const ANY: Wish<'static> = Wish { operation: Operation::Encrypt, context: None, bytes: 0 };
+
+    pub(crate) fn without_context(operation: Operation) -> Wish<'static> {
+        Wish { operation, context: None, bytes: 0 }
+    }
 }
 
 impl Key {
@@ -58,19 +116,70 @@ impl Key {
         &self.store
     }
 
-    /// Runs `f` on the key as it stands now. FORKED, KEY_DISABLED, STORE_POISONED… when it may not be used. Takes no
-    /// lock and allocates nothing unless the store has changed. `f` may fork or call the store again.
-    pub(crate) fn view<R>(&self, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
+    /// Runs `f` on the key as it stands now, if the wish is permitted: by the store's state, by the handle's narrowing, by
+    /// the key's state, and by its grants. FORKED, ACCESS_DENIED, KEY_DISABLED, STORE_POISONED… when it is not; that
+    /// refusal is an event. Takes no lock and allocates nothing unless the store has changed or something is due. `f` may
+    /// fork or call the store again. Whoever calls this calls [`Key::settle`] when the outcome of the whole call is known.
+    pub(crate) fn view<R>(&self, wish: &Wish<'_>, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
         let store = &*self.store.inner;
         store.check_usable()?;
-        store.look_if_due()?;
+        let now = store.look_if_due()?;
         if self.inner.generation.load(Ordering::Acquire) != store.seen.generation() {
             self.inner.follow(store)?;
         }
-        self.inner.state.read(|state| match state.key_state {
-            KeyState::Enabled => f(&KeyView { state }),
-            KeyState::Disabled => Err(Error::KeyDisabled { name: self.inner.id.to_string().into() }),
+        if now >= self.inner.attention.load(Ordering::Relaxed) {
+            self.inner.attend(store, now)?;
+        }
+        self.inner.state.read(|state| match self.permit(state, wish) {
+            Ok(()) => f(&KeyView { state, now }),
+            Err(error) => Err(self.refuse(wish, error)),
         })
+    }
+
+    #[inline]
+    fn permit(&self, state: &State, wish: &Wish<'_>) -> Result<()> {
+        if let Some(narrowed) = &self.narrowed {
+            narrowed.permit(wish)?;
+        }
+        state.access.permit(wish)?;
+        match state.key_state {
+            KeyState::Enabled => Ok(()),
+            _ => Err(unusable(state, self.inner.id)),
+        }
+    }
+
+    #[cold]
+    fn refuse(&self, wish: &Wish<'_>, error: Error) -> Error {
+        trail::use_refused(&self.store.inner, self.inner.id.0, wish, &error);
+        error
+    }
+
+    /// Says what became of a wish that was permitted: once for each key and call, when the outcome is known and before
+    /// anything is given out. `version` is the one that served, or was tried.
+    ///
+    /// # Errors
+    /// TRAIL_UNAVAILABLE, where the key permits no use without an event: then nothing may be given out.
+    #[inline]
+    pub(crate) fn settle(
+        &self,
+        wish: &Wish<'_>,
+        version: KeyRef,
+        outcome: std::result::Result<(), &Error>,
+    ) -> Result<()> {
+        match outcome {
+            Ok(()) if !self.inner.each_use.load(Ordering::Relaxed) => Ok(()),
+            _ => self.settle_cold(wish, version, outcome),
+        }
+    }
+
+    #[cold]
+    fn settle_cold(
+        &self,
+        wish: &Wish<'_>,
+        version: KeyRef,
+        outcome: std::result::Result<(), &Error>,
+    ) -> Result<()> {
+        trail::used(&self.store.inner, self, wish, version, wish.bytes, outcome)
     }
 
     /// How many versions are unwrapped in memory.
@@ -86,7 +195,7 @@ impl Key {
         if let KeyName::Id(id) = name
             && let Some(kept) = inner.kept_handle(*id)
         {
-            return Ok(Key { store: store.clone(), inner: kept });
+            return Ok(Key { store: store.clone(), inner: kept, narrowed: None });
         }
         let generation = inner.seen.generation();
         let state = inner.read(|snapshot| {
@@ -94,16 +203,36 @@ impl Key {
             State::load(inner, snapshot, &document, None)
         })?;
         let id = state.id;
-        let key = KeyInner { id, generation: AtomicU64::new(generation), state: Swap::new(Box::new(state)) };
-        Ok(Key { store: store.clone(), inner: inner.keep_handle(id, Arc::new(key)) })
+        let key = KeyInner {
+            id,
+            generation: AtomicU64::new(generation),
+            attention: AtomicU64::new(0),
+            each_use: AtomicBool::new(state.each_use),
+            state: Swap::new(Box::new(state)),
+        };
+        Ok(Key { store: store.clone(), inner: inner.keep_handle(id, Arc::new(key)), narrowed: None })
     }
 }
 
 impl KeyView<'_> {
     /// The version that new cells are wrapped under.
-    pub(crate) fn current(&self) -> &Version {
-        // There is a view of an enabled key alone, and `State::load` refuses one without versions.
-        &self.state.versions[self.state.versions.len() - 1]
+    ///
+    /// # Errors
+    /// INVALID_KEY_STATE when there is none that may seal.
+    #[inline]
+    pub(crate) fn current(&self) -> Result<&Version> {
+        match self.state.versions.last() {
+            Some(version) if version.seals => Ok(version),
+            _ => Err(Error::InvalidKeyState {
+                name: self.state.id.to_string().into(),
+                state: "without a version that may seal",
+            }),
+        }
+    }
+
+    /// What the key's material is.
+    pub(crate) fn spec(&self) -> KeySpec {
+        self.state.spec
     }
 
     /// A version of this material, whatever its number.
@@ -137,13 +266,20 @@ pub(super) struct KeyInner {
     id: KeyId,
     /// The store's generation that `state` is known to be true for.
     generation: AtomicU64,
+    /// When something wants to be seen to (a rotation that is due, uses to be written down): coarse milliseconds.
+    attention: AtomicU64,
+    /// The key wants an event for each use.
+    each_use: AtomicBool,
     state: Swap<State>,
 }
 
 struct State {
     id: KeyId,
     revision: u64,
+    spec: KeySpec,
     key_state: KeyState,
+    access: Access,
+    each_use: bool,
     /// In the order of their numbers; the last is the current one. None unless the key is enabled.
     versions: Box<[Version]>,
     /// The same material under the names it sealed by elsewhere.
@@ -170,12 +306,31 @@ impl KeyInner {
             // Threads that read one after the other may come here in another order.
             store.with_local(|_| {
                 if self.state.read(|state| state.revision) < newer.revision {
+                    self.each_use.store(newer.each_use, Ordering::Relaxed);
+                    self.attention.store(0, Ordering::Relaxed);
                     self.state.replace(Box::new(newer));
                 }
             });
         }
         self.generation.fetch_max(generation, Ordering::Release);
         Ok(())
+    }
+}
+
+impl KeyInner {
+    /// Sees to what is due.
+    #[cold]
+    fn attend(&self, store: &Inner, now: u64) -> Result<()> {
+        // Others go on meanwhile; whoever comes second finds nothing to do.
+        self.attention.store(now.saturating_add(1_000), Ordering::Relaxed);
+        let wait = rotation::attend(store, self)?.min(trail::attend(store)?);
+        self.attention.store(now.saturating_add(wait), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The id of the key.
+    pub(super) fn id(&self) -> KeyId {
+        self.id
     }
 }
 
@@ -193,15 +348,25 @@ impl State {
         let stored = if usable { snapshot.versions(document)? } else { Vec::new() };
         for version in stored {
             let ready = held.and_then(|held| find(held, &version));
-            let kek = match ready {
-                Some(ready) => ready.kek.clone(),
-                None => Arc::new(material::open(&store.secrets, document.id, &version)?),
+            let (material, usage) = match ready {
+                Some(ready) => (ready.material.clone(), ready.usage.clone()),
+                None => {
+                    let kek = material::open(&store.secrets, document.id, &version)?;
+                    (Material::Kek(Arc::new(kek)), Arc::default())
+                }
             };
-            let material_id = version.material_id;
+            let one = Version {
+                key_id: document.id,
+                version: version.version,
+                material_id: version.material_id,
+                material,
+                usage,
+                seals: version.state == VersionState::Current,
+            };
             for (key_id, version) in version.former {
-                former.push(Version { key_id, version, material_id, kek: kek.clone() });
+                former.push(Version { key_id, version, ..one.clone() });
             }
-            versions.push(Version { key_id: document.id, version: version.version, material_id, kek });
+            versions.push(one);
         }
         store.options.check_locked()?;
         if usable && versions.is_empty() || versions.windows(2).any(|pair| pair[0].version > pair[1].version)
@@ -213,10 +378,24 @@ impl State {
         Ok(State {
             id: document.id,
             revision: document.revision,
+            spec: document.spec,
             key_state: document.state,
+            access: Access::compile(document, &store.actor),
+            each_use: document.policy.audit_each_use || document.policy.audit_fail_closed,
             versions: versions.into(),
             former: former.into(),
         })
+    }
+}
+
+/// Why a key may not be used.
+#[cold]
+fn unusable(state: &State, id: KeyId) -> Error {
+    let name = id.to_string().into();
+    match state.key_state {
+        KeyState::Disabled => Error::KeyDisabled { name },
+        KeyState::Destroyed => Error::KeyDestroyed { name },
+        other => Error::InvalidKeyState { name, state: other.name() },
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::access::Actor;
 use super::backend::{Access, Backend, DataVersion};
-use super::change::{Action, Change, change};
+use super::change::{Change, Deed, change};
 use super::epochs::{self, Seen};
 use super::fork::{self, Guarded};
 use super::handle::KeyInner;
@@ -14,6 +15,8 @@ use super::names::KeyId;
 use super::options::{ForkPolicy, OpenOptions};
 use super::secrets::Secrets;
 use super::snapshot::Snapshot;
+use super::trail;
+use super::trail::Trail;
 use crate::error::{Error, Result};
 use crate::sync::{ForkLock, coarse_millis, fork_id};
 
@@ -26,6 +29,10 @@ pub(super) struct Inner {
     pub(super) seen: Arc<Seen>,
     pub(super) options: OpenOptions,
     pub(super) local: Arc<Local>,
+    /// Who this handle acts as.
+    pub(super) actor: Actor,
+    /// What the trail needs to know between calls.
+    pub(super) trail: Trail,
     /// The fork id under which the secrets were made.
     born: u64,
     /// Until when what is known may be used without a look for changes by others: coarse milliseconds, counted from the
@@ -50,8 +57,10 @@ impl Inner {
         secrets: Secrets,
         seen: Arc<Seen>,
         options: OpenOptions,
+        actor: Actor,
         slot_in_use: Option<[u8; 16]>,
     ) -> Arc<Inner> {
+        let trail = Trail::new(&options, &actor, &secrets);
         let shared = Shared { handles: Vec::new(), slot_in_use, last_look: None };
         let local = Arc::new(Local(ForkLock::new(shared)));
         fork::register(local.clone());
@@ -61,6 +70,8 @@ impl Inner {
             seen,
             options,
             local,
+            actor,
+            trail,
             born: fork_id(),
             fresh_until: AtomicU64::new(0),
         })
@@ -90,34 +101,28 @@ impl Inner {
         }
     }
 
-    /// Runs `work` in one transaction, under the action's name.
-    pub(super) fn change<R>(
-        &self,
-        action: Action,
-        work: impl FnOnce(&mut Change<'_>) -> Result<R>,
-    ) -> Result<R> {
+    /// Runs `work` in one transaction, as what the deed says.
+    pub(super) fn change<R>(&self, deed: Deed, work: impl FnOnce(&mut Change<'_>) -> Result<R>) -> Result<R> {
         self.check_usable()?;
         if self.options.read_only {
             return Err(Error::StoreReadOnly);
         }
-        change(&*self.backend, &self.secrets, &self.seen, action, work)
+        change(self, deed, work)
     }
 
-    /// Looks for changes by other processes if it is time to. Costs one clock reading when it is not.
+    /// Looks for changes by other processes if it is time to. Costs one clock reading when it is not. Answers the coarse
+    /// clock's milliseconds.
     ///
     /// Every call that finds it time looks for itself. A look is two `stat` calls while nothing moves, and whoever went
     /// on while another thread looked would use a key whose store may be gone.
     #[inline]
-    pub(super) fn look_if_due(&self) -> Result<()> {
+    pub(super) fn look_if_due(&self) -> Result<u64> {
+        let now = coarse_millis();
         // Acquire: who sees that somebody looked sees the generation that was found.
-        let until = self.fresh_until.load(Ordering::Acquire);
-        if until == u64::MAX {
-            return Ok(());
+        if now >= self.fresh_until.load(Ordering::Acquire) {
+            self.look(now)?;
         }
-        match coarse_millis() {
-            now if now < until => Ok(()),
-            now => self.look(now),
-        }
+        Ok(now)
     }
 
     #[cold]
@@ -192,6 +197,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         fork::forget(&self.local);
+        trail::close(self);
         if self.path().is_none() && fork::is_settled() {
             epochs::forget(&self.seen);
         }

@@ -53,6 +53,14 @@ impl Fields {
         }
     }
 
+    pub(super) fn text_if_there(&mut self, name: &'static str) -> Refused<Option<String>> {
+        match self.take_if_there(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err("a text is expected"),
+        }
+    }
+
     pub(super) fn number(&mut self, name: &'static str) -> Refused<u64> {
         self.take(name)?.as_u64().ok_or("a whole number is expected")
     }

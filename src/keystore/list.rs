@@ -57,6 +57,13 @@ impl Store {
                 read_only: inner.options.read_only,
                 development: settings.development,
                 refresh_millis: u64::try_from(inner.options.refresh.as_millis()).unwrap_or(u64::MAX),
+                principal: inner.actor.principal.clone(),
+                principal_verified: inner.actor.verified,
+                admin_root: false,
+                is_admin: inner.actor.admin,
+                anchor: "none".into(),
+                trail_events: 0,
+                trail_key: String::new(),
                 sqlite_version: inner.backend.engine_version(),
             })
         })

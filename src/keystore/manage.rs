@@ -1,14 +1,16 @@
 //! Management of keys and aliases. Each call is one transaction on verified documents.
 
-use super::change::Action;
-use super::document::{ALIASES, AliasDocument, KeyDocument, Unknown, check_description};
+use super::change::{Change, Deed};
+use super::document::{ALIASES, AliasDocument, KeyDocument, check_description};
+use super::material::Made;
 use super::names::{Alias, KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::time::Time;
-use super::types::{CreateKey, KeyMetadata, KeyState, Origin};
+use super::types::{CreateKey, KeyMetadata, KeyState, Origin, RotationType, VersionState};
 use super::{Store, material};
 use crate::crypto::{Kek, fill_random};
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 
 impl Store {
     /// A key by id or alias, verified.
@@ -22,13 +24,13 @@ impl Store {
     /// Makes a key with its first version.
     pub fn create_key(&self, request: &CreateKey) -> Result<KeyMetadata> {
         let material = self.locked(material::draw(self.inner.secrets.on_fork)?)?;
-        self.new_key(Action::CreateKey, request, Origin::Keyfold, &material)
+        self.new_key(Operation::CreateKey, request, Origin::Keyfold, &material)
     }
 
     /// Makes a key of exactly 32 bytes of the caller's own material (refused when all bytes are equal).
     pub fn import_key_material(&self, request: &CreateKey, material: &[u8]) -> Result<KeyMetadata> {
         let material = self.locked(material::take(material, self.inner.secrets.on_fork)?)?;
-        self.new_key(Action::ImportKeyMaterial, request, Origin::External, &material)
+        self.new_key(Operation::ImportKeyMaterial, request, Origin::External, &material)
     }
 
     /// Adds a version, which new envelopes use at once; older versions go on opening what they sealed. Each call
@@ -37,13 +39,14 @@ impl Store {
     pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
         let secrets = &self.inner.secrets;
         let material = self.locked(material::draw(secrets.on_fork)?)?;
-        self.inner.change(Action::RotateKey, |change| {
-            let mut key = change.snapshot().key(name)?;
-            if key.state == KeyState::Disabled {
-                return Err(Error::KeyDisabled { name: name.to_string().into() });
+        self.inner.change(Deed::on(Operation::RotateKeyOnDemand, name), |change| {
+            let mut key = change.key(name)?;
+            let number = key.next_version;
+            let made = self.made(Origin::Keyfold, RotationType::OnDemand);
+            let version = material::version(secrets, key.id, number, made, &material)?;
+            if let Some(before) = key.versions.last_mut() {
+                before.state = VersionState::NonCurrent;
             }
-            let (number, now) = (key.next_version, Time::now());
-            let version = material::version(secrets, key.id, number, Origin::Keyfold, now, &material)?;
             key.next_version = number
                 .checked_add(1)
                 .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
@@ -55,20 +58,21 @@ impl Store {
 
     /// Lets a key be used again.
     pub fn enable_key(&self, name: &KeyName) -> Result<KeyMetadata> {
-        self.set_state(Action::EnableKey, name, KeyState::Enabled)
+        self.set_state(Operation::EnableKey, name, KeyState::Enabled)
     }
 
     /// Stops every use of a key until it is enabled. Its material has left the memory of this store handle when the call
     /// returns, but for what calls under way in other threads hold to their end; other handles and processes drop theirs
     /// at the key's next use.
     pub fn disable_key(&self, name: &KeyName) -> Result<KeyMetadata> {
-        self.set_state(Action::DisableKey, name, KeyState::Disabled)
+        self.set_state(Operation::DisableKey, name, KeyState::Disabled)
     }
 
     /// Adds an alias to a key. ALREADY_EXISTS where it is taken.
     pub fn create_alias(&self, alias: &Alias, key: &KeyName) -> Result<KeyMetadata> {
-        self.inner.change(Action::CreateAlias, |change| {
-            let mut key = change.snapshot().key(key)?;
+        let deed = Deed::on(Operation::CreateAlias, key).with("aliasName", alias.as_str());
+        self.inner.change(deed, |change| {
+            let mut key = change.key(key)?;
             refuse_taken(change.snapshot(), alias)?;
             bear(&mut key, alias)?;
             change.put_alias(alias, None, key.id)?;
@@ -79,9 +83,10 @@ impl Store {
 
     /// Moves an alias to another key, in one transaction. Moving it to the key that has it changes nothing.
     pub fn move_alias(&self, alias: &Alias, key: &KeyName) -> Result<KeyMetadata> {
-        self.inner.change(Action::MoveAlias, |change| {
-            let mut to = change.snapshot().key(key)?;
-            let (mut from, row) = owner(change.snapshot(), alias)?;
+        let deed = Deed::on(Operation::UpdateAlias, key).with("aliasName", alias.as_str());
+        self.inner.change(deed, |change| {
+            let mut to = change.key(key)?;
+            let (mut from, row) = owner(change, alias)?;
             if from.id != to.id {
                 from.aliases.retain(|other| other != alias);
                 bear(&mut to, alias)?;
@@ -95,8 +100,9 @@ impl Store {
 
     /// Removes an alias; its key stays.
     pub fn delete_alias(&self, alias: &Alias) -> Result<()> {
-        self.inner.change(Action::DeleteAlias, |change| {
-            let (mut key, (revision, _)) = owner(change.snapshot(), alias)?;
+        let deed = Deed::new(Operation::DeleteAlias).with("aliasName", alias.as_str());
+        self.inner.change(deed, |change| {
+            let (mut key, (revision, _)) = owner(change, alias)?;
             key.aliases.retain(|other| other != alias);
             change.remove_alias(alias, revision)?;
             change.update_key(&mut key)
@@ -108,31 +114,29 @@ impl Store {
         self.inner.options.check_locked().map(|()| material)
     }
 
+    /// A version that this handle's principal makes now.
+    fn made(&self, origin: Origin, rotation_type: RotationType) -> Made {
+        Made { origin, created: Time::now(), rotation_type, by: self.inner.actor.principal.clone() }
+    }
+
     fn new_key(
         &self,
-        action: Action,
+        operation: Operation,
         request: &CreateKey,
         origin: Origin,
         material: &Kek,
     ) -> Result<KeyMetadata> {
         check_description(&request.description)?;
         let secrets = &self.inner.secrets;
-        let (id, created) = (draw_id()?, Time::now());
-        let first = material::version(secrets, id, 1, origin, created, material)?;
-        let mut key = KeyDocument {
-            id,
-            revision: 0,
-            description: request.description.clone(),
-            state: KeyState::Enabled,
-            origin,
-            created,
-            aliases: request.alias.iter().cloned().collect(),
-            next_version: 2,
-            versions: vec![first],
-            pages: Vec::new(),
-            unknown: Unknown::default(),
-        };
-        self.inner.change(action, |change| {
+        let made = self.made(origin, RotationType::Initial);
+        let (id, created) = (draw_id()?, made.created);
+        let first = material::version(secrets, id, 1, made, material)?;
+        let mut key = KeyDocument::new(id, request.spec, origin, created, self.inner.actor.principal.clone());
+        key.description = request.description.clone();
+        key.aliases = request.alias.iter().cloned().collect();
+        key.next_version = 2;
+        key.versions = vec![first];
+        self.inner.change(Deed::new(operation), |change| {
             if let Some(alias) = &request.alias {
                 refuse_taken(change.snapshot(), alias)?;
                 change.put_alias(alias, None, id)?;
@@ -142,9 +146,9 @@ impl Store {
         })
     }
 
-    fn set_state(&self, action: Action, name: &KeyName, state: KeyState) -> Result<KeyMetadata> {
-        let set = self.inner.change(action, |change| {
-            let mut key = change.snapshot().key(name)?;
+    fn set_state(&self, operation: Operation, name: &KeyName, state: KeyState) -> Result<KeyMetadata> {
+        let set = self.inner.change(Deed::on(operation, name), |change| {
+            let mut key = change.key(name)?;
             if key.state != state {
                 key.state = state;
                 change.update_key(&mut key)?;
@@ -172,10 +176,10 @@ pub(super) fn refuse_taken(snapshot: &mut Snapshot<'_>, alias: &Alias) -> Result
 }
 
 /// The key that bears an alias, and the alias's row.
-fn owner(snapshot: &mut Snapshot<'_>, alias: &Alias) -> Result<(KeyDocument, (u64, AliasDocument))> {
-    let row = snapshot.alias(alias)?;
+fn owner(change: &mut Change<'_>, alias: &Alias) -> Result<(KeyDocument, (u64, AliasDocument))> {
+    let row = change.snapshot().alias(alias)?;
     let row = row.ok_or_else(|| Error::KeyNotFound { name: alias.as_str().into() })?;
-    Ok((snapshot.claimed(alias, row.1.key_id)?, row))
+    Ok((change.key(&KeyName::Alias(alias.clone()))?, row))
 }
 
 /// Enters an alias in a key's document.

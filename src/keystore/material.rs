@@ -3,7 +3,7 @@
 use super::names::KeyId;
 use super::secrets::Secrets;
 use super::time::Time;
-use super::types::Origin;
+use super::types::{Origin, RotationType, VersionState};
 use super::version::VersionDocument;
 use crate::crypto::{Kek, MaterialId, ct_eq, fill_random, with_lane};
 use crate::error::{Error, Result};
@@ -86,12 +86,12 @@ pub(super) fn of(material: &[u8; 32], on_fork: OnFork) -> Result<Kek> {
 }
 
 /// Wraps a version's material for a document, and opens it again before anything depends on it.
-pub(super) fn wrap(under: &Kek, binding: &Binding, material: &Kek) -> Result<([u8; 24], [u8; 48])> {
+pub(super) fn wrap(under: &Kek, binding: &Binding, material: &Kek) -> Result<([u8; 24], Vec<u8>)> {
     let (mut nonce, mut wrapped, aad) = ([0; 24], [0; 48], binding.aad());
     with_lane(|lane| under.wrap(lane, &aad, material.material().expose(), &mut nonce, &mut wrapped))?;
     let again = unwrap(under, binding, &nonce, &wrapped, OnFork::Wipe)?;
     match again.is_some_and(|again| ct_eq(again.material().expose(), material.material().expose())) {
-        true => Ok((nonce, wrapped)),
+        true => Ok((nonce, wrapped.to_vec())),
         false => Err(Error::Internal { what: "wrapped key material does not open" }),
     }
 }
@@ -101,9 +101,12 @@ pub(super) fn unwrap(
     under: &Kek,
     binding: &Binding,
     nonce: &[u8; 24],
-    wrapped: &[u8; 48],
+    wrapped: &[u8],
     on_fork: OnFork,
 ) -> Result<Option<Kek>> {
+    if wrapped.len() != 48 {
+        return Ok(None);
+    }
     let mut authentic = true;
     let key = Key32::new_with(on_fork, |out| {
         with_lane(|lane| {
@@ -140,15 +143,24 @@ pub(super) fn open(secrets: &Secrets, key_id: KeyId, version: &VersionDocument) 
     })
 }
 
-/// A new version's place in a document.
+/// How a version came to be.
+#[derive(Clone)]
+pub(super) struct Made {
+    pub(super) origin: Origin,
+    pub(super) created: Time,
+    pub(super) rotation_type: RotationType,
+    pub(super) by: String,
+}
+
+/// A new version's place in a document, as its current one.
 pub(super) fn version(
     secrets: &Secrets,
     key_id: KeyId,
     number: u32,
-    origin: Origin,
-    created: Time,
+    made: Made,
     material: &Kek,
 ) -> Result<VersionDocument> {
+    let Made { origin, created, rotation_type, by } = made;
     let material_id = material.material_id();
     let binding = Binding {
         magic: STORED,
@@ -160,5 +172,18 @@ pub(super) fn version(
         created,
     };
     let (nonce, wrapped) = wrap(&secrets.material, &binding, material)?;
-    Ok(VersionDocument::new(number, material_id, origin, created, nonce, wrapped))
+    Ok(VersionDocument {
+        version: number,
+        material_id,
+        state: VersionState::Current,
+        origin,
+        created,
+        rotation_type,
+        created_by: by,
+        valid_to: None,
+        nonce,
+        wrapped,
+        former: Vec::new(),
+        other: Default::default(),
+    })
 }

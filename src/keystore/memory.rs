@@ -5,12 +5,16 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::backend::{Access, Backend, DataVersion, Entry, Row, Table, Transaction, conflict};
+use super::backend::{Access, Backend, DataVersion, Entry, EventRow, Row, Table, Transaction, conflict};
 use super::fork::{Guarded, Settled};
 use crate::error::Result;
 use crate::sync::{ForkGuard, ForkLock};
 
-type Rows = BTreeMap<At, Row>;
+#[derive(Default)]
+struct Rows {
+    tables: BTreeMap<At, Row>,
+    events: Vec<EventRow>,
+}
 
 pub(super) struct Memory {
     shared: Arc<Shared>,
@@ -23,7 +27,7 @@ struct Shared {
 
 impl Memory {
     pub(super) fn new() -> Memory {
-        let shared = Arc::new(Shared { rows: ForkLock::new(Rows::new()), settled: Settled::now() });
+        let shared = Arc::new(Shared { rows: ForkLock::new(Rows::default()), settled: Settled::now() });
         super::fork::register(shared.clone());
         Memory { shared }
     }
@@ -56,7 +60,9 @@ impl Backend for Memory {
     }
     fn begin(&self, _access: Access) -> Result<Box<dyn Transaction + '_>> {
         self.shared.settled.check()?;
-        Ok(Box::new(MemoryTransaction { rows: self.shared.rows.lock(), undo: Vec::new() }))
+        let rows = self.shared.rows.lock();
+        let events = rows.events.len();
+        Ok(Box::new(MemoryTransaction { rows, undo: Vec::new(), events }))
     }
     fn data_version(&self) -> Result<Option<DataVersion>> {
         Ok(None)
@@ -75,17 +81,19 @@ type At = (Table, Vec<u8>);
 struct MemoryTransaction<'a> {
     rows: ForkGuard<'a, Rows>,
     undo: Vec<(At, Option<Row>)>,
+    /// How many events there were.
+    events: usize,
 }
 
 impl MemoryTransaction<'_> {
     fn set(&mut self, table: Table, place: &[u8], was: Option<u64>, row: Option<Row>) -> Result<()> {
         let at = (table, place.to_vec());
-        if self.rows.get(&at).map(|row| row.revision) != was {
+        if self.rows.tables.get(&at).map(|row| row.revision) != was {
             return Err(conflict(table, place));
         }
         let old = match row {
-            Some(row) => self.rows.insert(at.clone(), row),
-            None => self.rows.remove(&at),
+            Some(row) => self.rows.tables.insert(at.clone(), row),
+            None => self.rows.tables.remove(&at),
         };
         self.undo.push((at, old));
         Ok(())
@@ -98,6 +106,7 @@ impl MemoryTransaction<'_> {
             Bound::Unbounded => Bound::Included((table, Vec::new())),
         };
         self.rows
+            .tables
             .range((from, Bound::Unbounded))
             .take_while(move |(at, _)| at.0 == table)
             .map(|((_, place), row)| Entry { place: place.clone(), revision: row.revision, mac: row.mac })
@@ -109,7 +118,7 @@ impl Transaction for MemoryTransaction<'_> {
         Ok([0; 32])
     }
     fn get(&mut self, table: Table, place: &[u8]) -> Result<Option<Row>> {
-        Ok(self.rows.get(&(table, place.to_vec())).cloned())
+        Ok(self.rows.tables.get(&(table, place.to_vec())).cloned())
     }
     fn put_if(&mut self, table: Table, place: &[u8], was: Option<u64>, row: &Row) -> Result<()> {
         self.set(table, place, was, Some(row.clone()))
@@ -131,21 +140,32 @@ impl Transaction for MemoryTransaction<'_> {
     fn list(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Entry>> {
         Ok(self.entries(table, Bound::Excluded(after.to_vec())).take(limit).collect())
     }
+    fn append_events(&mut self, events: &[EventRow]) -> Result<()> {
+        self.rows.events.extend_from_slice(events);
+        Ok(())
+    }
+    fn events(&mut self, from: u64, limit: usize) -> Result<Vec<EventRow>> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(self.rows.events.iter().skip(from).take(limit).cloned().collect())
+    }
     fn self_check(&mut self) -> Result<()> {
         Ok(())
     }
     fn commit(mut self: Box<Self>) -> Result<()> {
         self.undo.clear();
+        self.events = self.rows.events.len();
         Ok(())
     }
 }
 
 impl Drop for MemoryTransaction<'_> {
     fn drop(&mut self) {
+        let events = self.events;
+        self.rows.events.truncate(events);
         while let Some((at, old)) = self.undo.pop() {
             match old {
-                Some(row) => self.rows.insert(at, row),
-                None => self.rows.remove(&at),
+                Some(row) => self.rows.tables.insert(at, row),
+                None => self.rows.tables.remove(&at),
             };
         }
     }

@@ -14,37 +14,58 @@
 //! | `secrets`, `material` | keys derived from the store secret; wrapped key material |
 //! | `backend`, `memory`, `sqlite` | where rows are kept |
 //! | `fork`, `epochs` | what a fork and a rolled-back file meet |
-//! | `export` | whole keys on their way to another store |
+//! | `export`, `backup` | whole keys on their way to another store; whole stores |
+//! | `states`, `policy`, `lifecycle`, `rotation`, `import` | a key's life: what each state permits, and what changes it |
+//! | `mac`, `sealing` | kinds of keys beside those that wrap |
+//! | `access`, `grants`, `narrow`, `approvals` | who may |
+//! | `trail`, `usage`, `audit` | events, counts, and the trail as callers see it |
+//! | `anchor` | the memory outside the store against an older file |
 
+mod access;
+mod anchor;
+mod approvals;
+mod audit;
 mod backend;
+mod backup;
 mod change;
 mod document;
 mod epochs;
 mod export;
 mod failpoint;
 mod fork;
+mod grants;
 mod handle;
+mod import;
 mod inner;
 mod json;
+mod lifecycle;
 mod list;
+mod mac;
 mod manage;
 mod manifest;
 mod material;
 mod memory;
 mod names;
+mod narrow;
 mod open;
 mod options;
 #[cfg(any(test, feature = "failpoints"))]
 mod plant;
+mod policy;
 mod roots;
+mod rotation;
+mod sealing;
 mod secrets;
 mod snapshot;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod states;
 mod time;
+mod trail;
 mod types;
 #[cfg(feature = "sqlite")]
 mod unlock;
+mod usage;
 mod version;
 
 #[cfg(test)]
@@ -52,18 +73,31 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use approvals::{Approval, ApprovalRequest, StoreSettings};
+pub use audit::{Callback, EventPage};
+pub use backup::{BackupReport, RepairReport};
+pub use grants::{CreateGrant, GrantMetadata, GrantPage};
 pub use handle::Key;
-pub(crate) use handle::{KeyView, Named, Version};
+pub(crate) use handle::{KeyView, Material, Named, Version, Wish};
+pub use import::{ImportParameters, WrappingAlgorithm};
+pub use lifecycle::Destroyed;
 #[cfg(test)]
 pub(crate) use material::opened as materials_opened;
 pub use names::{Alias, KeyId, KeyName};
-pub use options::{ForkPolicy, InitOptions, Location, OpenOptions};
+pub use narrow::Narrowing;
+pub use options::{AnchorPolicy, ForkPolicy, InitOptions, Location, OpenOptions};
 #[cfg(any(test, feature = "failpoints"))]
 pub use plant::Planted;
+pub use policy::KeyPolicy;
+pub use roots::SlotOptions;
+pub use rotation::{RotationPage, RotationStatus};
+pub use sealing::SealingKey;
 pub use types::{
-    AliasMetadata, AliasPage, CreateKey, Fingerprint, KeyMetadata, KeyPage, KeyState, Origin, PageRequest,
-    RootSlot, StoreInfo, VersionMetadata, VersionState,
+    AliasMetadata, AliasPage, CreateKey, Fingerprint, KeyMetadata, KeyPage, KeySpec, KeyState, KeyUsage,
+    Origin, PageRequest, RootSlot, RotationType, StoreInfo, VersionMetadata, VersionState,
 };
+
+pub use usage::{KeyLastUsage, VersionCounts};
 
 use crate::error::Result;
 

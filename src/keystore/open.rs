@@ -1,6 +1,7 @@
 //! Making and opening a store.
 
 use super::Store;
+use super::access::Actor;
 use super::change::found;
 use super::epochs;
 use super::fork;
@@ -47,7 +48,8 @@ impl Store {
             found(backend, &secrets, &seen, incarnation, &settings.write(), first)
         })?;
         let open = options.open.clone();
-        Ok(Store { inner: Inner::new(Box::new(backend), secrets, seen, open, Some(slot.id)) })
+        let actor = Actor::of(&open);
+        Ok(Store { inner: Inner::new(Box::new(backend), secrets, seen, open, actor, Some(slot.id)) })
     }
 
     /// Opens a store; never makes one. The root unwraps the store secret outside any transaction; then manifest,
@@ -71,7 +73,8 @@ impl Store {
             snapshot.settings()?;
             snapshot.end(&seen)?;
         }
-        let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), Some(slot_id));
+        let actor = Actor::of(options);
+        let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), actor, Some(slot_id));
         Ok(Store { inner })
     }
 }
@@ -107,7 +110,8 @@ impl Store {
         let secrets = Secrets::derive(secret, store_id, on_fork(&options))?;
         let (backend, seen) = (Box::new(Memory::new()), epochs::of(store_id));
         found(&*backend, &secrets, &seen, incarnation, &settings.write(), None)?;
-        Ok(Store { inner: Inner::new(backend, secrets, seen, options, None) })
+        let actor = Actor::of(&options);
+        Ok(Store { inner: Inner::new(backend, secrets, seen, options, actor, None) })
     }
 }
 

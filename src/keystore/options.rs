@@ -42,6 +42,34 @@ pub struct OpenOptions {
     /// Refuses to open, and later to make or load a key, when the system will not lock the process's secret pages into
     /// memory.
     pub require_locked_memory: bool,
+    /// Who opens the store: 1 to 128 characters; `default` when left out. Where the root slot bears a principal, that one
+    /// and no other (ACCESS_DENIED).
+    pub principal: Option<String>,
+    /// `sourceIPAddress` in the trail; the host's name when left out.
+    pub source: Option<String>,
+    /// `userAgent` in the trail, before the library's version and the process id.
+    pub user_agent: Option<String>,
+    /// Where the anchor is.
+    pub anchor: AnchorPolicy,
+    /// Whether uses are recorded. On by default.
+    pub trail: bool,
+    /// How often uses under ready keys become an event. 60 s by default.
+    pub trail_interval: Duration,
+    /// For recovery: opens versions past their recipient period and compromised keys. Every such use is an event.
+    pub recovery: bool,
+}
+
+/// Where a store's highest epoch is kept outside the store (docs/KEYSTORE.md, "Freshness").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AnchorPolicy {
+    /// In the state folder of the user (`$XDG_STATE_HOME/keyfold`, `~/.local/state/keyfold`) or of the host
+    /// (`/var/lib/keyfold`), where one is writable and not in the store's folder; else none.
+    #[default]
+    Automatic,
+    /// Nowhere: a whole older file is not seen by a new process.
+    Off,
+    /// In this file; ANCHOR_UNAVAILABLE when it cannot be written and something must wait for it.
+    File(PathBuf),
 }
 
 impl Default for OpenOptions {
@@ -53,6 +81,13 @@ impl Default for OpenOptions {
             busy_timeout: Duration::from_secs(5),
             allow_network_file_system: false,
             require_locked_memory: false,
+            principal: None,
+            source: None,
+            user_agent: None,
+            anchor: AnchorPolicy::Automatic,
+            trail: true,
+            trail_interval: Duration::from_secs(60),
+            recovery: false,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Keys put into a store as a test says, with numbers and material that nobody would draw.
 
-use super::document::{KeyDocument, Unknown, VERSIONS_A_PAGE};
+use super::change::Deed;
+use super::document::{KeyDocument, VERSIONS_A_PAGE};
 use super::manage::describe;
+use super::material::Made;
 use super::time::Time;
-use super::types::{KeyMetadata, KeyState, Origin};
+use super::types::{KeyMetadata, KeySpec, Origin, RotationType, VersionState};
 use super::{KeyId, Store, material};
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 
 /// One version to plant.
 #[derive(Clone, Debug)]
@@ -27,26 +30,27 @@ impl Store {
         for planted in versions {
             let kek = material::of(&planted.material, secrets.on_fork)?;
             let now = Time::now();
-            let mut version = material::version(secrets, id, planted.version, Origin::External, now, &kek)?;
+            let made = Made {
+                origin: Origin::External,
+                created: now,
+                rotation_type: RotationType::Imported,
+                by: self.inner.actor.principal.clone(),
+            };
+            let mut version = material::version(secrets, id, planted.version, made, &kek)?;
+            version.state = VersionState::NonCurrent;
             version.former = planted.former.clone();
             documents.push(version);
         }
         let last = documents.last().ok_or(Error::InvalidArgument { what: "no version to plant" })?.version;
-        let newest = documents.split_off(documents.len().saturating_sub(VERSIONS_A_PAGE));
-        let mut key = KeyDocument {
-            id,
-            revision: 0,
-            description: String::new(),
-            state: KeyState::Enabled,
-            origin: Origin::External,
-            created: Time::now(),
-            aliases: Vec::new(),
-            next_version: last.saturating_add(1),
-            versions: newest,
-            pages: Vec::new(),
-            unknown: Unknown::default(),
-        };
-        self.inner.change(super::change::Action::ImportKey, |change| {
+        let mut newest = documents.split_off(documents.len().saturating_sub(VERSIONS_A_PAGE));
+        if let Some(current) = newest.last_mut() {
+            current.state = VersionState::Current;
+        }
+        let owner = self.inner.actor.principal.clone();
+        let mut key = KeyDocument::new(id, KeySpec::Symmetric, Origin::External, Time::now(), owner);
+        key.next_version = last.saturating_add(1);
+        key.versions = newest;
+        self.inner.change(Deed::new(Operation::ImportKey), |change| {
             if change.snapshot().key_by_id(id)?.is_some() {
                 return Err(Error::AlreadyExists { what: "key", name: id.to_string().into() });
             }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Store;
 use super::backend::Row;
-use super::change::Action;
+use super::change::Deed;
 use super::document::{Unknown, Unreadable, read_time};
 use super::json::{Fields, bytes, from_hex, hex};
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
@@ -13,6 +13,7 @@ use super::time::Time;
 use super::types::RootSlot;
 use crate::crypto::{ct_eq, fill_random};
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 use crate::root::{Inherit, Root, StoreSecret, Wrapped};
 use crate::secret::OnFork;
 
@@ -33,8 +34,13 @@ impl Store {
 
     /// Adds a root beside those there are (ALREADY_EXISTS for a key file that is one of them). The root is asked to unwrap what it wrapped before anything is written.
     pub fn add_root(&self, root: &dyn Root) -> Result<RootSlot> {
+        self.add_root_as(root, &SlotOptions::default())
+    }
+
+    /// As [`Store::add_root`], for a slot that bears a principal, or the admin seed.
+    pub fn add_root_as(&self, root: &dyn Root, _options: &SlotOptions) -> Result<RootSlot> {
         let slot = self.new_slot(root)?;
-        self.inner.change(Action::AddRoot, |change| {
+        self.inner.change(Deed::new(Operation::AddRoot), |change| {
             let slots = read_slots(change.snapshot())?;
             if slots.len() == ROOTS_LIMIT {
                 return Err(Error::LimitExceeded { what: "root slots", limit: ROOTS_LIMIT as u64 });
@@ -49,7 +55,7 @@ impl Store {
     /// made before, it still can.
     pub fn remove_root(&self, slot_id: &str) -> Result<()> {
         let id = parse_slot_id(slot_id)?;
-        self.inner.change(Action::RemoveRoot, |change| {
+        self.inner.change(Deed::new(Operation::RemoveRoot).with("slotId", slot_id), |change| {
             let rows = change.snapshot().root_rows()?;
             let (entry, _) = rows.iter().find(|(entry, _)| entry.place == id).ok_or_else(|| no_slot(&id))?;
             match rows.len() {
@@ -69,7 +75,7 @@ impl Store {
             })?,
         };
         let slot = self.new_slot(new)?;
-        self.inner.change(Action::ChangeRoot, |change| {
+        self.inner.change(Deed::new(Operation::ChangeRoot), |change| {
             let rows = change.snapshot().root_rows()?;
             let (entry, _) =
                 rows.iter().find(|(entry, _)| entry.place == old).ok_or_else(|| no_slot(&old))?;
@@ -93,6 +99,15 @@ impl Store {
         root.check(self.inner.path())?;
         Slot::make(root, &self.inner.secrets.store_id, &self.inner.secrets.store_secret)
     }
+}
+
+/// What a root slot gives beside the store secret.
+#[derive(Clone, Debug, Default)]
+pub struct SlotOptions {
+    /// Whoever opens the store through this slot is this principal, and can be no other.
+    pub principal: Option<String>,
+    /// The slot also holds the admin seed. The first such slot makes the store one that only admin roots can change.
+    pub admin: bool,
 }
 
 /// A root slot as its document says.
@@ -178,6 +193,8 @@ impl Slot {
             fingerprint: hex(&self.wrapped.fingerprint),
             created: self.created.to_string(),
             in_use: in_use == Some(self.id),
+            principal: None,
+            admin: false,
         }
     }
 }

@@ -16,7 +16,8 @@ pub(super) struct Secrets {
     /// K_mat: wraps key material.
     pub(super) material: Kek,
     tree: Key32,
-    rows: [Key32; 7],
+    events: Key32,
+    rows: [Key32; Table::ALL.len()],
     fingerprint: Fingerprint,
 }
 
@@ -32,13 +33,14 @@ impl Secrets {
         let commitment = derive("commitment")?;
         let mut hash = [0; 32];
         sha256_into(&[b"keyfold/fingerprint/1", &store_id, commitment.expose()], &mut hash);
-        let [a, b, c, d, e, f, g] = Table::ALL.map(|table| derive(purpose(table)));
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = Table::ALL.map(|table| derive(purpose(table)));
         Ok(Secrets {
             store_id,
             on_fork,
             material: Kek::new(derive("material")?)?,
             tree: derive("tree")?,
-            rows: [a?, b?, c?, d?, e?, f?, g?],
+            rows: [a?, b?, c?, d?, e?, f?, g?, h?, i?, j?, k?, l?],
+            events: derive("event")?,
             fingerprint: Fingerprint(first(&hash)),
             store_secret,
         })
@@ -86,6 +88,13 @@ impl Secrets {
             true => Ok(()),
             false => Err(table.broken(place, "it was not written by this store")),
         }
+    }
+
+    /// The MAC of an event in its place: over label, store id, sequence number and the leaf's hash. Not over the
+    /// incarnation: the trail goes on after a restore.
+    pub(super) fn event_mac(&self, seq: u64, leaf: &[u8; 32]) -> Mac {
+        let seq = seq.to_be_bytes();
+        hmac_sha256(self.events.expose(), &[b"KFD event 1", &self.store_id, &seq, leaf])
     }
 
     /// The place of a key or an alias: two bytes of bucket number, then the name. The number tells nothing about the
@@ -137,6 +146,11 @@ fn purpose(table: Table) -> &'static str {
         Table::Roots => "root-slot",
         Table::Settings => "settings",
         Table::Manifest => "manifest",
+        Table::Approvals => "approvals",
+        Table::GrantUses => "grant-uses",
+        Table::Counters => "counters",
+        Table::Trail => "trail",
+        Table::Checkpoints => "checkpoints",
     }
 }
 
@@ -149,6 +163,11 @@ fn label(table: Table) -> &'static str {
         Table::Roots => "KFD root slot 1",
         Table::Settings => "KFD settings 1",
         Table::Manifest => "KFD manifest 1",
+        Table::Approvals => "KFD approvals 1",
+        Table::GrantUses => "KFD grant uses 1",
+        Table::Counters => "KFD counters 1",
+        Table::Trail => "KFD trail 1",
+        Table::Checkpoints => "KFD checkpoint 1",
     }
 }
 

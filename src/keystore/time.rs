@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::failpoint;
+
 /// Seconds since 1970-01-01T00:00:00Z, up to the end of the year 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(pub(super) u64);
@@ -12,8 +14,13 @@ const LAST: u64 = 253_402_300_799;
 impl Time {
     /// The system's clock; 1970 when it is set before that, so that no clock can make a call fail.
     pub(super) fn now() -> Time {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        Time(seconds.min(LAST))
+        Time((Time::now_millis() / 1_000).min(LAST))
+    }
+
+    /// The same in milliseconds, for events.
+    pub(super) fn now_millis() -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+        now.saturating_add_signed(failpoint::clock_ahead_seconds().saturating_mul(1_000))
     }
 
     /// Reads exactly the form that `Display` writes: `YYYY-MM-DDTHH:MM:SSZ`.

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{DOCUMENT_LIMIT, Unknown, Unreadable, VERSIONS_A_PAGE, read_time};
-use super::json::{Fields, Refused, hex};
+use super::document::{DOCUMENT_LIMIT, Unknown, Unreadable, VERSIONS_A_PAGE, read_date, read_time};
+use super::json::{Fields, Refused, from_hex, hex};
 use super::names::KeyId;
 use super::time::Time;
-use super::types::{Origin, VersionMetadata, VersionState};
+use super::types::{Origin, RotationType, VersionMetadata, VersionState};
 use crate::crypto::MaterialId;
 
 /// Former names of one version.
@@ -19,29 +19,25 @@ pub(super) struct VersionDocument {
     pub(super) state: VersionState,
     pub(super) origin: Origin,
     pub(super) created: Time,
+    pub(super) rotation_type: RotationType,
+    /// The principal who made it.
+    pub(super) created_by: String,
+    /// When imported material expires.
+    pub(super) valid_to: Option<Time>,
     pub(super) nonce: [u8; 24],
-    pub(super) wrapped: [u8; 48],
+    /// The material (32 to 64 bytes) and its tag; empty when it is gone.
+    pub(super) wrapped: Vec<u8>,
     /// Names under which this material sealed elsewhere, before it was imported here.
     pub(super) former: Vec<(KeyId, u32)>,
-    other: Map<String, Value>,
+    pub(super) other: Map<String, Value>,
 }
 
-impl VersionDocument {
-    pub(super) fn new(
-        version: u32,
-        material_id: MaterialId,
-        origin: Origin,
-        created: Time,
-        nonce: [u8; 24],
-        wrapped: [u8; 48],
-    ) -> VersionDocument {
-        let state = VersionState::Enabled;
-        let (former, other) = (Vec::new(), Map::new());
-        VersionDocument { version, material_id, state, origin, created, nonce, wrapped, former, other }
-    }
+/// The most bytes of material, and the tag.
+const WRAPPED: usize = 64 + 16;
 
+impl VersionDocument {
     /// The same version, its material wrapped for another place.
-    pub(super) fn rewrapped(self, nonce: [u8; 24], wrapped: [u8; 48]) -> VersionDocument {
+    pub(super) fn rewrapped(self, nonce: [u8; 24], wrapped: Vec<u8>) -> VersionDocument {
         VersionDocument { nonce, wrapped, ..self }
     }
 
@@ -51,18 +47,21 @@ impl VersionDocument {
         if version == 0 {
             return Err("version 0 does not exist".into());
         }
-        let state = match fields.text("state")?.as_str() {
-            "Enabled" => VersionState::Enabled,
-            _ => return Err(Unreadable::TooNew("a later release".into())),
-        };
+        let too_new = || Unreadable::TooNew("a later release".into());
+        let state = VersionState::from_name(&fields.text("state")?).ok_or_else(too_new)?;
+        let rotation_type = RotationType::from_name(&fields.text("rotation_type")?).ok_or_else(too_new)?;
+        let wrapped = read_wrapped(&fields.text("wrapped")?)?;
         Ok(VersionDocument {
             version,
             material_id: fields.bytes("material_id")?,
             state,
             origin: read_origin(&fields.text("origin")?)?,
             created: read_time(&mut fields)?,
+            rotation_type,
+            created_by: fields.text("created_by")?,
+            valid_to: read_date(&mut fields, "valid_to")?,
             nonce: fields.bytes("nonce")?,
-            wrapped: fields.bytes("wrapped")?,
+            wrapped,
             former: read_former(fields.take_if_there("former"))?,
             other: fields.rest(),
         })
@@ -73,9 +72,14 @@ impl VersionDocument {
         let mut put = |name: &str, value: Value| out.insert(name.into(), value);
         put("version", self.version.into());
         put("material_id", hex(&self.material_id).into());
-        put("state", "Enabled".into());
+        put("state", self.state.name().into());
         put("origin", origin_name(self.origin).into());
         put("created", self.created.to_string().into());
+        put("rotation_type", self.rotation_type.name().into());
+        put("created_by", self.created_by.clone().into());
+        if let Some(valid_to) = self.valid_to {
+            put("valid_to", valid_to.to_string().into());
+        }
         put("nonce", hex(&self.nonce).into());
         put("wrapped", hex(&self.wrapped).into());
         if !self.former.is_empty() {
@@ -93,6 +97,11 @@ impl VersionDocument {
             state: self.state,
             origin: self.origin,
             created: self.created.to_string(),
+            rotation_type: self.rotation_type,
+            created_by: self.created_by.clone(),
+            originator_end: None,
+            recipient_end: None,
+            valid_to: self.valid_to.map(|time| time.to_string()),
         }
     }
 }
@@ -134,6 +143,14 @@ pub(super) fn read_versions(
     match versions.windows(2).all(|pair| pair[0].version <= pair[1].version) {
         true => Ok(versions),
         false => Err("its versions are not in order".into()),
+    }
+}
+
+fn read_wrapped(text: &str) -> Refused<Vec<u8>> {
+    let mut wrapped = vec![0; (text.len() / 2).min(WRAPPED)];
+    match from_hex(text, &mut wrapped) {
+        true => Ok(wrapped),
+        false => Err("wrapped material is malformed"),
     }
 }
 

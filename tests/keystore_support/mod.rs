@@ -79,7 +79,7 @@ pub fn named(text: &str) -> KeyName {
 }
 
 pub fn with_alias(text: &str) -> CreateKey {
-    CreateKey { alias: Some(text.parse().unwrap()), description: String::new() }
+    CreateKey { alias: Some(text.parse().unwrap()), description: String::new(), ..CreateKey::default() }
 }
 
 pub fn long() -> bool {

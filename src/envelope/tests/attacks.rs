@@ -21,10 +21,10 @@ fn head_of(cells: &[(&Key, &[u8; 32])], committed: &[u8; 32]) -> Vec<u8> {
     let mut writer = plan.begin(committed, &mut head);
     for (i, (key, dek)) in cells.iter().enumerate() {
         let wrapped = with_lane(|lane| {
-            key.view(|view| {
-                let version = view.current();
+            key.view(&crate::keystore::Wish::ANY, |view| {
+                let version = view.current().unwrap();
                 writer.key_cell(44 + 104 * i, version, |aad, nonce, out| {
-                    version.kek.wrap(lane, aad, &dek[..], nonce, out)
+                    version.kek().unwrap().wrap(lane, aad, &dek[..], nonce, out)
                 })
             })
         });

@@ -27,7 +27,14 @@ fn version(key_id: KeyId, number: u32, material: &[u8; 32]) -> Version {
         Ok(())
     });
     let kek = Kek::new(material.unwrap()).unwrap();
-    Version { key_id, version: number, material_id: kek.material_id(), kek: std::sync::Arc::new(kek) }
+    Version {
+        key_id,
+        version: number,
+        material_id: kek.material_id(),
+        material: crate::keystore::Material::Kek(std::sync::Arc::new(kek)),
+        usage: Default::default(),
+        seals: true,
+    }
 }
 
 /// Bytes that look random and are the same every time.

@@ -7,12 +7,12 @@ use sha3::digest::{ExtendableOutput, Update, XofReader};
 
 use super::super::cells::key_cell;
 use super::super::chunks::{self, Position};
-use super::super::context::Context;
 use super::super::head::Kind;
 use super::super::seal::Plan;
 use super::super::stored::StoredContext;
 use super::super::suite::{Dek, set_payload_key};
 use super::{version, with_lane};
+use crate::context::Context;
 use crate::crypto::sha256_into;
 use crate::keystore::{KeyId, Version};
 
@@ -120,7 +120,7 @@ fn seal_head(row: &Value, kind: Kind, dek: &[u8]) -> Vec<u8> {
                 with_lane(|lane| {
                     writer.key_cell(at, &version, |aad, out_nonce, out| {
                         *out_nonce = nonce;
-                        version.kek.wrap_with_nonce(lane, &nonce, aad, dek, out);
+                        version.kek().unwrap().wrap_with_nonce(lane, &nonce, aad, dek, out);
                         Ok(())
                     })
                 })

@@ -15,7 +15,8 @@ pub(super) const USER_VERSION: i64 = 1;
 /// Definitions, as they stand in `sqlite_schema`: kind, name, SQL. The second index of a table with buckets lets a
 /// bucket be read without touching documents.
 fn objects() -> Vec<(&'static str, String, String)> {
-    let mut all = Vec::new();
+    let events = "CREATE TABLE events (seq INTEGER PRIMARY KEY NOT NULL, mac BLOB NOT NULL, event TEXT NOT NULL) STRICT";
+    let mut all = vec![("table", "events".to_owned(), events.to_owned())];
     for table in Table::ALL {
         let name = table.name();
         let columns = "id BLOB PRIMARY KEY NOT NULL, revision INTEGER NOT NULL, mac BLOB NOT NULL, document TEXT NOT NULL";

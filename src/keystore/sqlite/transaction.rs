@@ -6,7 +6,9 @@ use rusqlite::{OptionalExtension, params};
 use super::connection::failed;
 use super::{Open, Shared, Slot, files, schema};
 use crate::error::{Error, Result};
-use crate::keystore::backend::{Access, DataVersion, Entry, Mac, Row, Table, Transaction, conflict};
+use crate::keystore::backend::{
+    Access, DataVersion, Entry, EventRow, Mac, Row, Table, Transaction, conflict,
+};
 use crate::keystore::failpoint;
 use crate::sync::ForkGuard;
 
@@ -151,6 +153,38 @@ impl Transaction for SqliteTransaction<'_> {
     fn list(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Entry>> {
         let sql = "WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
         self.entries(table, sql, [after, &beyond(&[])], limit)
+    }
+
+    fn append_events(&mut self, events: &[EventRow]) -> Result<()> {
+        let sql = "INSERT INTO events (seq, mac, event) VALUES (?1, ?2, ?3)";
+        self.run("writing to", sql, |statement| {
+            for row in events {
+                // A sequence number is a count of rows: it fits.
+                statement.execute(params![row.seq as i64, &row.mac[..], row.event])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn events(&mut self, from: u64, limit: usize) -> Result<Vec<EventRow>> {
+        let sql = "SELECT seq, mac, event FROM events WHERE seq >= ?1 ORDER BY seq LIMIT ?2";
+        let (from, limit) = (stored(from)?, i64::try_from(limit).unwrap_or(i64::MAX));
+        self.run("reading", sql, |statement| {
+            let mut rows = statement.query(params![from, limit])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let seq = revision(row.get_ref(0)?);
+                let (mac, event) = (mac(row.get_ref(1)?), text(row.get_ref(2)?));
+                found.push((seq, mac, event));
+            }
+            Ok(found)
+        })?
+        .into_iter()
+        .map(|(seq, mac, event)| match (seq, mac, event) {
+            (Some(seq), Some(mac), Some(event)) => Ok(EventRow { seq, mac, event }),
+            _ => Err(Error::TrailInvalid { what: "an event's row has a value that it cannot have".into() }),
+        })
+        .collect()
     }
 
     fn self_check(&mut self) -> Result<()> {

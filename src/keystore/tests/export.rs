@@ -1,15 +1,17 @@
 //! Whole keys on their way from one store to another.
 
 use crate::error::Status;
-use crate::keystore::change::Action;
+use crate::keystore::change::Deed;
 use crate::keystore::{CreateKey, KeyName, KeyState, Named, PageRequest, Store};
+use crate::operation::Operation;
 
 fn named(text: &str) -> KeyName {
     text.parse().unwrap()
 }
 
 fn create(store: &Store, alias: &str) {
-    let request = CreateKey { alias: Some(alias.parse().unwrap()), description: "d".into() };
+    let request =
+        CreateKey { alias: Some(alias.parse().unwrap()), description: "d".into(), ..CreateKey::default() };
     store.create_key(&request).unwrap();
 }
 
@@ -47,9 +49,11 @@ fn an_exported_key_is_the_same_key_elsewhere() {
     let (here, there) = (from.key(&named("k")).unwrap(), to.key(&named("k")).unwrap());
     for version in &made.versions {
         let bytes = |key: &crate::keystore::Key| {
-            key.view(|view| match view.named(made.key_id, version.version, version.material_id) {
-                Named::Held(held) => Ok(*held.kek.material().expose()),
-                _ => panic!("version {} is not held", version.version),
+            key.view(&crate::keystore::Wish::ANY, |view| {
+                match view.named(made.key_id, version.version, version.material_id) {
+                    Named::Held(held) => Ok(*held.kek().unwrap().material().expose()),
+                    _ => panic!("version {} is not held", version.version),
+                }
             })
         };
         assert_eq!(bytes(&here).unwrap(), bytes(&there).unwrap());
@@ -62,7 +66,11 @@ fn an_exported_key_is_the_same_key_elsewhere() {
 #[test]
 fn stores_that_imported_the_same_bytes_have_a_wrapping_key_in_common() {
     let (from, to) = (Store::in_memory().unwrap(), Store::in_memory().unwrap());
-    let request = CreateKey { alias: Some("under".parse().unwrap()), description: String::new() };
+    let request = CreateKey {
+        alias: Some("under".parse().unwrap()),
+        description: String::new(),
+        ..CreateKey::default()
+    };
     let material: Vec<u8> = (0..32).collect();
     let ids = [&from, &to].map(|store| store.import_key_material(&request, &material).unwrap().key_id);
     assert_ne!(ids[0], ids[1]);
@@ -186,7 +194,7 @@ fn an_exported_key_is_held_to_what_a_made_one_is() {
     from.plant(worn, &[crate::keystore::Planted { version: 1, material: [7; 32], former: vec![] }]).unwrap();
     let exported = from.export_key(&KeyName::Id(worn), &named("under")).unwrap();
     assert_eq!(to.import_key(&exported).unwrap_err().status(), Status::InvalidKeyMaterial);
-    let described = from.inner.change(Action::CreateKey, |change| {
+    let described = from.inner.change(Deed::new(Operation::CreateKey), |change| {
         let mut key = change.snapshot().key(&named("k"))?;
         key.description = "\u{1b}[2J".into();
         change.update_key(&mut key)

@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use super::support::{named, status, with_alias};
 use crate::error::{Error, Status};
 use crate::keystore::backend::{Access, Table};
-use crate::keystore::change::Action;
+use crate::keystore::change::Deed;
 use crate::keystore::snapshot::page_place;
 use crate::keystore::{KeyName, Store};
+use crate::operation::Operation;
 
 type Document = Map<String, Value>;
 
@@ -20,7 +21,10 @@ fn rewrite(store: &Store, table: Table, place: &[u8], edit: impl Fn(&mut Documen
     let mut written = document(store, table, place);
     edit(&mut written);
     let text = Value::Object(written).to_string();
-    store.inner.change(Action::EnableKey, |change| change.put_raw(table, place, text.clone())).unwrap()
+    store
+        .inner
+        .change(Deed::new(Operation::EnableKey), |change| change.put_raw(table, place, text.clone()))
+        .unwrap()
 }
 
 fn key_place(store: &Store, name: &str) -> Vec<u8> {
@@ -86,8 +90,12 @@ fn a_key_with_a_critical_field_unknown_here_is_refused_and_no_other() {
     for refused in [
         status(store.rotate_key(&named("later"))),
         status(store.enable_key(&named("later"))),
-        status(store.key(&KeyName::Id(held.id())).and_then(|key| key.view(|_| Ok(())))),
-        status(held.view(|_| Ok(()))),
+        status(
+            store
+                .key(&KeyName::Id(held.id()))
+                .and_then(|key| key.view(&crate::keystore::Wish::ANY, |_| Ok(()))),
+        ),
+        status(held.view(&crate::keystore::Wish::ANY, |_| Ok(()))),
     ] {
         assert_eq!(refused, Status::StoreTooNew);
     }
@@ -98,7 +106,7 @@ fn a_key_with_a_critical_field_unknown_here_is_refused_and_no_other() {
 fn words_and_formats_of_a_later_library_are_too_new_not_damage() {
     for (field, value) in [
         ("format", json!(2)),
-        ("key_state", json!("PendingDeletion")),
+        ("key_state", json!("PendingReplicaDeletion")),
         ("key_usage", json!("SIGN_VERIFY")),
         ("key_spec", json!("RSA_4096")),
         ("origin", json!("AWS_CLOUDHSM")),
@@ -145,7 +153,7 @@ fn a_store_upgraded_for_later_readers_or_writers_says_so() {
         store.create_key(&with_alias("k")).unwrap();
         let place = key_place(&store, "k");
         let text = Value::Object(document(&store, Table::Keys, &place)).to_string();
-        let raised = store.inner.change(Action::EnableKey, |change| {
+        let raised = store.inner.change(Deed::new(Operation::EnableKey), |change| {
             let manifest = &mut change.snapshot().manifest;
             (manifest.min_reader, manifest.min_writer) = (reader, writer);
             change.put_raw(Table::Keys, &place, text.clone())

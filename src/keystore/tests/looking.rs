@@ -28,11 +28,11 @@ fn no_thread_uses_a_key_when_the_store_cannot_be_looked_at() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                key.view(|_| Ok(())).unwrap();
+                key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
                 begun.wait();
                 while !stop.load(Ordering::Acquire) {
                     let late = gone.load(Ordering::Acquire);
-                    match key.view(|_| Ok(())) {
+                    match key.view(&crate::keystore::Wish::ANY, |_| Ok(())) {
                         Ok(()) => used.fetch_add(usize::from(late), Ordering::Relaxed),
                         Err(error) => {
                             assert_eq!(error.status(), Status::StoreNotFound);
@@ -53,7 +53,7 @@ fn no_thread_uses_a_key_when_the_store_cannot_be_looked_at() {
     });
     fs::rename(&aside, &place.path).unwrap();
     assert_eq!(used.into_inner(), 0);
-    key.view(|_| Ok(())).unwrap();
+    key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
 }
 
 /// As with a file read past its locks that moved meanwhile. Mutations seen to fail it: the epoch noted when a snapshot
@@ -66,7 +66,7 @@ fn a_snapshot_that_does_not_stand_leaves_no_trace() {
     let store = place.open_with(&rare).unwrap();
     store.create_key(&with_alias("k")).unwrap();
     let key = store.key(&named("k")).unwrap();
-    key.view(|_| Ok(())).unwrap();
+    key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
     place.elsewhere("rotate", "k");
     let generation = store.inner.seen.generation();
     fail_once("end of reading");
@@ -75,8 +75,8 @@ fn a_snapshot_that_does_not_stand_leaves_no_trace() {
     store.describe_key(&named("k")).unwrap();
     assert!(store.inner.seen.generation() > generation);
     fail_once("end of reading");
-    key.view(|_| Ok(())).unwrap_err();
+    key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap_err();
     assert_eq!(key.held(), 1);
-    key.view(|_| Ok(())).unwrap();
+    key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
     assert_eq!(key.held(), 2);
 }

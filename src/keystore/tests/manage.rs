@@ -17,17 +17,24 @@ fn named(text: &str) -> KeyName {
 }
 
 fn with_alias(text: &str) -> CreateKey {
-    CreateKey { alias: Some(alias(text)), description: String::new() }
+    CreateKey { alias: Some(alias(text)), description: String::new(), ..CreateKey::default() }
 }
 
 fn current(key: &Key) -> (u32, [u8; 8]) {
-    key.view(|view| Ok((view.current().version, view.current().material_id))).unwrap()
+    key.view(&crate::keystore::Wish::ANY, |view| {
+        Ok((view.current().unwrap().version, view.current().unwrap().material_id))
+    })
+    .unwrap()
 }
 
 #[test]
 fn a_new_key_is_described_by_id_and_by_alias() {
     let store = Store::in_memory().unwrap();
-    let request = CreateKey { alias: Some(alias("payments/cards")), description: "cards\n".into() };
+    let request = CreateKey {
+        alias: Some(alias("payments/cards")),
+        description: "cards\n".into(),
+        ..CreateKey::default()
+    };
     let made = store.create_key(&request).unwrap();
     assert_eq!((made.revision, made.current_version, made.versions.len()), (1, 1, 1));
     assert_eq!((made.key_state, made.origin), (KeyState::Enabled, Origin::Keyfold));
@@ -92,7 +99,7 @@ fn a_handle_follows_rotation_at_once_and_keeps_older_versions() {
     assert_eq!((rotated.current_version, rotated.revision, rotated.versions.len()), (2, 2, 2));
     let second = current(&key);
     assert!(second.0 == 2 && second.1 != first.1);
-    key.view(|view| {
+    key.view(&crate::keystore::Wish::ANY, |view| {
         assert!(matches!(view.named(made.key_id, 1, first.1), Named::Held(v) if v.material_id == first.1));
         assert!(
             matches!(view.named(made.key_id, 1, second.1), Named::Unknown),
@@ -111,7 +118,7 @@ fn a_disabled_key_is_refused_until_it_is_enabled() {
     store.create_key(&with_alias("k")).unwrap();
     let key = store.key(&named("k")).unwrap();
     store.disable_key(&named("k")).unwrap();
-    assert_eq!(key.view(|_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
+    assert_eq!(key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
     assert_eq!(store.describe_key(&named("k")).unwrap().key_state, KeyState::Disabled);
     assert_eq!(store.rotate_key(&named("k")).unwrap_err().status(), Status::KeyDisabled);
     store.enable_key(&named("k")).unwrap();
@@ -132,7 +139,7 @@ fn versions_beyond_64_go_to_pages_and_stay_usable() {
     assert_eq!(found.versions.len(), 200);
     assert!(found.versions.iter().zip(1..).all(|(version, number)| version.version == number));
     let key = store.key(&named("k")).unwrap();
-    key.view(|view| {
+    key.view(&crate::keystore::Wish::ANY, |view| {
         assert!(matches!(view.named(made.key_id, 1, first.1), Named::Held(_)));
         Ok(())
     })
@@ -147,8 +154,8 @@ fn imported_material_is_32_bytes_that_are_not_all_equal() {
     let made = store.import_key_material(&with_alias("mine"), &material).unwrap();
     assert_eq!((made.origin, made.versions[0].origin), (Origin::External, Origin::External));
     let key = store.key(&named("mine")).unwrap();
-    key.view(|view| {
-        assert_eq!(view.current().kek.material().expose()[..], material[..]);
+    key.view(&crate::keystore::Wish::ANY, |view| {
+        assert_eq!(view.current().unwrap().kek().unwrap().material().expose()[..], material[..]);
         Ok(())
     })
     .unwrap();
@@ -173,12 +180,12 @@ fn planted_keys_answer_by_number_material_and_former_name() {
     assert_eq!((made.current_version, made.versions.len()), (24_257, 3));
     let ids: Vec<_> = made.versions.iter().map(|version| version.material_id).collect();
     let key = store.key_by_id(id).unwrap();
-    key.view(|view| {
+    key.view(&crate::keystore::Wish::ANY, |view| {
         for (n, version) in [(0, 10_550), (1, 10_550), (2, 24_257)] {
             let Named::Held(held) = view.named(id, version, ids[n]) else {
                 panic!("version {n} is not held")
             };
-            assert_eq!(held.kek.material().expose(), &material(n as u8 + 1));
+            assert_eq!(held.kek().unwrap().material().expose(), &material(n as u8 + 1));
         }
         assert!(matches!(view.named(other, 7, ids[1]), Named::Held(held) if held.key_id == other));
         assert!(matches!(view.named(other, 7, ids[0]), Named::Unknown));
@@ -247,15 +254,15 @@ fn odd_names_and_descriptions_are_taken_whole_or_refused() {
         assert!(text.parse::<Alias>().is_err(), "{text:?}");
     }
     for text in ["a\0b", "a\u{1b}[2J", "\u{7f}", "\u{85}"] {
-        let request = CreateKey { alias: None, description: text.into() };
+        let request = CreateKey { alias: None, description: text.into(), ..CreateKey::default() };
         assert_eq!(store.create_key(&request).unwrap_err().status(), Status::InvalidArgument);
     }
     for text in ["\"\\\n\t", "\u{fc}\u{1f600}", &"\"".repeat(8_192)] {
-        let request = CreateKey { alias: None, description: text.into() };
+        let request = CreateKey { alias: None, description: text.into(), ..CreateKey::default() };
         let made = store.create_key(&request).unwrap();
         assert_eq!(store.describe_key(&KeyName::Id(made.key_id)).unwrap().description, text);
     }
-    let long = CreateKey { alias: None, description: "a".repeat(8_193) };
+    let long = CreateKey { alias: None, description: "a".repeat(8_193), ..CreateKey::default() };
     assert_eq!(store.create_key(&long).unwrap_err().status(), Status::TooLarge);
     let (max, twin) = ("a".repeat(256), format!("{}b", "a".repeat(255)));
     let a = store.create_key(&with_alias(&max)).unwrap();
@@ -266,7 +273,8 @@ fn odd_names_and_descriptions_are_taken_whole_or_refused() {
 #[test]
 fn a_document_never_grows_past_its_bound() {
     let store = Store::in_memory().unwrap();
-    let request = CreateKey { alias: Some(alias("k")), description: "\"".repeat(8_192) };
+    let request =
+        CreateKey { alias: Some(alias("k")), description: "\"".repeat(8_192), ..CreateKey::default() };
     store.create_key(&request).unwrap();
     for n in 0..49 {
         store.create_alias(&alias(&format!("{n:02}{}", "x".repeat(254))), &named("k")).unwrap();
@@ -310,8 +318,8 @@ fn a_disabled_keys_material_is_gone_when_the_call_returns() {
     store.rotate_key(&named("k")).unwrap();
     let key = store.key(&named("k")).unwrap();
     let (kek, id) = key
-        .view(|view| {
-            let kek = &view.current().kek;
+        .view(&crate::keystore::Wish::ANY, |view| {
+            let crate::keystore::Material::Kek(kek) = &view.current().unwrap().material;
             let (mut nonce, mut wrapped) = ([0; 24], [0; 48]);
             with_lane(|lane| kek.wrap(lane, b"", &[1; 32], &mut nonce, &mut wrapped))?;
             Ok((Arc::downgrade(kek), kek.id()))
@@ -321,9 +329,12 @@ fn a_disabled_keys_material_is_gone_when_the_call_returns() {
     store.disable_key(&named("k")).unwrap();
     assert_eq!((kek.strong_count(), contexts(id)), (0, 0));
     // Nor does looking at it, or opening it anew, bring it back.
-    assert_eq!(key.view(|_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
+    assert_eq!(key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
     let again = store.key(&named("k")).unwrap();
-    assert_eq!(again.view(|_| Ok(())).unwrap_err().status(), Status::KeyDisabled);
+    assert_eq!(
+        again.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap_err().status(),
+        Status::KeyDisabled
+    );
     assert_eq!(again.held(), 0);
     store.enable_key(&named("k")).unwrap();
     assert_eq!((current(&key).0, key.held()), (2, 2));

@@ -238,7 +238,7 @@ fn a_change_through_one_handle_is_seen_by_all_at_once() {
     one.create_key(&with_alias("k")).unwrap();
     let two = place.open_with(&hour).unwrap();
     let key = two.key(&named("k")).unwrap();
-    let version = || key.view(|view| Ok(view.current().version));
+    let version = || key.view(&crate::keystore::Wish::ANY, |view| Ok(view.current().unwrap().version));
     assert_eq!(version().unwrap(), 1);
     one.rotate_key(&named("k")).unwrap();
     assert_eq!(version().unwrap(), 2);
@@ -318,7 +318,7 @@ fn a_failed_sync_poisons_the_handle_and_no_other() {
     for found in [
         status(store.describe_key(&named("k"))),
         status(store.rotate_key(&named("k"))),
-        status(key.view(|_| Ok(()))),
+        status(key.view(&crate::keystore::Wish::ANY, |_| Ok(()))),
     ] {
         assert_eq!(found, Status::StorePoisoned);
     }
@@ -347,7 +347,7 @@ fn read_only_handles_read_and_change_nothing() {
         assert_eq!(refused, Status::StoreReadOnly);
     }
     writer.rotate_key(&named("k")).unwrap();
-    assert_eq!(key.view(|view| Ok(view.current().version)).unwrap(), 2);
+    assert_eq!(key.view(&crate::keystore::Wish::ANY, |view| Ok(view.current().unwrap().version)).unwrap(), 2);
     drop(writer);
     assert_eq!(reader.verify(&mut |_, _| {}).unwrap(), 1);
 }
@@ -362,7 +362,9 @@ fn a_damaged_file_gives_an_error_or_the_same_material() {
     store.rotate_key(&named("k")).unwrap();
     let material = |store: &Store| {
         let key = store.key(&named("k"))?;
-        key.view(|view| Ok((view.current().version, *view.current().kek.material().expose())))
+        key.view(&crate::keystore::Wish::ANY, |view| {
+            Ok((view.current().unwrap().version, *view.current().unwrap().kek().unwrap().material().expose()))
+        })
     };
     let right = material(&store).unwrap();
     drop(store);
@@ -431,7 +433,7 @@ fn nothing_this_process_does_drops_its_locks() {
     other.verify(&mut |_, _| {}).unwrap();
     drop(other);
     std::thread::sleep(Duration::from_millis(300));
-    key.view(|_| Ok(())).unwrap();
+    key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
     place.elsewhere("be kept out", "k");
     drop(writing);
     // The lock that says somebody is here, as long as a connection is open.
@@ -452,9 +454,9 @@ fn a_stamp_younger_than_a_second_proves_nothing() {
     let store = place.open_with(&eager).unwrap();
     store.create_key(&with_alias("k")).unwrap();
     let key = store.key(&named("k")).unwrap();
-    key.view(|_| Ok(())).unwrap();
+    key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
     assert!(!store.inner.remembers_look());
     std::thread::sleep(Duration::from_millis(1_100));
-    key.view(|_| Ok(())).unwrap();
+    key.view(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
     assert!(store.inner.remembers_look());
 }

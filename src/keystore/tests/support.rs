@@ -200,7 +200,7 @@ pub(super) fn named(text: &str) -> KeyName {
 }
 
 pub(super) fn with_alias(text: &str) -> CreateKey {
-    CreateKey { alias: Some(alias(text)), description: String::new() }
+    CreateKey { alias: Some(alias(text)), description: String::new(), ..CreateKey::default() }
 }
 
 pub(super) fn status<T>(result: Result<T>) -> Status {

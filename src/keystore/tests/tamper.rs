@@ -197,7 +197,7 @@ fn a_whole_older_store_is_rolled_back_for_this_process() {
     place.put_all(&old);
     assert_eq!(status(store.describe_key(&named("k"))), Status::StoreRolledBack);
     assert_eq!(status(store.rotate_key(&KeyName::Id(made.key_id))), Status::StoreRolledBack);
-    assert_ne!(status(key.view(|_| Ok(()))), Status::Ok);
+    assert_ne!(status(key.view(&crate::keystore::Wish::ANY, |_| Ok(()))), Status::Ok);
     drop((store, key));
     assert_eq!(place.verify(), Status::StoreRolledBack, "remembered after the last handle is gone");
     place.put_all(&now);
@@ -280,7 +280,7 @@ fn deleted_rows_are_missed_and_never_just_not_found() {
         }
         place.put(at, Some(cells));
     }
-    for table in Table::ALL {
+    for table in Table::ALL.into_iter().filter(|table| dump.iter().any(|(at, _)| at.0 == *table)) {
         place.sql().execute(&format!("DELETE FROM {}", table.name()), []).unwrap();
         assert_eq!(place.verify(), Status::StoreIntegrity, "{table:?} emptied");
         place.put_all(&dump);

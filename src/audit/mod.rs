@@ -1,0 +1,26 @@
+//! The trail: events in CloudTrail's words, a Merkle tree over them, signed checkpoints, sinks, and what verifies all
+//! of it. `docs/AUDIT.md` is the specification.
+//!
+//! It knows no keys and no store: it is given events, and a [`Log`] to read them from. The key store appends events in
+//! its own transactions (`keystore/trail.rs`).
+
+mod event;
+mod filter;
+mod note;
+mod sink;
+mod tiles;
+mod tree;
+mod verify;
+
+pub use event::EventType;
+pub(crate) use event::{Event, KeyRef, Source};
+pub use filter::Filter;
+pub use note::{Checkpoint, VerifierKey};
+pub(crate) use note::{SigningKey, parse_signed, sign};
+pub use sink::{FileSink, SinkStatus};
+pub(crate) use sink::{Sink, Sinks};
+pub(crate) use tiles::export_tiles;
+pub use tiles::{verify_jsonl, verify_tiles};
+pub(crate) use tree::{Hash, RightEdge, leaf_hash};
+pub use verify::{BadEntry, TrailReport};
+pub(crate) use verify::{Log, verify};
