@@ -13,7 +13,7 @@ use super::json::{Fields, Refused, bytes, hex};
 use super::names::{Alias, KeyId};
 use super::policy::KeyPolicy;
 use super::time::Time;
-use super::types::{KeyMetadata, KeySpec, KeyState, Origin, VersionState};
+use super::types::{KeyMetadata, KeySpec, KeyState, KeyUsage, Origin, VersionState};
 use super::version::{VersionDocument, origin_name, read_origin, read_u32, read_versions};
 use crate::error::{Error, Result};
 
@@ -207,7 +207,7 @@ impl KeyDocument {
         let too_new = || Unreadable::TooNew("a later release".into());
         let (usage, spec) = (fields.text("key_usage")?, fields.text("key_spec")?);
         let spec = KeySpec::from_name(&spec).ok_or_else(too_new)?;
-        if spec.usage().name() != usage {
+        if spec.usage() != KeyUsage::from_name(&usage).ok_or_else(too_new)? {
             return Err("its usage and spec do not fit together".into());
         }
         let state = KeyState::from_name(&fields.text("key_state")?).ok_or_else(too_new)?;
