@@ -28,6 +28,7 @@ mod audit;
 mod backend;
 mod backup;
 mod change;
+mod counters;
 mod document;
 mod epochs;
 mod export;

@@ -3,6 +3,7 @@
 use super::Fingerprint;
 use super::backend::{Mac, Row, Table};
 use super::names::KeyId;
+use crate::audit::SigningKey;
 use crate::crypto::{Kek, ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
 use crate::error::Result;
 use crate::root::StoreSecret;
@@ -109,6 +110,15 @@ impl Secrets {
 
     pub(super) fn key_place(&self, id: KeyId) -> Vec<u8> {
         self.place(Table::Keys, &id.0)
+    }
+
+    /// What signs the trail's checkpoints.
+    pub(super) fn signing_key(&self) -> Result<SigningKey> {
+        let seed = Key32::new_with(self.on_fork, |out| {
+            hkdf_sha256(&self.store_id, self.store_secret.0.expose(), b"keyfold/store/1/checkpoint", out);
+            Ok(())
+        })?;
+        Ok(SigningKey::new(format!("keyfold.dev/store/{}", super::json::hex(&self.store_id)), seed))
     }
 
     /// HMAC under K_tree, for digests of the tree.

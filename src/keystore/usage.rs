@@ -4,8 +4,22 @@ use serde::Serialize;
 
 use super::Store;
 use super::names::KeyName;
+use crate::audit::KeyRef;
 use crate::error::Result;
 use crate::operation::Operation;
+
+/// What was counted of one version and one operation since it was last asked.
+#[derive(Clone, Debug)]
+pub(super) struct Counted {
+    pub(super) key: KeyRef,
+    pub(super) operation: Operation,
+    pub(super) count: u64,
+    pub(super) bytes: u64,
+    pub(super) failures: u64,
+    /// Milliseconds since 1970 of the first and the last of them.
+    pub(super) first: u64,
+    pub(super) last: u64,
+}
 
 /// Uses of one version through one open store.
 #[derive(Default)]
