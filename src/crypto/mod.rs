@@ -1,8 +1,9 @@
 //! The only code that names a cipher crate: AES-256-GCM behind two engines, XAES-256-GCM wrapping, SHA-256, HMAC,
-//! HKDF, Argon2id, and the fork-safe generator. It knows no keys by name.
+//! HKDF, Argon2id, Ed25519, and the fork-safe generator. It knows no keys by name.
 
 mod aead;
 mod cache;
+mod ed25519;
 #[cfg(feature = "aws-lc")]
 mod engine_aws_lc;
 mod engine_portable;
@@ -17,6 +18,7 @@ mod selftest;
 mod xaes;
 
 pub(crate) use aead::{AeadKey, Engine};
+pub(crate) use ed25519::{ed25519_public, ed25519_sign, ed25519_verify};
 pub(crate) use generator::reseed;
 #[cfg(test)]
 pub(crate) use generator::script;
