@@ -4,19 +4,24 @@
 //! It knows no keys and no store: it is given events, and a [`Log`] to read them from. The key store appends events in
 //! its own transactions (`keystore/trail.rs`).
 
+mod base64;
 mod event;
 mod filter;
+mod json;
+mod names;
 mod note;
+#[cfg(test)]
+pub(crate) mod schema;
 mod sink;
 mod tiles;
 mod tree;
 mod verify;
 
 pub use event::EventType;
-pub(crate) use event::{Event, KeyRef, Source};
+pub(crate) use event::{Event, KeyRef, Source, redacted};
 pub use filter::Filter;
 pub use note::{Checkpoint, VerifierKey};
-pub(crate) use note::{SigningKey, parse_signed, sign};
+pub(crate) use note::{SignedCheckpoint, SigningKey, parse_signed};
 pub use sink::{FileSink, SinkStatus};
 pub(crate) use sink::{Sink, Sinks};
 pub(crate) use tiles::export_tiles;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::note::VerifierKey;
+use super::note::{SignedCheckpoint, VerifierKey};
 use super::tree::Hash;
 use crate::error::Result;
 
@@ -11,8 +11,8 @@ pub(crate) trait Log {
     /// Entries from `from` on, in order, at most `limit`; each with its sequence number as its place says. Fewer only at
     /// the end.
     fn entries(&mut self, from: u64, limit: usize) -> Result<Vec<(u64, String)>>;
-    /// The signed checkpoints, the oldest first, each a whole note.
-    fn checkpoints(&mut self) -> Result<Vec<String>>;
+    /// The checkpoints of more than `after` entries (`None`: all), by size, at most `limit`.
+    fn checkpoints(&mut self, after: Option<u64>, limit: usize) -> Result<Vec<SignedCheckpoint>>;
     /// Whether the entry is the one that was written there, where the log can tell (a row's MAC). `None`: it cannot.
     fn genuine(&mut self, seq: u64, entry: &str) -> Result<Option<bool>>;
     /// The size and root hash that the log claims, where it does.
