@@ -25,6 +25,9 @@ pub enum Error {
     /// An argument had a value the call does not take.
     #[error("{what}")]
     InvalidArgument { what: &'static str },
+    /// A field of a structured request that does not exist, or has a value that it does not take.
+    #[error("{field}: {why}")]
+    InvalidField { field: Box<str>, why: &'static str },
     /// The output does not fit.
     #[error("the output needs {needed} bytes")]
     BufferTooSmall { needed: usize },
@@ -236,7 +239,7 @@ impl Error {
         match self {
             Error::NullArgument { .. } => Status::NullArgument,
             Error::InvalidHandle { .. } => Status::InvalidHandle,
-            Error::InvalidArgument { .. } => Status::InvalidArgument,
+            Error::InvalidArgument { .. } | Error::InvalidField { .. } => Status::InvalidArgument,
             Error::BufferTooSmall { .. } => Status::BufferTooSmall,
             Error::InvalidUtf8 { .. } => Status::InvalidUtf8,
             Error::BuffersOverlap => Status::BuffersOverlap,

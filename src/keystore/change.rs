@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::backend::{Access, Backend, Entry, Row, Table, conflict};
+use super::clock::Opening;
 use super::document::{AliasDocument, DOCUMENT_LIMIT, KeyDocument, PAGES, VERSIONS_A_PAGE};
 use super::epochs::Seen;
 use super::failpoint;
@@ -114,8 +115,21 @@ impl<'a> Change<'a> {
         let key = self.snapshot.key(name)?;
         self.tell(&key);
         access::authorise_key(self, &key)?;
-        states::permit(self.deed.operation, &key, name)?;
+        states::permit(self.deed.operation, &key, name, self.inner.options.recovery)?;
         Ok(key)
+    }
+
+    /// The same, whatever its state: for a key that only loses something by the deed.
+    pub(super) fn key_in_any_state(&mut self, name: &KeyName) -> Result<KeyDocument> {
+        let key = self.snapshot.key(name)?;
+        self.tell(&key);
+        access::authorise_key(self, &key)?;
+        Ok(key)
+    }
+
+    /// Writes the change's manifest even if nothing else is written: it moves the store's highest time.
+    pub(super) fn touch_clock(&mut self) {
+        self.written = true;
     }
 
     /// Names a key, with its newest version, in the deed's event.
@@ -232,6 +246,25 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
+    /// Changes every version of a key, those in pages too. The document is written by [`Change::update_key`].
+    pub(super) fn edit_versions(
+        &mut self,
+        key: &mut KeyDocument,
+        mut edit: impl FnMut(&mut VersionDocument) -> Result<()>,
+    ) -> Result<()> {
+        key.versions.iter_mut().try_for_each(&mut edit)?;
+        for number in 0..key.pages.len() {
+            let (was, mut page) = self.snapshot.page(key, number)?;
+            page.versions.iter_mut().try_for_each(&mut edit)?;
+            let place = page_place(key.id, number);
+            let row = self.seal(Table::Pages, &place, was + 1, page.write());
+            self.snapshot.rows.put_if(Table::Pages, &place, Some(was), &row)?;
+            key.pages[number] = row.mac;
+        }
+        self.written = true;
+        Ok(())
+    }
+
     fn seal(&self, table: Table, place: &[u8], revision: u64, document: String) -> Row {
         self.snapshot.secrets.seal(table, &self.snapshot.manifest.incarnation, place, revision, document)
     }
@@ -284,12 +317,18 @@ impl<'a> Change<'a> {
             groups.insert(high);
         }
         groups.into_iter().try_for_each(|number| self.put_group(number))?;
+        if let Some(found) = self.snapshot.manifest.finds_step(self.inner.opening) {
+            let mut details = Map::new();
+            details.insert("storeTime".into(), self.snapshot.manifest.time().to_string().into());
+            details.insert("systemTime".into(), found.to_string().into());
+            trail::service(&mut self.snapshot, self.inner, "ClockStepped", &[], details)?;
+        }
         trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
         let slots = self.snapshot.rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
         let manifest = &mut self.snapshot.manifest;
         manifest.roots = roots_digest(self.snapshot.secrets, &manifest.incarnation, &slots);
         let was = manifest.epoch;
-        manifest.advance();
+        manifest.advance(self.inner.opening);
         let mac = put_manifest(&mut self.snapshot, Some(was))?;
         failpoint::hit("before commit");
         let epoch = self.snapshot.manifest.epoch;
@@ -327,7 +366,7 @@ pub(super) fn found(
     }
     let slots = rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
     manifest.roots = roots_digest(secrets, &incarnation, &slots);
-    manifest.advance();
+    manifest.advance(Opening([0; 8]));
     let epoch = manifest.epoch;
     let mut snapshot =
         Snapshot { rows, secrets, manifest, groups: Default::default(), buckets: Default::default() };

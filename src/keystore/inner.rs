@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::access::Actor;
 use super::backend::{Access, Backend, DataVersion};
 use super::change::{Change, Deed, change};
+use super::clock::Opening;
 use super::epochs::{self, Seen};
 use super::fork::{self, Guarded};
 use super::handle::KeyInner;
@@ -33,6 +34,8 @@ pub(super) struct Inner {
     pub(super) actor: Actor,
     /// What the trail needs to know between calls.
     pub(super) trail: Trail,
+    /// Tells this opening of the store from others.
+    pub(super) opening: Opening,
     /// The fork id under which the secrets were made.
     born: u64,
     /// Until when what is known may be used without a look for changes by others: coarse milliseconds, counted from the
@@ -72,6 +75,7 @@ impl Inner {
             local,
             actor,
             trail,
+            opening: Opening::draw(),
             born: fork_id(),
             fresh_until: AtomicU64::new(0),
         })

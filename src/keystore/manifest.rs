@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::backend::{Entry, Mac};
+use super::clock::{self, Opening, Sighting};
 use super::document::{Unknown, Unreadable, read_time};
 use super::json::{Fields, Refused, bytes, from_hex, hex};
 use super::secrets::{MacInput, Secrets};
@@ -41,6 +42,8 @@ pub(super) struct Manifest {
     previous: Mac,
     /// The highest time a change was made at.
     time: Time,
+    /// A system clock that was not believed when a change was made.
+    stepped: Option<Sighting>,
     unknown: Unknown,
 }
 
@@ -50,6 +53,7 @@ const MANIFEST_FIELDS: &[&str] = &[
     "min_reader",
     "min_writer",
     "time",
+    "clock_stepped",
     "schema",
     "settings",
     "roots",
@@ -74,6 +78,7 @@ impl Manifest {
             groups: BTreeMap::new(),
             previous: [0; 32],
             time: Time(0),
+            stepped: None,
             unknown: Unknown::default(),
         }
     }
@@ -99,6 +104,7 @@ impl Manifest {
             groups: read_digests(fields.object("groups")?)?,
             previous: fields.bytes("previous")?,
             time: Time::parse(&fields.text("time")?).ok_or("a date is malformed")?,
+            stepped: Sighting::read(fields.take_if_there("clock_stepped"))?,
             unknown: unknown.end(fields),
         })
     }
@@ -111,6 +117,9 @@ impl Manifest {
         put("store_id", hex(&self.store_id).into());
         put("incarnation", hex(&self.incarnation).into());
         put("time", self.time.to_string().into());
+        if let Some(stepped) = &self.stepped {
+            put("clock_stepped", stepped.write());
+        }
         put("previous", hex(&self.previous).into());
         put("schema", hex(&self.schema).into());
         put("settings", hex(&self.settings).into());
@@ -120,11 +129,22 @@ impl Manifest {
         self.unknown.write_end(out)
     }
 
-    /// Goes on to the next epoch.
-    pub(super) fn advance(&mut self) {
+    /// Goes on to the next epoch, through this opening of the store.
+    pub(super) fn advance(&mut self, by: Opening) {
         self.epoch += 1;
         self.previous = self.mac;
-        self.time = self.time.max(Time::now());
+        (self.time, self.stepped) = clock::advance(self.time, self.stepped, by);
+    }
+
+    /// The highest time a change was made at.
+    pub(super) fn time(&self) -> Time {
+        self.time
+    }
+
+    /// A clock that this change is the first to find too far off: what it shows.
+    pub(super) fn finds_step(&self, by: Opening) -> Option<Time> {
+        let found = clock::advance(self.time, self.stepped, by).1;
+        found.filter(|_| found != self.stepped).map(|found| found.at)
     }
 }
 

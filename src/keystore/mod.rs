@@ -15,7 +15,7 @@
 //! | `backend`, `memory`, `sqlite` | where rows are kept |
 //! | `fork`, `epochs` | what a fork and a rolled-back file meet |
 //! | `export`, `backup` | whole keys on their way to another store; whole stores |
-//! | `states`, `policy`, `lifecycle`, `rotation`, `import` | a key's life: what each state permits, and what changes it |
+//! | `states`, `policy`, `lifecycle`, `destruction`, `rotation`, `import`, `clock` | a key's life: what each state permits, and what changes it |
 //! | `mac`, `sealing` | kinds of keys beside those that wrap |
 //! | `access`, `grants`, `narrow`, `approvals` | who may |
 //! | `trail`, `usage`, `audit` | events, counts, and the trail as callers see it |
@@ -28,6 +28,7 @@ mod audit;
 mod backend;
 mod backup;
 mod change;
+mod clock;
 mod counters;
 mod document;
 mod epochs;

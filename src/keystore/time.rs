@@ -9,12 +9,24 @@ use super::failpoint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(pub(super) u64);
 
-const LAST: u64 = 253_402_300_799;
-
 impl Time {
+    /// The end of the year 9999.
+    pub(super) const LAST: Time = Time(253_402_300_799);
+
+    /// The system's clock as it stands, whatever a test says.
+    pub(super) fn system() -> Time {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        Time(now).min(Time::LAST)
+    }
+
+    /// So many days later; the end of the year 9999 at most.
+    pub(super) fn plus_days(self, days: u32) -> Time {
+        Time(self.0.saturating_add(u64::from(days) * 86_400)).min(Time::LAST)
+    }
+
     /// The system's clock; 1970 when it is set before that, so that no clock can make a call fail.
     pub(super) fn now() -> Time {
-        Time((Time::now_millis() / 1_000).min(LAST))
+        Time(Time::now_millis() / 1_000).min(Time::LAST)
     }
 
     /// The same in milliseconds, for events.
@@ -83,13 +95,13 @@ mod tests {
             (0, "1970-01-01T00:00:00Z"),
             (951_782_400, "2000-02-29T00:00:00Z"),
             (1_795_640_400, "2026-11-25T21:00:00Z"),
-            (LAST, "9999-12-31T23:59:59Z"),
+            (Time::LAST.0, "9999-12-31T23:59:59Z"),
         ];
         for (seconds, text) in known {
             assert_eq!(Time(seconds).to_string(), text);
             assert_eq!(Time::parse(text), Some(Time(seconds)));
         }
-        for seconds in (0..LAST).step_by(86_399 * 1000) {
+        for seconds in (0..Time::LAST.0).step_by(86_399 * 1000) {
             assert_eq!(Time::parse(&Time(seconds).to_string()), Some(Time(seconds)));
         }
     }

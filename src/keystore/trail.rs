@@ -30,6 +30,18 @@ pub(super) fn done(
     Ok(())
 }
 
+/// Appends an event of the library's own doing in a change's transaction, before the change's own event: `name` is one
+/// of the service events of docs/AUDIT.md, `details` its `serviceEventDetails`.
+pub(super) fn service(
+    _snapshot: &mut Snapshot<'_>,
+    _inner: &Inner,
+    _name: &'static str,
+    _about: &[KeyRef],
+    _details: serde_json::Map<String, serde_json::Value>,
+) -> Result<()> {
+    Ok(())
+}
+
 /// Writes the event of a change that was refused or failed, in a transaction of its own. What cannot be written is
 /// counted, and told as a gap later.
 pub(super) fn refused(_inner: &Inner, _deed: Deed, _about: Vec<KeyRef>, _error: &Error) {}
