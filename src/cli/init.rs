@@ -7,7 +7,7 @@ use super::output;
 use super::session::{NewPassphrase, Session};
 use crate::Status;
 use crate::error::Error;
-use crate::keystore::{InitOptions, Store};
+use crate::keystore::{InitOptions, SlotOptions, Store};
 
 #[derive(clap::Args)]
 pub(super) struct Init {
@@ -38,7 +38,11 @@ impl Init {
             )));
         }
         let new = session.new_root(session.root_url()?, NewPassphrase::OfInit)?;
-        let options = InitOptions { open: session.open_options(), development: self.development };
+        let options = InitOptions {
+            open: session.open_options(),
+            development: self.development,
+            slot: SlotOptions::default(),
+        };
         let made = Store::init(&location, &*new.root, &options);
         let store = made.map_err(|error| match &new.made {
             Some(path) => Failure::from(error).hint(format!(

@@ -7,7 +7,7 @@ use super::args::Chosen;
 use super::types::*;
 use crate::envelope::{DecryptOptions, EncryptOptions, ReencryptOptions, StoredContext};
 use crate::error::{Error, Result};
-use crate::keystore::{ForkPolicy, InitOptions, OpenOptions};
+use crate::keystore::{ForkPolicy, InitOptions, OpenOptions, SlotOptions};
 
 /// A struct of the ABI of which any bytes are valid and all-zero bytes are the defaults, and whose first field is its
 /// own size.
@@ -118,7 +118,11 @@ impl keyfold_store_options {
                 what: "a store cannot be made read-only; make it, then open it so",
             });
         }
-        Ok(InitOptions { open: self.common()?, development: self.flags & KEYFOLD_OPEN_DEVELOPMENT != 0 })
+        Ok(InitOptions {
+            open: self.common()?,
+            development: self.flags & KEYFOLD_OPEN_DEVELOPMENT != 0,
+            slot: SlotOptions::default(),
+        })
     }
 
     pub(super) fn for_open(&self) -> Result<OpenOptions> {

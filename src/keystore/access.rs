@@ -4,7 +4,7 @@ use super::change::Change;
 use super::document::KeyDocument;
 use super::handle::Wish;
 use super::options::OpenOptions;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Who an open store acts as.
 #[derive(Clone, Debug)]
@@ -18,9 +18,45 @@ pub(super) struct Actor {
 
 impl Actor {
     /// As the caller says, where no root slot says otherwise.
-    pub(super) fn of(options: &OpenOptions) -> Actor {
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a name that is none.
+    pub(super) fn of(options: &OpenOptions) -> Result<Actor> {
         let principal = options.principal.clone().unwrap_or_else(|| "default".into());
-        Actor { principal, verified: false, admin: true }
+        check_principal(&principal)?;
+        Ok(Actor { principal, verified: false, admin: true })
+    }
+
+    /// As the root slot says that opened the store, if it bears a principal.
+    ///
+    /// # Errors
+    /// ACCESS_DENIED where the caller names another.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn through(options: &OpenOptions, slot: Option<&str>) -> Result<Actor> {
+        let asked = Actor::of(options)?;
+        match (slot, &options.principal) {
+            (None, _) => Ok(asked),
+            (Some(borne), Some(named)) if named != borne => Err(Error::AccessDenied {
+                principal: borne.into(),
+                operation: "open the store as another principal",
+                name: named.as_str().into(),
+            }),
+            (Some(borne), _) => Ok(Actor { principal: borne.to_owned(), verified: true, ..asked }),
+        }
+    }
+}
+
+/// A principal's name: 1 to 128 characters that can be seen, and no blank at either end.
+pub(super) fn check_principal(name: &str) -> Result<()> {
+    let seen = |c: char| {
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    match (1..=128).contains(&name.chars().count()) && name.chars().all(seen) && name.trim() == name {
+        true => Ok(()),
+        false => Err(Error::InvalidArgument {
+            what: "a principal's name has 1 to 128 characters that can be seen, and no blank at its ends",
+        }),
     }
 }
 

@@ -36,10 +36,11 @@ impl Store {
                 what: "a store that is to be made has no fingerprint yet; give its path alone",
             });
         }
+        let actor = Actor::through(&options.open, options.slot.principal.as_deref())?;
         let place = Sqlite::vacant(&location.path, &options.open)?;
         root.check(Some(&place))?;
         let (secret, store_id, incarnation) = draw_store(on_fork(&options.open))?;
-        let slot = Slot::make(root, &store_id, &secret)?;
+        let slot = Slot::make(root, &store_id, &secret, &options.slot)?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options.open))?;
         options.open.check_locked()?;
         let (settings, seen) = (Settings::new(options.development), epochs::of(store_id));
@@ -48,7 +49,6 @@ impl Store {
             found(backend, &secrets, &seen, incarnation, &settings.write(), first)
         })?;
         let open = options.open.clone();
-        let actor = Actor::of(&open);
         Ok(Store { inner: Inner::new(Box::new(backend), secrets, seen, open, actor, Some(slot.id)) })
     }
 
@@ -59,7 +59,8 @@ impl Store {
         let backend = Sqlite::open(&location.path, options)?;
         root.check(backend.path())?;
         let (store_id, slots) = claimed_slots(&backend)?;
-        let (secret, slot_id) = unlock(root, &store_id, &slots, on_fork(options))?;
+        Actor::of(options)?;
+        let (secret, slot) = unlock(root, &store_id, &slots, on_fork(options))?;
         let secrets = Secrets::derive(secret, store_id, on_fork(options))?;
         options.check_locked()?;
         let found = secrets.fingerprint();
@@ -73,8 +74,8 @@ impl Store {
             snapshot.settings()?;
             snapshot.end(&seen)?;
         }
-        let actor = Actor::of(options);
-        let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), actor, Some(slot_id));
+        let actor = Actor::through(options, slot.principal.as_deref())?;
+        let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), actor, Some(slot.id));
         Ok(Store { inner })
     }
 }
@@ -110,7 +111,7 @@ impl Store {
         let secrets = Secrets::derive(secret, store_id, on_fork(&options))?;
         let (backend, seen) = (Box::new(Memory::new()), epochs::of(store_id));
         found(&*backend, &secrets, &seen, incarnation, &settings.write(), None)?;
-        let actor = Actor::of(&options);
+        let actor = Actor::of(&options)?;
         Ok(Store { inner: Inner::new(backend, secrets, seen, options, actor, None) })
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Fingerprint;
+use super::{Fingerprint, SlotOptions};
 use crate::error::{Error, Result};
 
 /// Where a store lies: a path, or `sqlite:PATH` with an optional `?fingerprint=HEX`.
@@ -109,6 +109,8 @@ pub struct InitOptions {
     pub open: OpenOptions,
     /// Marks the store for development for ever; `doctor` says so.
     pub development: bool,
+    /// What the first root slot gives beside the store's secrets.
+    pub slot: SlotOptions,
 }
 
 impl FromStr for Location {

@@ -1,9 +1,10 @@
-//! Root slots: each holds the store secret, wrapped by one root. Roots are called before a transaction begins, never
-//! inside one.
+//! Root slots: each holds the store's secrets, wrapped by one root. Roots are called before a transaction begins,
+//! never inside one.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Store;
+use super::access::check_principal;
 use super::backend::Row;
 use super::change::Deed;
 use super::document::{Unknown, Unreadable, read_time};
@@ -11,7 +12,7 @@ use super::json::{Fields, bytes, from_hex, hex};
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
 use super::time::Time;
 use super::types::RootSlot;
-use crate::crypto::{ct_eq, fill_random};
+use crate::crypto::fill_random;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 use crate::root::{Inherit, Root, StoreSecret, Wrapped};
@@ -32,15 +33,17 @@ impl Store {
         })
     }
 
-    /// Adds a root beside those there are (ALREADY_EXISTS for a key file that is one of them). The root is asked to unwrap what it wrapped before anything is written.
+    /// Adds a root beside those there are (ALREADY_EXISTS for a key file that is one of them). The root is asked to
+    /// unwrap what it wrapped before anything is written.
     pub fn add_root(&self, root: &dyn Root) -> Result<RootSlot> {
         self.add_root_as(root, &SlotOptions::default())
     }
 
     /// As [`Store::add_root`], for a slot that bears a principal, or the admin seed.
-    pub fn add_root_as(&self, root: &dyn Root, _options: &SlotOptions) -> Result<RootSlot> {
-        let slot = self.new_slot(root)?;
-        self.inner.change(Deed::new(Operation::AddRoot), |change| {
+    pub fn add_root_as(&self, root: &dyn Root, options: &SlotOptions) -> Result<RootSlot> {
+        let slot = self.new_slot(root, options)?;
+        let deed = Deed::new(Operation::AddRoot).with("slot", slot.told());
+        self.inner.change(deed, |change| {
             let slots = read_slots(change.snapshot())?;
             if slots.len() == ROOTS_LIMIT {
                 return Err(Error::LimitExceeded { what: "root slots", limit: ROOTS_LIMIT as u64 });
@@ -65,7 +68,8 @@ impl Store {
         })
     }
 
-    /// Puts `new` in the place of the slot that opened this store (or the slot named), in one transaction.
+    /// Puts `new` in the place of the slot that opened this store (or the slot named), in one transaction. The new slot
+    /// bears the old one's principal.
     pub fn change_root(&self, slot_id: Option<&str>, new: &dyn Root) -> Result<RootSlot> {
         let in_use = self.inner.with_local(|local| local.slot_in_use);
         let old = match slot_id {
@@ -74,8 +78,10 @@ impl Store {
                 what: "this store was opened without a root; name the slot to change",
             })?,
         };
-        let slot = self.new_slot(new)?;
-        self.inner.change(Deed::new(Operation::ChangeRoot), |change| {
+        let was = self.slot(&old)?;
+        let slot = self.new_slot(new, &was.options())?;
+        let deed = Deed::new(Operation::ChangeRoot).with("slotId", hex(&old)).with("slot", slot.told());
+        self.inner.change(deed, |change| {
             let rows = change.snapshot().root_rows()?;
             let (entry, _) =
                 rows.iter().find(|(entry, _)| entry.place == old).ok_or_else(|| no_slot(&old))?;
@@ -91,13 +97,18 @@ impl Store {
         Ok(slot.describe(in_use.map(|id| if id == old { slot.id } else { id })))
     }
 
-    fn new_slot(&self, root: &dyn Root) -> Result<Slot> {
+    fn new_slot(&self, root: &dyn Root, options: &SlotOptions) -> Result<Slot> {
         self.inner.check_usable()?;
         if self.inner.options.read_only {
             return Err(Error::StoreReadOnly);
         }
         root.check(self.inner.path())?;
-        Slot::make(root, &self.inner.secrets.store_id, &self.inner.secrets.store_secret)
+        Slot::make(root, &self.inner.secrets.store_id, &self.inner.secrets.store_secret, options)
+    }
+
+    fn slot(&self, id: &[u8; 16]) -> Result<Slot> {
+        let slots = self.inner.read(read_slots)?;
+        slots.into_iter().find(|slot| slot.id == *id).ok_or_else(|| no_slot(id))
     }
 }
 
@@ -115,36 +126,69 @@ pub(super) struct Slot {
     pub(super) id: [u8; 16],
     pub(super) kind: String,
     created: Time,
+    /// Whoever opens the store through it.
+    pub(super) principal: Option<String>,
+    /// Whether it holds the admin seed.
+    pub(super) admin: bool,
     pub(super) wrapped: Wrapped,
     unknown: Unknown,
 }
 
 impl Slot {
-    /// Has a root wrap the store secret, and unwrap it again: a slot that does not open must not be written.
-    pub(super) fn make(root: &dyn Root, store_id: &[u8; 16], secret: &StoreSecret) -> Result<Slot> {
+    /// Has a root wrap the store's secrets, and unwrap them again: a slot that does not open must not be written.
+    pub(super) fn make(
+        root: &dyn Root,
+        store_id: &[u8; 16],
+        secret: &StoreSecret,
+        options: &SlotOptions,
+    ) -> Result<Slot> {
+        options.principal.as_deref().map_or(Ok(()), check_principal)?;
         let mut id = [0; 16];
         fill_random(&mut id)?;
-        let bind = [&store_id[..], &id].concat();
-        let wrapped = root.wrap(&bind, secret)?;
+        let bind = bind(store_id, &id, options.admin, options.principal.as_deref());
+        let secret = secret.with_admin(secret.admin.as_ref().filter(|_| options.admin))?;
+        let wrapped = root.wrap(&bind, &secret)?;
+        let invalid = |why| Error::RootInvalid { what: root.describe().into(), why };
         if wrapped.wrapped.len() > WRAPPED_LIMIT {
-            return Err(Error::RootInvalid {
-                what: root.describe().into(),
-                why: "it wraps 32 bytes into more than 4,096",
-            });
+            return Err(invalid("it wraps 96 bytes into more than 4,096"));
         }
-        let again = root.unwrap(&bind, &wrapped, Inherit(OnFork::Wipe))?;
-        if !ct_eq(again.0.expose(), secret.0.expose()) {
-            return Err(Error::RootInvalid {
-                what: root.describe().into(),
-                why: "what it wraps it does not unwrap",
-            });
+        if !root.unwrap(&bind, &wrapped, Inherit(OnFork::Wipe))?.agrees(&secret) {
+            return Err(invalid("what it wraps it does not unwrap"));
         }
-        let (kind, created, unknown) = (root.kind().to_owned(), Time::now(), Unknown::default());
-        Ok(Slot { id, kind, created, wrapped, unknown })
+        Ok(Slot {
+            id,
+            kind: root.kind().to_owned(),
+            created: Time::now(),
+            principal: options.principal.clone(),
+            admin: options.admin,
+            wrapped,
+            unknown: Unknown::default(),
+        })
+    }
+
+    /// What the slot's root has to authenticate beside the secrets.
+    pub(super) fn bind(&self, store_id: &[u8; 16]) -> Vec<u8> {
+        bind(store_id, &self.id, self.admin, self.principal.as_deref())
+    }
+
+    fn options(&self) -> SlotOptions {
+        SlotOptions { principal: self.principal.clone(), admin: self.admin }
+    }
+
+    /// As the trail tells it.
+    fn told(&self) -> Value {
+        let mut out = Map::new();
+        out.insert("slotId".into(), hex(&self.id).into());
+        out.insert("kind".into(), self.kind.clone().into());
+        out.insert("fingerprint".into(), hex(&self.wrapped.fingerprint).into());
+        out.insert("principal".into(), self.principal.clone().into());
+        out.insert("admin".into(), self.admin.into());
+        Value::Object(out)
     }
 
     pub(super) fn read(text: &str) -> std::result::Result<Slot, Unreadable> {
-        let known = ["slot_id", "kind", "created", "fingerprint", "parameters", "wrapped"];
+        let known =
+            ["slot_id", "kind", "created", "principal", "admin", "fingerprint", "parameters", "wrapped"];
         let mut fields = Fields::parse(text, LIMIT)?;
         let unknown = Unknown::begin(&mut fields, &known)?;
         let wrapped = fields.text("wrapped")?;
@@ -156,6 +200,8 @@ impl Slot {
             id: fields.bytes("slot_id")?,
             kind: fields.text("kind")?.chars().take(64).collect(),
             created: read_time(&mut fields)?,
+            principal: read_principal(&mut fields)?,
+            admin: fields.flag("admin")?,
             wrapped: Wrapped {
                 fingerprint: bytes(&fields.take("fingerprint")?)?,
                 parameters: fields.take("parameters")?,
@@ -171,6 +217,10 @@ impl Slot {
         put("slot_id", hex(&self.id).into());
         put("kind", self.kind.clone().into());
         put("created", self.created.to_string().into());
+        if let Some(principal) = &self.principal {
+            put("principal", principal.clone().into());
+        }
+        put("admin", self.admin.into());
         put("fingerprint", hex(&self.wrapped.fingerprint).into());
         put("parameters", self.wrapped.parameters.clone());
         put("wrapped", hex(&self.wrapped.wrapped).into());
@@ -193,8 +243,8 @@ impl Slot {
             fingerprint: hex(&self.wrapped.fingerprint),
             created: self.created.to_string(),
             in_use: in_use == Some(self.id),
-            principal: None,
-            admin: false,
+            principal: self.principal.clone(),
+            admin: self.admin,
         }
     }
 }
@@ -212,13 +262,26 @@ pub(super) fn read_slots(snapshot: &mut Snapshot<'_>) -> Result<Vec<Slot>> {
     rows.iter().map(slot).collect()
 }
 
-/// Names the store before its secret is made.
+/// Names the store before its secrets are made.
 pub(super) fn draw_store(on_fork: OnFork) -> Result<(StoreSecret, [u8; 16], [u8; 16])> {
     let (mut store_id, mut incarnation) = ([0; 16], [0; 16]);
     fill_random(&mut store_id)?;
     fill_random(&mut incarnation)?;
-    let secret = crate::secret::Key32::new_with(on_fork, |out| fill_random(out))?;
-    Ok((StoreSecret(secret), store_id, incarnation))
+    Ok((StoreSecret::draw(on_fork)?, store_id, incarnation))
+}
+
+/// What a slot's root binds the secrets to. All but the principal have fixed sizes.
+fn bind(store_id: &[u8; 16], slot_id: &[u8; 16], admin: bool, principal: Option<&str>) -> Vec<u8> {
+    let (borne, name) = (u8::from(principal.is_some()), principal.unwrap_or_default());
+    [&store_id[..], slot_id, &[u8::from(admin), borne], name.as_bytes()].concat()
+}
+
+fn read_principal(fields: &mut Fields) -> std::result::Result<Option<String>, Unreadable> {
+    let principal = fields.text_if_there("principal")?;
+    match principal.as_deref().is_none_or(|name| check_principal(name).is_ok()) {
+        true => Ok(principal),
+        false => Err("its principal is none".into()),
+    }
 }
 
 fn parse_slot_id(text: &str) -> Result<[u8; 16]> {

@@ -12,7 +12,7 @@ use crate::secret::{Key32, OnFork};
 pub(super) struct Secrets {
     pub(super) store_id: [u8; 16],
     pub(super) on_fork: OnFork,
-    /// Needed again when a root slot is added.
+    /// Needed again when a root slot is added; the seeds beside it sign.
     pub(super) store_secret: StoreSecret,
     /// K_mat: wraps key material.
     pub(super) material: Kek,
@@ -27,7 +27,7 @@ impl Secrets {
         let derive = |purpose: &str| {
             Key32::new_with(on_fork, |out| {
                 let info = ["keyfold/store/1/", purpose].concat();
-                hkdf_sha256(&store_id, store_secret.0.expose(), info.as_bytes(), out);
+                hkdf_sha256(&store_id, store_secret.secret.expose(), info.as_bytes(), out);
                 Ok(())
             })
         };
@@ -112,10 +112,10 @@ impl Secrets {
         self.place(Table::Keys, &id.0)
     }
 
-    /// What signs the trail's checkpoints.
+    /// What signs the trail's checkpoints: a seed that only root slots give, not derived from the store secret.
     pub(super) fn signing_key(&self) -> Result<SigningKey> {
         let seed = Key32::new_with(self.on_fork, |out| {
-            hkdf_sha256(&self.store_id, self.store_secret.0.expose(), b"keyfold/store/1/checkpoint", out);
+            out.copy_from_slice(self.store_secret.trail.expose());
             Ok(())
         })?;
         Ok(SigningKey::new(format!("keyfold.dev/store/{}", super::json::hex(&self.store_id)), seed))

@@ -8,14 +8,14 @@ use crate::error::{Error, Result};
 use crate::root::{Inherit, Root, StoreSecret};
 use crate::secret::OnFork;
 
-/// The store secret and the slot that gave it, from rows that nothing has verified yet: the root's own check comes
+/// The store's secrets and the slot that gave them, from rows that nothing has verified yet: the root's own check comes
 /// first, then the rows' MACs under what it gave ([`confirm`]).
 pub(super) fn unlock(
     root: &dyn Root,
     store_id: &[u8; 16],
     rows: &[(Vec<u8>, Row)],
     on_fork: OnFork,
-) -> Result<(StoreSecret, [u8; 16])> {
+) -> Result<(StoreSecret, Slot)> {
     let (mut unreadable, mut refused) = (None, None);
     for (place, row) in rows {
         let slot = match Slot::read(&row.document) {
@@ -34,7 +34,7 @@ pub(super) fn unlock(
             continue;
         }
         match slot.unwrap(root, store_id, on_fork) {
-            Ok(secret) => return Ok((secret, slot.id)),
+            Ok(secret) => return Ok((secret, slot)),
             Err(Error::RootMismatch) => {}
             // Parameters out of bounds, say: the root's own slot may still come.
             Err(error) => refused = Some(error),
@@ -49,9 +49,12 @@ pub(super) fn confirm(snapshot: &mut Snapshot<'_>) -> Result<()> {
 }
 
 impl Slot {
-    /// The store secret, if this is the root's slot.
+    /// The store's secrets, if this is the root's slot.
     fn unwrap(&self, root: &dyn Root, store_id: &[u8; 16], on_fork: OnFork) -> Result<StoreSecret> {
-        let bind = [&store_id[..], &self.id].concat();
-        root.unwrap(&bind, &self.wrapped, Inherit(on_fork))
+        let secret = root.unwrap(&self.bind(store_id), &self.wrapped, Inherit(on_fork))?;
+        match secret.admin.is_some() == self.admin {
+            true => Ok(secret),
+            false => Err(Error::RootMismatch),
+        }
     }
 }

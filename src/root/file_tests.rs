@@ -24,7 +24,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 fn secret() -> StoreSecret {
-    StoreSecret(Key32::new_with(OnFork::Wipe, |k| fill_random(k)).unwrap())
+    StoreSecret::draw(OnFork::Wipe).unwrap()
 }
 
 fn refusal(root: &KeyFile, store: Option<&Path>) -> String {
@@ -42,7 +42,7 @@ fn a_new_key_file_is_private_and_opens_what_it_wrapped() {
     let root = KeyFile::new(&path);
     let secret = secret();
     let slot = root.wrap(BIND, &secret).unwrap();
-    assert_eq!(root.unwrap(BIND, &slot, INHERIT).map(|s| *s.0.expose()), Ok(*secret.0.expose()));
+    assert_eq!(root.unwrap(BIND, &slot, INHERIT).map(|s| *s.secret.expose()), Ok(*secret.secret.expose()));
     assert_eq!(root.wrap(BIND, &secret).unwrap().fingerprint, slot.fingerprint);
 
     let (_other_folder, other) = made();

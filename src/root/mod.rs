@@ -9,16 +9,18 @@ mod key_text;
 mod passphrase;
 mod safety;
 mod seal;
+mod store_secret;
 mod url;
 
 use std::path::Path;
 
 pub use file::KeyFile;
 pub use passphrase::Passphrase;
+pub use store_secret::StoreSecret;
 pub use url::{RootUrl, UrlOptions, from_url};
 
 use crate::error::Result;
-use crate::secret::{Key32, OnFork};
+use crate::secret::OnFork;
 
 /// What a root writes into a store's root slot. Everything here is public and authenticated by the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct Wrapped {
     pub fingerprint: [u8; 16],
     /// The root's own parameters, as JSON (for a passphrase: salt, check value and Argon2id cost). Bounded when read.
     pub parameters: serde_json::Value,
-    /// The store secret, wrapped.
+    /// The store's secrets, wrapped.
     pub wrapped: Vec<u8>,
 }
 
@@ -40,15 +42,13 @@ pub trait Root: Send + Sync {
     fn describe(&self) -> String;
     /// Refuses (ROOT_UNSAFE) when the secret lies where the store lies or can be read by others.
     fn check(&self, store: Option<&Path>) -> Result<()>;
-    /// Wraps the store secret. `bind` (store id ‖ slot id) goes into the AAD together with the fingerprint.
+    /// Wraps the store's secrets, all of them at once. `bind` (what the slot says of itself) goes into the AAD together
+    /// with the fingerprint.
     fn wrap(&self, bind: &[u8], secret: &StoreSecret) -> Result<Wrapped>;
-    /// Unwraps it. ROOT_MISMATCH when the slot is another root's.
+    /// Unwraps them. ROOT_MISMATCH when the slot is another root's.
     fn unwrap(&self, bind: &[u8], slot: &Wrapped, on_fork: Inherit) -> Result<StoreSecret>;
 }
 
-/// The one secret a root unwraps; opaque outside the crate.
-pub struct StoreSecret(pub(crate) Key32);
-
-/// Whether the secret may live on in forked children.
+/// Whether the secrets may live on in forked children.
 #[derive(Clone, Copy, Debug)]
 pub struct Inherit(pub(crate) OnFork);

@@ -89,12 +89,12 @@ mod tests {
     const BIND: &[u8] = b"store and slot";
 
     fn secret() -> StoreSecret {
-        StoreSecret(Key32::new_with(OnFork::Wipe, |k| fill_random(k)).unwrap())
+        StoreSecret::draw(OnFork::Wipe).unwrap()
     }
 
     fn opened(passphrase: &[u8], slot: &Wrapped) -> Result<[u8; 32]> {
         let root = Passphrase::new(passphrase).unwrap();
-        root.unwrap(BIND, slot, Inherit(OnFork::Wipe)).map(|s| *s.0.expose())
+        root.unwrap(BIND, slot, Inherit(OnFork::Wipe)).map(|s| *s.secret.expose())
     }
 
     // T-145. Seen to fail when `new` keeps only the first 56 bytes, or cuts at the first NUL.
@@ -113,7 +113,7 @@ mod tests {
             (b" spaces ", b"spaces"),
         ] {
             let slot = Passphrase::new(right).unwrap().wrap(BIND, &secret).unwrap();
-            assert_eq!(opened(right, &slot), Ok(*secret.0.expose()));
+            assert_eq!(opened(right, &slot), Ok(*secret.secret.expose()));
             assert_eq!(opened(wrong, &slot), Err(Error::RootMismatch));
         }
         assert!(matches!(Passphrase::new(&[1; MAX_SIZE + 1]), Err(Error::TooLarge { limit: 1024, .. })));

@@ -9,6 +9,8 @@ mod manage;
 #[cfg(feature = "sqlite")]
 mod opening;
 #[cfg(feature = "sqlite")]
+mod principals;
+#[cfg(feature = "sqlite")]
 mod support;
 #[cfg(feature = "sqlite")]
 mod tamper;
