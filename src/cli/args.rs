@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{data, datakey, doctor, help, init, inspect, keys, reencrypt, rewrap, roots};
+use super::{
+    approvals, audit, backup, data, datakey, doctor, grants, help, init, inspect, keys, mac, reencrypt,
+    rewrap, roots, seal, stores,
+};
 
 /// Envelope encryption under named, versioned keys in a key store
 #[derive(Parser)]
@@ -27,7 +30,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Make a key store and, if it is not there yet, its root key file
     Init(init::Init),
-    /// Make, list, change, import and export keys
+    /// Make, list, change, rotate, import, export and delete keys
     #[command(subcommand)]
     Key(keys::KeyCommand),
     /// Encrypt a file under a key
@@ -40,13 +43,41 @@ pub(super) enum Command {
     Reencrypt(reencrypt::Reencrypt),
     /// Make a data key for your own use, or open one
     Datakey(datakey::Datakey),
+    /// Encrypt a file to the public halves of sealing keys; needs no store, and cannot open it again
+    Seal(seal::Seal),
+    /// Make the message authentication code of a file
+    Mac(mac::Mac),
+    /// Check the message authentication code of a file
+    VerifyMac(mac::VerifyMac),
     /// Show what an envelope says about itself, without any key; nothing of it is authenticated
     Inspect(inspect::Inspect),
     /// Say why an envelope opens or does not, without decrypting it
     Explain(inspect::Explain),
+    /// Let others use a key, and end that
+    #[command(subcommand)]
+    Grant(grants::GrantCommand),
+    /// Say whether you may do something with a key now, without doing it
+    Can(approvals::Can),
+    /// Approve what another principal is about to do
+    Approve(approvals::Approve),
+    /// List and withdraw approvals that wait
+    #[command(subcommand)]
+    Approvals(approvals::ApprovalsCommand),
+    /// Read, verify and export the audit trail
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Show and change what opens the store
     #[command(subcommand)]
     Root(roots::RootCommand),
+    /// Show and change the store's settings, and mend it
+    #[command(subcommand)]
+    Store(stores::StoreCommand),
+    /// Write the whole store into one encrypted file, or verify such a file
+    Backup(backup::Backup),
+    /// Make a store from a backup
+    Restore(backup::Restore),
+    /// Seal the store anew with the time, for readers that refuse an old one
+    Heartbeat,
     /// Check the library, the machine and the store
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
@@ -79,6 +110,39 @@ pub(super) struct Global {
         help_heading = "Global options"
     )]
     pub(super) root: Option<String>,
+    /// Who opens the store; default if none is named, and none but the root's own where it has one
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "KEYFOLD_PRINCIPAL",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub(super) principal: Option<String>,
+    /// File that remembers how new the store is, outside of it; off for none
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE|off",
+        env = "KEYFOLD_ANCHOR",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub(super) anchor: Option<PathBuf>,
+    /// Copy the events of this command to a file too, one JSON object a line
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "KEYFOLD_AUDIT_FILE",
+        hide_env_values = true,
+        help_heading = "Global options"
+    )]
+    pub(super) audit_file: Option<PathBuf>,
+    /// Open what is past its recipient period or compromised, for recovery; every such use is an event
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(super) recovery: bool,
     /// Read the passphrase from this descriptor (KEYFOLD_PASSPHRASE_FD: a descriptor or the path of a file)
     #[arg(long, global = true, value_name = "N", help_heading = "Global options")]
     pub(super) passphrase_fd: Option<i32>,

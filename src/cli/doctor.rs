@@ -45,7 +45,7 @@ struct Check {
 }
 
 #[derive(Default)]
-struct Report {
+pub(super) struct Report {
     checks: Vec<Check>,
     first_error: Option<Status>,
     store: Option<StoreInfo>,
@@ -85,14 +85,19 @@ impl Doctor {
             Err(failure) => return report.failure("store", failure),
         };
         match store.info() {
-            Ok(info) => report.info(info),
+            Ok(info) => {
+                report.info(info.clone());
+                report.who_and_what(&info);
+            }
             Err(error) => return report.failure("store", error.into()),
         }
         match store.roots() {
             Ok(roots) => report.roots(roots),
             Err(error) => report.failure("roots", error.into()),
         }
+        report.lives(&store, self.full);
         if self.full {
+            report.trail(session, &store);
             report.verify(session, &store);
         }
     }
@@ -235,16 +240,16 @@ impl Report {
         }
     }
 
-    fn ok(&mut self, name: &'static str, text: impl Into<String>) {
+    pub(super) fn ok(&mut self, name: &'static str, text: impl Into<String>) {
         self.checks.push(Check { name, level: Level::Ok, text: text.into(), hint: None });
     }
 
-    fn warning(&mut self, name: &'static str, text: impl Into<String>, hint: &str) {
+    pub(super) fn warning(&mut self, name: &'static str, text: impl Into<String>, hint: &str) {
         let hint = (!hint.is_empty()).then(|| hint.to_owned());
         self.checks.push(Check { name, level: Level::Warning, text: text.into(), hint });
     }
 
-    fn failure(&mut self, name: &'static str, failure: Failure) {
+    pub(super) fn failure(&mut self, name: &'static str, failure: Failure) {
         self.first_error.get_or_insert(failure.status);
         let hint = failure.hints.first().cloned();
         self.checks.push(Check { name, level: Level::Error, text: failure.message, hint });
@@ -293,7 +298,7 @@ impl Report {
     }
 }
 
-fn counted(keys: u64) -> String {
+pub(super) fn counted(keys: u64) -> String {
     if keys == 1 { "1 key".into() } else { format!("{keys} keys") }
 }
 

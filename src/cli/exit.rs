@@ -26,9 +26,9 @@ Exit codes of keyfold
   0    done
   1    failed: a file could not be read or written, a name is taken, a limit is reached, a check of doctor failed
   2    usage: an option, name or context that the command does not take
-  3    the data did not authenticate, is damaged, or is no Keyfold envelope
-  4    the key is missing, disabled or not among those named
-  5    the store or its root is missing, unsafe or cannot be opened
+  3    the data, the code, the backup or the trail did not authenticate, is damaged, or is no Keyfold envelope
+  4    the key is missing, in a state or period that forbids it, not among those named, or not yours to use
+  5    the store, its root, its anchor or its trail is missing, unsafe or cannot be used
   130  interrupted (the process ends by SIGINT; shells show 130)
 
 A reader that closes standard output early (keyfold key list | head -1) is not a failure.

@@ -15,6 +15,9 @@ Environment of keyfold
 
   KEYFOLD_STORE              the key store, as --store
   KEYFOLD_ROOT               the root, as --root
+  KEYFOLD_PRINCIPAL          who opens the store, as --principal
+  KEYFOLD_ANCHOR             the file that remembers how new the store is, or off, as --anchor
+  KEYFOLD_AUDIT_FILE         a file that events are copied to, as --audit-file
   KEYFOLD_PASSPHRASE_FD      the number of an open descriptor, or the path of a file that holds the passphrase
   KEYFOLD_NEW_PASSPHRASE_FD  the same for the new passphrase of root add and root change
 

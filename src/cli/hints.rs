@@ -43,6 +43,36 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         Error::StoreReadOnly => {
             (text, one("leave out --read-only, or make the store and its folder writable"))
         }
+        Error::KeyStopped { name } => (
+            text,
+            vec![format!(
+                "find out where the failures come from (keyfold audit tail --failed --key {name}), then: keyfold key enable {name}"
+            )],
+        ),
+        Error::CryptoperiodEnded { .. } => {
+            (text, one("open it for recovery with --recovery, which the trail records"))
+        }
+        Error::AccessDenied { name, .. } => (
+            text,
+            vec![
+                format!(
+                    "the key's owner can let you: keyfold grant create {name} --to PRINCIPAL --operation OPERATION"
+                ),
+                "say who you are with --principal, or open the store with a root that says it".into(),
+            ],
+        ),
+        Error::ApprovalRequired { operation } => (
+            text,
+            vec![format!(
+                "have another principal, with a root of their own, approve exactly this with: keyfold approve {operation}; then repeat it"
+            )],
+        ),
+        Error::GrantNotFound { .. } => {
+            (text, one("see a key's grants with: keyfold grant list KEY; it may be retired, revoked or over"))
+        }
+        Error::AnchorUnavailable { .. } => {
+            (text, one("make the file and its folder writable, or name another with --anchor FILE"))
+        }
         // The table's sentence ends in what to do; it fits where it speaks to people at a terminal.
         other => (text, table_hint(other.status())),
     }

@@ -1,35 +1,49 @@
-//! `keyfold key …`.
+//! `keyfold key …`: the commands, and those that only list and name.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::exit::{Failure, Result};
-use super::output;
+use super::life::{Compromise, Create, Delete, Destroy, Rotate, SetDescription, Tag, Untag};
+use super::material::{ImportMaterial, ImportParameters};
+use super::policy::Policy;
+use super::seal::Public;
 use super::session::{Session, key_name};
 use super::transfer::{Export, Import};
+use super::{describe, life, material, output};
 use crate::Status;
 use crate::error::Error;
-use crate::keystore::{CreateKey, KeyMetadata, PageRequest, Store};
+use crate::keystore::{KeyMetadata, PageRequest, Store};
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
     /// Make a key
-    Create {
-        /// An alias for it
-        name: String,
-        /// Free text; not secret
-        #[arg(long, default_value = "", hide_default_value = true, value_name = "TEXT")]
-        description: String,
-    },
+    Create(Box<Create>),
     /// List keys, or aliases
     List(List),
     /// Show a key and its versions
+    #[command(visible_alias = "describe")]
     Show {
         /// Key id or alias
         name: String,
     },
+    /// Show a key's policy, or change what the flags name
+    Policy(Box<Policy>),
+    /// Add tags to a key
+    Tag(Tag),
+    /// Remove tags from a key
+    Untag(Untag),
+    /// Replace a key's description
+    SetDescription(SetDescription),
     /// Add a version; new data uses it, older versions go on opening what they sealed
-    Rotate {
+    Rotate(Rotate),
+    /// Show when, why and by whom a key was rotated, and when it is next
+    Rotations {
+        /// Key id or alias
+        name: String,
+    },
+    /// Show how much a key was used, and when last
+    Usage {
         /// Key id or alias
         name: String,
     },
@@ -43,12 +57,34 @@ pub(super) enum KeyCommand {
         /// Key id or alias
         name: String,
     },
+    /// Have a key destroyed after a waiting period, in which nothing can use it
+    Delete(Delete),
+    /// Keep a key that waits for its deletion; it is then disabled
+    CancelDeletion {
+        /// Key id or alias
+        name: String,
+    },
+    /// Destroy the keys whose waiting period is over: their material is overwritten
+    Destroy(Destroy),
+    /// Mark a key as compromised: it seals nothing more, and opens for recovery alone
+    Compromise(Compromise),
     /// Give a key another name, or move or delete one
     Alias(AliasArgs),
     /// Make a key of your own 32 bytes, or take one that was exported
     Import(Import),
+    /// Get a public key under which to wrap your own material on its way here
+    ImportParameters(ImportParameters),
+    /// Take material that was wrapped so
+    ImportMaterial(ImportMaterial),
+    /// Delete imported material; the same can be imported again
+    DeleteMaterial {
+        /// Key id or alias
+        name: String,
+    },
     /// Write a whole key, wrapped under another key
     Export(Export),
+    /// Write the public half of a sealing key
+    Public(Public),
 }
 
 #[derive(Args)]
@@ -82,17 +118,18 @@ pub(super) struct AliasArgs {
 impl KeyCommand {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         match self {
-            KeyCommand::Create { name, description } => {
-                let request = CreateKey { alias: Some(name.parse()?), description, ..CreateKey::default() };
-                let key = session.store()?.create_key(&request)?;
-                changed(session, &key, &format!("made key \"{name}\" ({})", key.key_id))
-            }
+            KeyCommand::Create(create) => create.run(session),
             KeyCommand::List(list) => list.run(session),
-            KeyCommand::Show { name } => show(session, &session.store()?.describe_key(&key_name(&name)?)?),
-            KeyCommand::Rotate { name } => {
-                let key = session.store()?.rotate_key(&key_name(&name)?)?;
-                changed(session, &key, &format!("key \"{name}\" is now at version {}", key.current_version))
+            KeyCommand::Show { name } => {
+                describe::show(session, &session.store()?.describe_key(&key_name(&name)?)?)
             }
+            KeyCommand::Policy(policy) => policy.run(session),
+            KeyCommand::Tag(tag) => tag.run(session),
+            KeyCommand::Untag(untag) => untag.run(session),
+            KeyCommand::SetDescription(description) => description.run(session),
+            KeyCommand::Rotate(rotate) => rotate.run(session),
+            KeyCommand::Rotations { name } => describe::rotations(session, &name),
+            KeyCommand::Usage { name } => describe::usage(session, &name),
             KeyCommand::Enable { name } => {
                 let key = session.store()?.enable_key(&key_name(&name)?)?;
                 changed(session, &key, &format!("key \"{name}\" is enabled"))
@@ -101,9 +138,17 @@ impl KeyCommand {
                 let key = session.store()?.disable_key(&key_name(&name)?)?;
                 changed(session, &key, &format!("key \"{name}\" is disabled"))
             }
+            KeyCommand::Delete(delete) => delete.run(session),
+            KeyCommand::CancelDeletion { name } => life::cancel_deletion(session, &name),
+            KeyCommand::Destroy(destroy) => destroy.run(session),
+            KeyCommand::Compromise(compromise) => compromise.run(session),
             KeyCommand::Alias(args) => args.run(session),
             KeyCommand::Import(import) => import.run(session),
+            KeyCommand::ImportParameters(parameters) => parameters.run(session),
+            KeyCommand::ImportMaterial(material) => material.run(session),
+            KeyCommand::DeleteMaterial { name } => material::delete(session, &name),
             KeyCommand::Export(export) => export.run(session),
+            KeyCommand::Public(public) => public.run(session),
         }
     }
 }
@@ -215,32 +260,7 @@ pub(super) fn changed(session: &Session, key: &KeyMetadata, words: &str) -> Resu
     if session.global.json { output::json(key) } else { session.say(words) }
 }
 
-fn show(session: &Session, key: &KeyMetadata) -> Result<()> {
-    if session.global.json {
-        return output::json(key);
-    }
-    output::pairs(&[
-        ("key id", key.key_id.to_string()),
-        ("aliases", aliases(key)),
-        ("description", key.description.clone()),
-        ("state", key.key_state.to_string()),
-        ("usage", format!("{} ({})", key.key_usage.name(), key.key_spec.name())),
-        ("created", key.created.clone()),
-        ("current version", key.current_version.to_string()),
-    ])?;
-    output::line("")?;
-    let rows = key.versions.iter().rev().map(|v| {
-        let material: String = v.material_id.iter().map(|b| format!("{b:02x}")).collect();
-        vec![v.version.to_string(), format!("{:?}", v.state), origin(v.origin), v.created.clone(), material]
-    });
-    output::table(&["VERSION", "STATE", "ORIGIN", "CREATED", "MATERIAL ID"], rows)
-}
-
-fn origin(origin: crate::keystore::Origin) -> String {
-    serde_json::to_value(origin).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn aliases(key: &KeyMetadata) -> String {
+pub(super) fn aliases(key: &KeyMetadata) -> String {
     key.aliases.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

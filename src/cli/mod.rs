@@ -5,25 +5,38 @@
 //! is printed (`output`, `progress`), files that appear whole or not at all (`files`), passphrases
 //! (`prompt`), and the three things that need the system itself (`sys`).
 
+mod approvals;
 mod args;
+mod audit;
+mod audit_check;
+mod backup;
 mod data;
 mod datakey;
+mod describe;
 mod doctor;
+mod doctor_store;
 mod exit;
 mod files;
+mod grants;
 mod help;
 mod hints;
 mod init;
 mod inspect;
 mod keys;
+mod life;
+mod mac;
+mod material;
 mod opening;
 mod output;
+mod policy;
 mod progress;
 mod prompt;
 mod reencrypt;
 mod rewrap;
 mod roots;
+mod seal;
 mod session;
+mod stores;
 mod sys;
 mod transfer;
 mod usage;
@@ -78,6 +91,18 @@ fn run(cli: Cli) -> Result<()> {
         Command::Rewrap(rewrap) => rewrap.run(&session),
         Command::Reencrypt(reencrypt) => reencrypt.run(&session),
         Command::Datakey(datakey) => datakey.run(&session),
+        Command::Seal(seal) => seal.run(&session),
+        Command::Mac(mac) => mac.run(&session),
+        Command::VerifyMac(verify) => verify.run(&session),
+        Command::Grant(grant) => grant.run(&session),
+        Command::Can(can) => can.run(&session),
+        Command::Approve(approve) => approve.run(&session),
+        Command::Approvals(approvals) => approvals.run(&session),
+        Command::Audit(audit) => audit.run(&session),
+        Command::Store(store) => store.run(&session),
+        Command::Backup(backup) => backup.run(&session),
+        Command::Restore(restore) => restore.run(&session),
+        Command::Heartbeat => stores::heartbeat(&session),
         Command::Inspect(inspect) => inspect.run(&session),
         Command::Explain(explain) => explain.run(&session),
         Command::Root(root) => root.run(&session),

@@ -82,6 +82,7 @@ pub(super) fn from_file(path: &Path, variable: &str, allow_readable: bool) -> Re
 #[derive(Clone, Copy)]
 pub(super) struct Given {
     pub(super) option: &'static str,
+    /// Empty if there is none.
     pub(super) variable: &'static str,
 }
 
@@ -90,6 +91,9 @@ pub(super) const THE_ONE: Given = Given { option: "--passphrase-fd", variable: "
 /// Of a further root.
 pub(super) const THE_NEW_ONE: Given =
     Given { option: "--new-passphrase-fd", variable: "KEYFOLD_NEW_PASSPHRASE_FD" };
+
+/// Of a second principal's root.
+pub(super) const THE_SECOND_ONE: Given = Given { option: "--second-passphrase-fd", variable: "" };
 
 /// From the terminal, whatever standard input is. Refused with `no_input` or without a terminal.
 pub(super) fn ask(given: Given, no_input: bool) -> Result<Passphrase> {
@@ -109,8 +113,10 @@ pub(super) fn ask_new(given: Given, no_input: bool) -> Result<Passphrase> {
 fn prompt(what: &str, given: Given, no_input: bool) -> Result<Passphrase> {
     let no_terminal = || {
         let Given { option, variable } = given;
-        let failure = Failure::usage(format!("no way to ask for the {what}"))
-            .hint(format!("give it with {option} N, or let {variable} name a descriptor or a file"));
+        let failure = Failure::usage(format!("no way to ask for the {what}")).hint(match variable {
+            "" => format!("give it with {option} N"),
+            _ => format!("give it with {option} N, or let {variable} name a descriptor or a file"),
+        });
         match std::env::var_os("KEYFOLD_PASSPHRASE") {
             Some(_) => failure
                 .hint("KEYFOLD_PASSPHRASE is not read: secrets in the environment show in /proc and in logs"),
@@ -133,4 +139,18 @@ fn line(mut terminal: &File, prompt: &str) -> Result<Passphrase> {
     // The answer's line feed was not echoed: take the prompt away again.
     terminal.write_all(b"\r\x1b[K").map_err(asking)?;
     passphrase
+}
+
+/// Asks at the terminal whether to go on; only `y` or `yes` is yes. Refused with `no_input` or without a terminal.
+pub(super) fn confirm(question: &str, no_input: bool) -> Result<bool> {
+    let no_terminal = || Failure::usage("no way to ask whether you are sure").hint("say so with --yes");
+    if no_input {
+        return Err(no_terminal());
+    }
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| no_terminal())?;
+    let asking = |e: io::Error| Failure::io("asking whether you are sure", &e);
+    (&terminal).write_all(format!("{} [y/N] ", safe(question)).as_bytes()).map_err(asking)?;
+    let mut answer = String::new();
+    io::BufRead::read_line(&mut io::BufReader::new(&terminal), &mut answer).map_err(asking)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -7,14 +7,23 @@ use super::exit::{Failure, Result};
 use super::output;
 use super::session::{NewPassphrase, NewRoot, Session};
 use crate::Status;
-use crate::keystore::{RootSlot, Store};
+use crate::keystore::{RootSlot, SlotOptions, Store};
 
 #[derive(Subcommand)]
 pub(super) enum RootCommand {
     /// List what opens the store
     Show,
     /// Let a further root open the store
-    Add(New),
+    Add {
+        #[command(flatten)]
+        new: New,
+        /// Whoever opens the store with it is this principal, and can be no other
+        #[arg(long = "for", value_name = "PRINCIPAL")]
+        bears: Option<String>,
+        /// It may change the store; with the first such root all others cannot
+        #[arg(long)]
+        admin: bool,
+    },
     /// Remove a root from the store; never the last
     Remove {
         /// Slot to remove: its id or fingerprint from root show, or the beginning of one
@@ -45,10 +54,11 @@ impl RootCommand {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         match self {
             RootCommand::Show => show(session, session.store()?.roots()?),
-            RootCommand::Add(new) => {
+            RootCommand::Add { new, bears, admin } => {
                 let store = session.store()?;
                 let new = new.root(session)?;
-                done(session, &store.add_root(&*new.root)?, &new, "added")
+                let options = SlotOptions { principal: bears, admin };
+                done(session, &store.add_root_as(&*new.root, &options)?, &new, "added")
             }
             RootCommand::Remove { slot } => {
                 let store = session.store()?;
@@ -101,8 +111,10 @@ fn show(session: &Session, mut slots: Vec<RootSlot>) -> Result<()> {
         return output::json(&json!({ "roots": slots }));
     }
     let rows = slots.iter().map(|s| {
-        let in_use = if s.in_use { "in use" } else { "" };
-        vec![s.slot_id.clone(), s.kind.clone(), s.fingerprint.clone(), s.created.clone(), in_use.into()]
+        let marks = [(s.in_use, "in use"), (s.admin, "admin")];
+        let mut marks: Vec<String> = marks.iter().filter(|(set, _)| *set).map(|(_, m)| (*m).into()).collect();
+        marks.extend(s.principal.iter().map(|principal| format!("for {principal}")));
+        vec![s.slot_id.clone(), s.kind.clone(), s.fingerprint.clone(), s.created.clone(), marks.join(", ")]
     });
     output::table(&["SLOT", "KIND", "FINGERPRINT", "CREATED", ""], rows)
 }

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use super::args::Global;
 use super::exit::{Failure, Result};
 use super::output::safe;
-use super::prompt::{self, Passphrase, THE_NEW_ONE, THE_ONE};
+use super::prompt::{self, Passphrase, THE_NEW_ONE, THE_ONE, THE_SECOND_ONE};
 use crate::Status;
+use crate::audit::FileSink;
 use crate::envelope::Context;
 use crate::error::Error;
-use crate::keystore::{Key, KeyMetadata, KeyName, Location, OpenOptions, Store};
+use crate::keystore::{AnchorPolicy, Key, KeyMetadata, KeyName, Location, OpenOptions, Store};
 use crate::root::{self, KeyFile, Root, RootUrl};
 
 pub(super) struct Session {
@@ -43,13 +44,29 @@ impl Session {
             return Ok(Err(Error::StoreNotFound { path: location.path.to_string_lossy().into() }));
         }
         let root = self.root()?;
-        Ok(Store::open(&location, &*root, &self.open_options()))
+        Ok(Store::open(&location, &*root, &self.open_options()).and_then(|store| self.with_sink(store)))
+    }
+
+    /// Copies the events of this command where --audit-file says. Whoever rotates that file moves it away.
+    pub(super) fn with_sink(&self, store: Store) -> crate::Result<Store> {
+        if let Some(path) = self.global.audit_file.clone().filter(|path| !path.as_os_str().is_empty()) {
+            store.add_file_sink(&FileSink { path, rotate_bytes: 0, keep: 0 })?;
+        }
+        Ok(store)
     }
 
     pub(super) fn open_options(&self) -> OpenOptions {
         OpenOptions {
             read_only: self.global.read_only,
             allow_network_file_system: self.global.allow_network_file_system,
+            principal: self.global.principal.clone().filter(|name| !name.is_empty()),
+            user_agent: Some("keyfold-cli".into()),
+            anchor: match &self.global.anchor {
+                Some(path) if path.as_os_str() == "off" => AnchorPolicy::Off,
+                Some(path) if !path.as_os_str().is_empty() => AnchorPolicy::File(path.clone()),
+                _ => AnchorPolicy::Automatic,
+            },
+            recovery: self.global.recovery,
             ..OpenOptions::default()
         }
     }
@@ -73,7 +90,7 @@ impl Session {
     }
 
     /// The root that opens the store.
-    fn root(&self) -> Result<Box<dyn Root>> {
+    pub(super) fn root(&self) -> Result<Box<dyn Root>> {
         let url = self.root_url()?;
         let passphrase = match url.parse()? {
             RootUrl::Passphrase => Some(self.passphrase(false)?),
@@ -97,6 +114,15 @@ impl Session {
             RootUrl::Passphrase => (Some(self.new_passphrase(passphrase)?), None),
         };
         Ok(NewRoot { root: self.root_of(url, passphrase.as_ref())?, made })
+    }
+
+    /// A further root that is there already.
+    pub(super) fn other_root(&self, url: &str, passphrase: NewPassphrase) -> Result<Box<dyn Root>> {
+        let passphrase = match url.parse()? {
+            RootUrl::Passphrase => Some(self.new_passphrase(passphrase)?),
+            RootUrl::File(_) => None,
+        };
+        self.root_of(url, passphrase.as_ref())
     }
 
     fn key_file(&self, path: PathBuf) -> KeyFile {
@@ -130,6 +156,8 @@ impl Session {
         let passphrase = match which {
             NewPassphrase::OfInit => self.passphrase(true)?,
             NewPassphrase::Beside(Some(fd)) => prompt::from_descriptor(fd)?,
+            NewPassphrase::Second(Some(fd)) => return prompt::from_descriptor(fd),
+            NewPassphrase::Second(None) => return prompt::ask(THE_SECOND_ONE, self.global.no_input),
             NewPassphrase::Beside(None) => match self.named_by(THE_NEW_ONE.variable)? {
                 Some(passphrase) => passphrase,
                 None => prompt::ask_new(THE_NEW_ONE, self.global.no_input)?,
@@ -183,6 +211,8 @@ pub(super) enum NewPassphrase {
     OfInit,
     /// Beside the one that opens the store: `--new-passphrase-fd`.
     Beside(Option<i32>),
+    /// Of a second principal's root, which is there already: `--second-passphrase-fd`.
+    Second(Option<i32>),
 }
 
 /// The keys of these names, ready.
@@ -191,23 +221,37 @@ pub(super) fn keys(store: &Store, names: &[&str]) -> Result<Vec<Key>> {
 }
 
 /// An error about a key in the name that the user gave it.
-fn by_the_name(given: &str, error: Error) -> Error {
+pub(super) fn by_the_name(given: &str, error: Error) -> Error {
+    let name: Box<str> = given.into();
     match error {
-        Error::KeyDisabled { .. } => Error::KeyDisabled { name: given.into() },
+        Error::KeyDisabled { .. } => Error::KeyDisabled { name },
+        Error::KeyDestroyed { .. } => Error::KeyDestroyed { name },
+        Error::KeyStopped { .. } => Error::KeyStopped { name },
+        Error::InvalidKeyState { state, .. } => Error::InvalidKeyState { name, state },
+        Error::InvalidKeyUsage { usage, .. } => Error::InvalidKeyUsage { name, usage },
+        Error::CryptoperiodEnded { version, .. } => Error::CryptoperiodEnded { name, version },
+        Error::AccessDenied { principal, operation, .. } => {
+            Error::AccessDenied { principal, operation, name }
+        }
         other => other,
     }
 }
 
 /// An error about a key by the name that people have for it, where nobody gave one.
 pub(super) fn by_an_alias(store: &Store, error: Error) -> Error {
-    match error {
-        Error::KeyDisabled { name } => match name.parse().map(|id| store.describe_key(&KeyName::Id(id))) {
-            Ok(Ok(KeyMetadata { aliases, .. })) if !aliases.is_empty() => {
-                by_the_name(aliases[0].as_str(), Error::KeyDisabled { name })
-            }
-            _ => Error::KeyDisabled { name },
-        },
-        other => other,
+    let (Error::KeyDisabled { name }
+    | Error::KeyDestroyed { name }
+    | Error::KeyStopped { name }
+    | Error::InvalidKeyState { name, .. }
+    | Error::InvalidKeyUsage { name, .. }
+    | Error::CryptoperiodEnded { name, .. }
+    | Error::AccessDenied { name, .. }) = &error
+    else {
+        return error;
+    };
+    match name.parse().map(|id| store.describe_key(&KeyName::Id(id))) {
+        Ok(Ok(KeyMetadata { aliases, .. })) if !aliases.is_empty() => by_the_name(aliases[0].as_str(), error),
+        _ => error,
     }
 }
 
@@ -217,23 +261,47 @@ pub(super) fn key_name(name: &str) -> Result<KeyName> {
 
 /// The canonical encoding of `NAME=VALUE` pairs.
 pub(super) fn context(pairs: &[String]) -> Result<Vec<u8>> {
-    let split = |pair: &'_ String| match pair.split_once('=') {
-        Some(("", _)) => {
-            Err(Failure::new(Status::InvalidContext, format!("the context pair \"{pair}\" has no name")))
-        }
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => Err(Failure::new(Status::InvalidContext, format!("the context pair \"{pair}\" has no ="))
-            .hint("write it as NAME=VALUE")),
-    };
-    let pairs = pairs.iter().map(split).collect::<Result<Vec<_>>>()?;
+    let pairs = pairs_of(pairs, Status::InvalidContext, "context")?;
     let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    Ok(Context::pack(&pairs)?)
+}
+
+/// `NAME=VALUE` pairs, each name once. `of` is what they are of, for messages.
+pub(super) fn pairs_of(pairs: &[String], status: Status, of: &str) -> Result<Vec<(String, String)>> {
+    let split =
+        |pair: &'_ String| match pair.split_once('=') {
+            Some(("", _)) => Err(Failure::new(status, format!("the {of} pair \"{pair}\" has no name"))),
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => Err(Failure::new(status, format!("the {of} pair \"{pair}\" has no ="))
+                .hint("write it as NAME=VALUE")),
+        };
+    let pairs = pairs.iter().map(split).collect::<Result<Vec<_>>>()?;
     let mut names = HashSet::new();
-    match pairs.iter().find(|(name, _)| !names.insert(*name)) {
-        Some((name, _)) => Err(Failure::new(
-            Status::InvalidContext,
-            format!("the name \"{name}\" comes twice in the context"),
-        )
-        .hint("give each name once")),
-        None => Ok(Context::pack(&pairs)?),
+    match pairs.iter().find(|(name, _)| !names.insert(name.as_str())) {
+        Some((name, _)) => Err(Failure::new(status, format!("the name \"{name}\" comes twice in the {of}"))
+            .hint("give each name once")),
+        None => Ok(pairs),
     }
+}
+
+/// Text that an argument gives: itself where it is JSON, else the contents of the file it names.
+pub(super) fn json_or_file(argument: &str) -> Result<String> {
+    if argument.trim_start().starts_with('{') {
+        return Ok(argument.to_owned());
+    }
+    let path = std::path::Path::new(argument);
+    let input = super::files::Input::open(Some(path))?;
+    let name = input.name();
+    String::from_utf8(input.read(0, 0, 1 << 20)?)
+        .map_err(|_| Failure::new(Status::InvalidUtf8, format!("{name} is not valid UTF-8")))
+}
+
+/// Bytes in hexadecimal, of either case.
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |c: u8| char::from(c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
 }

@@ -135,3 +135,9 @@ impl Store {
         })
     }
 }
+
+/// The time as the store's dates have it: RFC 3339, in UTC.
+#[cfg(feature = "cli")]
+pub(crate) fn now() -> String {
+    time::Time::now().to_string()
+}

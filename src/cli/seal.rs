@@ -1,0 +1,89 @@
+//! `keyfold seal` and `key public`: encryption by those who cannot decrypt.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::args::{ContextArgs, InputArg, OutputArg, StoreContext};
+use super::exit::Result;
+use super::files::{Input, MAX_INPUT, Privacy};
+use super::opening::{output_for, report};
+use super::session::{self, Session, by_the_name, key_name};
+use crate::envelope::{self, Context};
+use crate::keystore::SealingKey;
+
+/// Most bytes of a public key's file.
+const MAX_PUBLIC: u64 = 16 << 10;
+
+#[derive(Args)]
+pub(super) struct Seal {
+    /// File with a sealing key's public half, as key public writes it. May be given several times
+    #[arg(long, value_name = "FILE", required = true)]
+    to: Vec<PathBuf>,
+    #[command(flatten)]
+    context: ContextArgs,
+    /// What of the context stands in the envelope, for everyone to read
+    #[arg(long, value_enum, default_value = "none")]
+    store_context: StoreContext,
+    #[command(flatten)]
+    output: OutputArg,
+    #[command(flatten)]
+    input: InputArg,
+}
+
+#[derive(Args)]
+pub(super) struct Public {
+    /// Key id or alias of a sealing key
+    name: String,
+    #[command(flatten)]
+    output: OutputArg,
+}
+
+impl Seal {
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let input = Input::open(self.input.input.as_deref())?;
+        let output = output_for(session, &self.output, Privacy::Ordinary, Some(&input))?;
+        let packed = session::context(&self.context.context)?;
+        let context = Context::unpack(&packed)?;
+        let stored = self.store_context.of();
+        let public = |path: &PathBuf| {
+            let input = Input::open(Some(path))?;
+            let name = input.name();
+            SealingKey::from_bytes(&input.read(0, 0, MAX_PUBLIC)?)
+                .map_err(|e| super::opening::about(&name, e))
+        };
+        let keys = self.to.iter().map(public).collect::<Result<Vec<_>>>()?;
+        let keys: Vec<&SealingKey> = keys.iter().collect();
+        let message = zeroize::Zeroizing::new(input.read(0, 0, MAX_INPUT)?);
+        let mut sealed = vec![0; envelope::sealed_size(message.len(), &keys, stored.size(&context)?)?];
+        let size = envelope::seal_into(&keys, &message, &context, &stored, &mut sealed)?;
+        output.write(&sealed[..size])?;
+        report(session, || {
+            json!({
+                "output": output.name(),
+                "bytes": size,
+                "plaintext_bytes": message.len(),
+                "keys": keys.iter().map(|key| key.key_id.to_string()).collect::<Vec<_>>(),
+            })
+        })
+    }
+}
+
+impl Public {
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        let output = output_for(session, &self.output, Privacy::Ordinary, None)?;
+        let key = session.store()?.key(&key_name(&self.name)?).map_err(|e| by_the_name(&self.name, e))?;
+        let public = key.public_key().map_err(|e| by_the_name(&self.name, e))?;
+        let bytes = public.to_bytes();
+        output.write(&bytes)?;
+        report(session, || {
+            json!({
+                "output": output.name(),
+                "bytes": bytes.len(),
+                "key_id": public.key_id.to_string(),
+                "version": public.version,
+            })
+        })
+    }
+}
