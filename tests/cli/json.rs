@@ -10,7 +10,7 @@ fn has(value: &Value, fields: &[&str]) {
     assert_eq!(found, fields, "{value}");
 }
 
-const KEY: [&str; 11] = [
+const KEY: [&str; 15] = [
     "key_id",
     "aliases",
     "description",
@@ -19,6 +19,10 @@ const KEY: [&str; 11] = [
     "key_spec",
     "origin",
     "created",
+    "owner",
+    "tags",
+    "policy",
+    "grants",
     "revision",
     "current_version",
     "versions",
@@ -37,7 +41,10 @@ fn keys_are_told_in_full() {
     has(&key, &KEY);
     assert_eq!(key["aliases"][0], "cards");
     assert_eq!(key["key_state"], "Enabled");
-    has(&key["versions"][0], &["version", "material_id", "state", "origin", "created"]);
+    has(
+        &key["versions"][0],
+        &["version", "material_id", "state", "origin", "created", "rotation_type", "created_by"],
+    );
     assert_eq!(key["versions"][0]["material_id"].as_str().unwrap().len(), 16);
 
     let rotated = place.json(&["key", "rotate", "cards"]);
@@ -199,7 +206,7 @@ fn roots_and_doctor_are_told_in_full() {
     let place = Place::with_key();
     let shown = place.json(&["root", "show"]);
     has(&shown, &["roots"]);
-    has(&shown["roots"][0], &["slot_id", "kind", "fingerprint", "created", "in_use"]);
+    has(&shown["roots"][0], &["slot_id", "kind", "fingerprint", "created", "in_use", "admin"]);
     let second = format!("file:{}", place.path("root/second.key").display());
     let added = place.json(&["root", "add", "--new-root", &second]);
     has(&added, &["slot", "root"]);

@@ -32,13 +32,15 @@ impl Place {
     pub fn empty() -> Place {
         let folder =
             tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().unwrap();
-        for name in ["store", "root"] {
+        for name in ["store", "root", "state"] {
             fs::DirBuilder::new().mode(0o700).create(folder.path().join(name)).unwrap();
         }
         let at = |name: &str| folder.path().join(name).display().to_string();
         let environment = vec![
             ("KEYFOLD_STORE".to_owned(), at("store/keys.db")),
             ("KEYFOLD_ROOT".to_owned(), format!("file:{}", at("root/root.key"))),
+            // Where anchors are kept; the machine's own must not be used.
+            ("XDG_STATE_HOME".to_owned(), at("state")),
         ];
         Place { folder, environment }
     }
