@@ -28,11 +28,15 @@
  * Besides those listed at it, every call may answer SELF_TEST or INTERNAL; every call on a store or a key may answer
  * FORKED, OUT_OF_MEMORY, and what looking at the store comes to: STORE_NOT_FOUND, STORE_BUSY, STORE_IO,
  * STORE_INTEGRITY, STORE_ROLLED_BACK, STORE_POISONED, SCHEMA_CHANGED, STORE_TOO_NEW, KEY_NOT_FOUND; every call that
- * changes a store, or makes keys or envelopes, RANDOM.
+ * changes a store, or makes keys or envelopes, RANDOM; every use of a key what its grants, state and dates come to:
+ * ACCESS_DENIED, INVALID_KEY_STATE, KEY_DESTROYED, CRYPTOPERIOD_ENDED, KEY_STOPPED, INVALID_KEY_USAGE, and
+ * TRAIL_UNAVAILABLE where the key permits no use without an event; every call that changes a store ACCESS_DENIED and
+ * APPROVAL_REQUIRED, and, where less is possible after it than before, ANCHOR_UNAVAILABLE.
  *
  * THREADS. A pointer to const is shared: any number of threads may use the object at once. Closing an object that
  * other threads use is safe: calls under way finish, later ones get INVALID_HANDLE. The library has no threads of
- * its own, handles no signal, and registers nothing at exit.
+ * its own, handles no signal, and registers nothing at exit. A host's sink of the trail (keyfold_trail_add_callback)
+ * is called from whichever thread's call writes the trail down.
  *
  * HANDLES (keyfold_root, keyfold_store, keyfold_key) are numbers in the guise of pointers, and are checked: NULL, a
  * closed one, one of another kind, or of another copy of the library is INVALID_HANDLE, never undefined. They may
@@ -125,6 +129,11 @@
 #define KEYFOLD_CONTEXT_MAX_SIZE 8192
 
 /**
+ * The greatest size of a message authentication code, so that a buffer of it always fits.
+ */
+#define KEYFOLD_MAC_MAX_SIZE 70
+
+/**
  * Accepts a key file, or a folder of it, that other users can read.
  */
 #define KEYFOLD_KEY_FILE_ALLOW_READABLE 1
@@ -163,6 +172,41 @@
  * Marks a new store for development, for ever. For keyfold_store_init only.
  */
 #define KEYFOLD_OPEN_DEVELOPMENT 32
+
+/**
+ * Keeps no anchor: that the whole store is an older one is then not seen by a new process.
+ */
+#define KEYFOLD_OPEN_NO_ANCHOR 64
+
+/**
+ * Records no uses of keys in the trail; changes of the store are recorded all the same.
+ */
+#define KEYFOLD_OPEN_NO_TRAIL 128
+
+/**
+ * For recovery: opens versions past their recipient period, and compromised keys. Every such use is an event.
+ */
+#define KEYFOLD_OPEN_RECOVERY 256
+
+/**
+ * The new store's root slot bears the principal that the options name. For keyfold_store_init only.
+ */
+#define KEYFOLD_OPEN_BIND_PRINCIPAL 512
+
+/**
+ * The new store's root slot holds the admin seed: only admin roots change the store. For keyfold_store_init only.
+ */
+#define KEYFOLD_OPEN_ADMIN_ROOT 1024
+
+/**
+ * Makes a key without material, for one that is to be imported. Not for keyfold_key_import_material.
+ */
+#define KEYFOLD_KEY_EXTERNAL 1
+
+/**
+ * A root slot that also holds the admin seed. The first such slot makes the store one that only admin roots change.
+ */
+#define KEYFOLD_SLOT_ADMIN 1
 
 /**
  * Accepts context values that only the envelope itself gives, instead of asking the caller for every pair. An
@@ -271,9 +315,57 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_LIMIT_EXCEEDED = 207,
     /**
-     * The key's state does not permit the operation. No call of this release answers it.
+     * The key's state does not permit the operation.
      */
     KEYFOLD_STATUS_INVALID_KEY_STATE = 208,
+    /**
+     * The principal may not do this with the key.
+     */
+    KEYFOLD_STATUS_ACCESS_DENIED = 209,
+    /**
+     * The key, or the version that the data is under, was destroyed.
+     */
+    KEYFOLD_STATUS_KEY_DESTROYED = 210,
+    /**
+     * The version's recipient period is over; it opens nothing unless that is overridden for recovery.
+     */
+    KEYFOLD_STATUS_CRYPTOPERIOD_ENDED = 211,
+    /**
+     * The key's usage or spec does not fit the operation.
+     */
+    KEYFOLD_STATUS_INVALID_KEY_USAGE = 212,
+    /**
+     * The material is not the one that this key had.
+     */
+    KEYFOLD_STATUS_INCORRECT_KEY_MATERIAL = 213,
+    /**
+     * The import token is not one of this key, or is damaged.
+     */
+    KEYFOLD_STATUS_INVALID_IMPORT_TOKEN = 214,
+    /**
+     * The import token is over.
+     */
+    KEYFOLD_STATUS_EXPIRED_IMPORT_TOKEN = 215,
+    /**
+     * The message authentication code is not that of the message under this key.
+     */
+    KEYFOLD_STATUS_INVALID_MAC = 216,
+    /**
+     * The operation is not one that this key or store can do.
+     */
+    KEYFOLD_STATUS_UNSUPPORTED_OPERATION = 217,
+    /**
+     * The key has no such grant.
+     */
+    KEYFOLD_STATUS_GRANT_NOT_FOUND = 218,
+    /**
+     * The operation needs the approval of another principal.
+     */
+    KEYFOLD_STATUS_APPROVAL_REQUIRED = 219,
+    /**
+     * The key was stopped after a burst of failed decrypts.
+     */
+    KEYFOLD_STATUS_KEY_STOPPED = 220,
     /**
      * The data is not a Keyfold envelope, data key blob or exported key.
      */
@@ -378,6 +470,26 @@ enum keyfold_status
      * A file that should be made exists already.
      */
     KEYFOLD_STATUS_FILE_EXISTS = 515,
+    /**
+     * The store's present state and one seen before exclude each other.
+     */
+    KEYFOLD_STATUS_STORE_FORKED = 516,
+    /**
+     * The anchor cannot be read or written, so what must wait for it was not done.
+     */
+    KEYFOLD_STATUS_ANCHOR_UNAVAILABLE = 517,
+    /**
+     * The trail cannot take the event, and the key permits no use without one.
+     */
+    KEYFOLD_STATUS_TRAIL_UNAVAILABLE = 518,
+    /**
+     * The trail was changed, or is not whole.
+     */
+    KEYFOLD_STATUS_TRAIL_INVALID = 519,
+    /**
+     * The file is not a backup, is damaged, or is not of a store that the root opens.
+     */
+    KEYFOLD_STATUS_BACKUP_INVALID = 520,
     /**
      * The library met a defect of its own.
      */
@@ -591,13 +703,53 @@ typedef struct keyfold_store_options {
      */
     uint32_t busy_timeout_millis;
     /**
-     * Zero.
+     * Milliseconds after which uses under ready keys become an event in the trail; 0 means 60,000.
      */
-    uint32_t reserved;
+    uint32_t trail_interval_millis;
+    /**
+     * Who opens the store: 1 to 128 characters, NUL-ended UTF-8; NULL means "default". Where the root's slot bears a
+     * principal, that one and no other (ACCESS_DENIED).
+     */
+    const char *principal;
+    /**
+     * sourceIPAddress in the trail; NULL means the host's name.
+     */
+    const char *source;
+    /**
+     * userAgent in the trail, before the library's version and the process id; NULL means only these.
+     */
+    const char *user_agent;
+    /**
+     * The file outside the store that remembers its highest epoch; NULL means one in the state folder of the user or
+     * the host, where there is one. Not with KEYFOLD_OPEN_NO_ANCHOR.
+     */
+    const char *anchor;
 } keyfold_store_options;
 
 /** All defaults. */
-#define KEYFOLD_STORE_OPTIONS_INIT { (uint32_t)sizeof(keyfold_store_options), 0, 0, 0, 0, 0 }
+#define KEYFOLD_STORE_OPTIONS_INIT { (uint32_t)sizeof(keyfold_store_options), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+
+/**
+ * Options of keyfold_store_add_root_as.
+ */
+typedef struct keyfold_slot_options {
+    /**
+     * sizeof(keyfold_slot_options).
+     */
+    uint32_t size;
+    /**
+     * KEYFOLD_SLOT_ADMIN or 0.
+     */
+    uint32_t flags;
+    /**
+     * Whoever opens the store through this slot is this principal and can be no other: 1 to 128 characters,
+     * NUL-ended UTF-8; NULL means that the caller says who it is.
+     */
+    const char *principal;
+} keyfold_slot_options;
+
+/** All defaults. */
+#define KEYFOLD_SLOT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_slot_options), 0, NULL }
 
 /**
  * Options of keyfold_key_create and keyfold_key_import_material.
@@ -608,17 +760,30 @@ typedef struct keyfold_key_options {
      */
     uint32_t size;
     /**
-     * Zero.
+     * KEYFOLD_KEY_EXTERNAL or 0.
      */
     uint32_t flags;
     /**
      * Free text about the key, NUL-ended UTF-8, up to 8,192 bytes, or NULL. It is not secret.
      */
     const char *description;
+    /**
+     * What its material is, and so what the key is for: "SYMMETRIC_DEFAULT" (NULL means this), "HMAC_256", "HMAC_384",
+     * "HMAC_512", "HPKE_X25519" or "HPKE_X_WING".
+     */
+    const char *spec;
+    /**
+     * Tags, as a JSON object of text to text, or NULL. They are not secret.
+     */
+    const char *tags;
+    /**
+     * The key's policy, as JSON: KeyPolicy in docs/ABI.md; NULL means all defaults.
+     */
+    const char *policy;
 } keyfold_key_options;
 
 /** All defaults. */
-#define KEYFOLD_KEY_OPTIONS_INIT { (uint32_t)sizeof(keyfold_key_options), 0, NULL }
+#define KEYFOLD_KEY_OPTIONS_INIT { (uint32_t)sizeof(keyfold_key_options), 0, NULL, NULL, NULL, NULL }
 
 /**
  * One version of a key.
@@ -644,6 +809,37 @@ typedef struct keyfold_key_version {
 
 /** All defaults. */
 #define KEYFOLD_KEY_VERSION_INIT { (uint32_t)sizeof(keyfold_key_version), 0, { 0 }, { 0 } }
+
+/**
+ * What a key handle is narrowed to, beside its context: all of it holds together, and with what it was narrowed to
+ * before.
+ */
+typedef struct keyfold_narrowing {
+    /**
+     * sizeof(keyfold_narrowing).
+     */
+    uint32_t size;
+    /**
+     * Zero.
+     */
+    uint32_t flags;
+    /**
+     * Names of the operations that stay allowed, with commas between them and nothing else, such as
+     * "Encrypt,GenerateDataKey"; NULL means all.
+     */
+    const char *operations;
+    /**
+     * So many uses at most, refused ones not counted; 0 means any number.
+     */
+    uint64_t uses;
+    /**
+     * Milliseconds from now until it ends; 0 means never.
+     */
+    uint64_t millis;
+} keyfold_narrowing;
+
+/** All defaults. */
+#define KEYFOLD_NARROWING_INIT { (uint32_t)sizeof(keyfold_narrowing), 0, NULL, 0, 0 }
 
 /**
  * Options of encryption and of making data keys.
@@ -762,6 +958,22 @@ typedef struct keyfold_reencrypt_options {
 
 /** All defaults. */
 #define KEYFOLD_REENCRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_reencrypt_options), 0, 0, 0 }
+
+/**
+ * A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line end, which
+ * stays there for the length of the call alone. 0: taken; anything else: failed, which is counted and told in the
+ * trail.
+ *
+ * It is called from the thread whose call writes the trail down (any call on a store or key of it, closing them
+ * included), outside every lock and transaction. It must not call back into the same store or its keys, must not
+ * throw or jump out, and should be quick.
+ */
+typedef int32_t (*keyfold_trail_callback)(void *user_data, const uint8_t *event, size_t event_len);
+
+/**
+ * Gives back what a callback needed; called exactly once, after the callback's last call.
+ */
+typedef void (*keyfold_trail_release)(void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -995,7 +1207,7 @@ keyfold_status keyfold_root_close(struct keyfold_root *root);
  * @param out_store   [out, handle]   closed with keyfold_store_close
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, STORE_EXISTS,
  *           STORE_UNSAFE, STORE_IO, STORE_FULL, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_init(const char *location,
@@ -1013,7 +1225,7 @@ keyfold_status keyfold_store_init(const char *location,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, STORE_NOT_FOUND,
  *           NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, SCHEMA_CHANGED, STORE_BUSY, STORE_IO, STORE_UNSAFE,
  *           FINGERPRINT_MISMATCH, ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_open(const char *location,
@@ -1026,7 +1238,7 @@ keyfold_status keyfold_store_open(const char *location,
  *
  * @param out_store   [out, handle]   closed with keyfold_store_close
  * @errors   NULL_ARGUMENT, OUT_OF_MEMORY, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_open_in_memory(struct keyfold_store **out_store);
@@ -1036,7 +1248,7 @@ keyfold_status keyfold_store_open_in_memory(struct keyfold_store **out_store);
  *
  * @param store   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
  * @errors   INVALID_HANDLE
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 keyfold_status keyfold_store_close(struct keyfold_store *store);
 
@@ -1046,7 +1258,7 @@ keyfold_status keyfold_store_close(struct keyfold_store *store);
  * @param store      [in, shared]
  * @param out_json   [out, buffer]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_info(const struct keyfold_store *store,
@@ -1058,7 +1270,7 @@ keyfold_status keyfold_store_info(const struct keyfold_store *store,
  * @param store      [in, shared]
  * @param out_keys   [out, nullable]   number of keys verified
  * @errors   INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_ROLLED_BACK, SCHEMA_CHANGED, STORE_IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE keyfold_status keyfold_store_verify(const struct keyfold_store *store, uint64_t *out_keys);
 
@@ -1068,7 +1280,7 @@ KEYFOLD_MUST_USE keyfold_status keyfold_store_verify(const struct keyfold_store 
  * @param store      [in, shared]
  * @param out_json   [out, buffer]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_list_roots(const struct keyfold_store *store,
@@ -1082,12 +1294,30 @@ keyfold_status keyfold_store_list_roots(const struct keyfold_store *store,
  * @param out_json   [out, buffer, nullable]   the new RootSlot
  * @errors   INVALID_HANDLE, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS, STORE_READ_ONLY,
  *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_add_root(const struct keyfold_store *store,
                                       const struct keyfold_root *root,
                                       struct keyfold_buffer *out_json);
+
+/**
+ * Adds a root whose slot bears a principal, or the admin seed.
+ *
+ * @param store      [in, shared]
+ * @param root       [in, shared]
+ * @param options    [in, nullable]
+ * @param out_json   [out, buffer, nullable]   the new RootSlot
+ * @errors   INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED, ACCESS_DENIED,
+ *           APPROVAL_REQUIRED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS, LIMIT_EXCEEDED,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.2
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_add_root_as(const struct keyfold_store *store,
+                                         const struct keyfold_root *root,
+                                         const struct keyfold_slot_options *options,
+                                         struct keyfold_buffer *out_json);
 
 /**
  * Removes a root from a store; never the last.
@@ -1096,7 +1326,7 @@ keyfold_status keyfold_store_add_root(const struct keyfold_store *store,
  * @param slot_id   [in, text]   a slot_id of keyfold_store_list_roots
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, LAST_ROOT, STORE_READ_ONLY,
  *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_remove_root(const struct keyfold_store *store,
@@ -1111,7 +1341,7 @@ keyfold_status keyfold_store_remove_root(const struct keyfold_store *store,
  * @param out_json   [out, buffer, nullable]   the new RootSlot
  * @errors   INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, STORE_READ_ONLY,
  *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_store_change_root(const struct keyfold_store *store,
@@ -1120,7 +1350,7 @@ keyfold_status keyfold_store_change_root(const struct keyfold_store *store,
                                          struct keyfold_buffer *out_json);
 
 /**
- * Makes a key with its first version.
+ * Makes a key with its first version; or, with KEYFOLD_KEY_EXTERNAL, without one, to be imported.
  *
  * @param store      [in, shared]
  * @param alias      [in, text, nullable]   a name for it
@@ -1128,7 +1358,7 @@ keyfold_status keyfold_store_change_root(const struct keyfold_store *store,
  * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
  * @errors   INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME, ALREADY_EXISTS,
  *           TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_create(const struct keyfold_store *store,
@@ -1147,7 +1377,7 @@ keyfold_status keyfold_key_create(const struct keyfold_store *store,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME,
  *           INVALID_KEY_MATERIAL, ALREADY_EXISTS, TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY,
  *           STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_import_material(const struct keyfold_store *store,
@@ -1165,7 +1395,7 @@ keyfold_status keyfold_key_import_material(const struct keyfold_store *store,
  * @param out_json   [out, buffer]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
  *           STORE_IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_describe(const struct keyfold_store *store,
@@ -1180,7 +1410,7 @@ keyfold_status keyfold_key_describe(const struct keyfold_store *store,
  * @param limit      [in]   keys at most, up to 1,000; 0 means 100
  * @param out_json   [out, buffer]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_list(const struct keyfold_store *store,
@@ -1196,7 +1426,7 @@ keyfold_status keyfold_key_list(const struct keyfold_store *store,
  * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
  *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_enable(const struct keyfold_store *store,
@@ -1211,7 +1441,7 @@ keyfold_status keyfold_key_enable(const struct keyfold_store *store,
  * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
  *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_disable(const struct keyfold_store *store,
@@ -1227,7 +1457,7 @@ keyfold_status keyfold_key_disable(const struct keyfold_store *store,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
  *           KEY_DISABLED, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
  *           STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_rotate(const struct keyfold_store *store,
@@ -1243,7 +1473,7 @@ keyfold_status keyfold_key_rotate(const struct keyfold_store *store,
  * @param out     [out, buffer]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
  *           KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_export(const struct keyfold_store *store,
@@ -1261,7 +1491,7 @@ keyfold_status keyfold_key_export(const struct keyfold_store *store,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND,
  *           KEY_DISABLED, ALREADY_EXISTS, INVALID_KEY_MATERIAL, FORKED, STORE_READ_ONLY, STORE_BUSY,
  *           STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_import(const struct keyfold_store *store,
@@ -1278,7 +1508,7 @@ keyfold_status keyfold_key_import(const struct keyfold_store *store,
  * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ALREADY_EXISTS,
  *           LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_alias_create(const struct keyfold_store *store,
@@ -1295,7 +1525,7 @@ keyfold_status keyfold_alias_create(const struct keyfold_store *store,
  * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, LIMIT_EXCEEDED, FORKED,
  *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_alias_move(const struct keyfold_store *store,
@@ -1310,7 +1540,7 @@ keyfold_status keyfold_alias_move(const struct keyfold_store *store,
  * @param alias   [in, text]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
  *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_alias_delete(const struct keyfold_store *store,
@@ -1324,7 +1554,7 @@ keyfold_status keyfold_alias_delete(const struct keyfold_store *store,
  * @param limit      [in]   names at most, up to 1,000; 0 means 100
  * @param out_json   [out, buffer]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_alias_list(const struct keyfold_store *store,
@@ -1341,7 +1571,7 @@ keyfold_status keyfold_alias_list(const struct keyfold_store *store,
  * @param out_key   [out, handle]   closed with keyfold_key_close
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
  *           STORE_IO, OUT_OF_MEMORY
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_open(const struct keyfold_store *store,
@@ -1353,7 +1583,7 @@ keyfold_status keyfold_key_open(const struct keyfold_store *store,
  *
  * @param key   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
  * @errors   INVALID_HANDLE
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 keyfold_status keyfold_key_close(struct keyfold_key *key);
 
@@ -1363,9 +1593,407 @@ keyfold_status keyfold_key_close(struct keyfold_key *key);
  * @param key      [in, shared]
  * @param out_id   [out, bytes(16)]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE keyfold_status keyfold_key_id(const struct keyfold_key *key, uint8_t *out_id);
+
+/**
+ * Replaces a key's description.
+ *
+ * @param store         [in, shared]
+ * @param name          [in, text]   a key id, "alias/NAME" or NAME
+ * @param description   [in, text]   up to 8,192 bytes; not secret
+ * @param out_json      [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           TOO_LARGE, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY,
+ *           STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_update_description(const struct keyfold_store *store,
+                                              const char *name,
+                                              const char *description,
+                                              struct keyfold_buffer *out_json);
+
+/**
+ * Adds tags to a key, or replaces their values.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param tags       [in, text]   a JSON object of text to text: names of 1 to 128 characters, values of up to
+ *                   256; not secret
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, LIMIT_EXCEEDED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_tag(const struct keyfold_store *store,
+                               const char *name,
+                               const char *tags,
+                               struct keyfold_buffer *out_json);
+
+/**
+ * Removes tags from a key; names that it has not are no error.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param names      [in, text]   a JSON array of text
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_untag(const struct keyfold_store *store,
+                                 const char *name,
+                                 const char *names,
+                                 struct keyfold_buffer *out_json);
+
+/**
+ * Replaces a key's whole policy: when it rotates, how long its versions serve, what its trail records, what stops
+ * it.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param policy     [in, text]   JSON: KeyPolicy in docs/ABI.md; what is left out is at its default
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, UNSUPPORTED_OPERATION, ANCHOR_UNAVAILABLE,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_set_policy(const struct keyfold_store *store,
+                                      const char *name,
+                                      const char *policy,
+                                      struct keyfold_buffer *out_json);
+
+/**
+ * Puts a key into PendingDeletion: it is not used any more, and keyfold_store_destroy_due destroys it after the
+ * waiting period, unless that is cancelled. See keyfold_key_last_usage first.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param days       [in]   7 to 30; 0 means 30
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_schedule_deletion(const struct keyfold_store *store,
+                                             const char *name,
+                                             uint32_t days,
+                                             struct keyfold_buffer *out_json);
+
+/**
+ * Takes a key out of PendingDeletion; it is Disabled then.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_cancel_deletion(const struct keyfold_store *store,
+                                           const char *name,
+                                           struct keyfold_buffer *out_json);
+
+/**
+ * Destroys every key whose waiting period is over: its material is overwritten in file, log and free pages, and a
+ * tombstone stays. For cron; nothing else does it.
+ *
+ * @param store      [in, shared]
+ * @param out_json   [out, buffer, nullable]   an array of Destroyed in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_destroy_due(const struct keyfold_store *store,
+                                         struct keyfold_buffer *out_json);
+
+/**
+ * Marks a key as compromised: it seals nothing more, and opens only in a store opened with KEYFOLD_OPEN_RECOVERY.
+ * There is no way back; make a new key and rewrap.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param reason     [in, text]   for people; not secret
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, TOO_LARGE, INVALID_KEY_STATE, KEY_DESTROYED, ANCHOR_UNAVAILABLE,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_mark_compromised(const struct keyfold_store *store,
+                                            const char *name,
+                                            const char *reason,
+                                            struct keyfold_buffer *out_json);
+
+/**
+ * Rotates every key that is due, many in one transaction; for cron. A key that is used rotates by itself.
+ *
+ * @param store      [in, shared]
+ * @param out_json   [out, buffer, nullable]   an array of KeyMetadata in docs/ABI.md: the keys rotated
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_rotate_due(const struct keyfold_store *store,
+                                        struct keyfold_buffer *out_json);
+
+/**
+ * Tells whether and when a key rotates, as JSON: RotationStatus in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer]   RotationStatus
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_rotation_status(const struct keyfold_store *store,
+                                           const char *name,
+                                           struct keyfold_buffer *out_json);
+
+/**
+ * Lists a key's versions, the newest first: when, why and by whom each was made; as JSON: RotationPage in
+ * docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param after      [in, text, nullable]   the "next" of the page before; NULL begins
+ * @param limit      [in]   entries at most, up to 1,000; 0 means 100
+ * @param out_json   [out, buffer]   RotationPage
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_list_rotations(const struct keyfold_store *store,
+                                          const char *name,
+                                          const char *after,
+                                          uint32_t limit,
+                                          struct keyfold_buffer *out_json);
+
+/**
+ * Tells what each version of a key has done, over all processes, as JSON: an array of VersionCounts in
+ * docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer]   an array of VersionCounts
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_usage(const struct keyfold_store *store,
+                                 const char *name,
+                                 struct keyfold_buffer *out_json);
+
+/**
+ * Tells when a key was used last, as JSON: KeyLastUsage in docs/ABI.md. Not enough alone to delete a key: disable
+ * it first, and watch for refusals.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer]   KeyLastUsage
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_last_usage(const struct keyfold_store *store,
+                                      const char *name,
+                                      struct keyfold_buffer *out_json);
+
+/**
+ * Makes a wrapping key and a token for importing material into a key that was made with KEYFOLD_KEY_EXTERNAL, as
+ * JSON: ImportParameters in docs/ABI.md.
+ *
+ * @param store       [in, shared]
+ * @param name        [in, text]   a key id, "alias/NAME" or NAME
+ * @param algorithm   [in, text]   "RSAES_OAEP_SHA_256/RSA_3072", "RSAES_OAEP_SHA_256/RSA_4096", "HPKE_X25519" or
+ *                    "HPKE_X_WING"
+ * @param out_json    [out, buffer]   ImportParameters
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, KEY_DESTROYED, STORE_READ_ONLY,
+ *           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_parameters_for_import(const struct keyfold_store *store,
+                                                 const char *name,
+                                                 const char *algorithm,
+                                                 struct keyfold_buffer *out_json);
+
+/**
+ * Takes wrapped material: a key's first, which makes it Enabled, or the same material again after it expired or
+ * was deleted.
+ *
+ * @param store        [in, shared]
+ * @param name         [in, text]   a key id, "alias/NAME" or NAME
+ * @param token        [in, bytes(token_len)]   the import_token, its bytes
+ * @param wrapped      [in, bytes(wrapped_len)]   the material, under the public key of the parameters
+ * @param valid_days   [in]   it expires after so many days, 1 to 365; 0: it does not
+ * @param out_json     [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN, INVALID_KEY_MATERIAL,
+ *           INCORRECT_KEY_MATERIAL, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED,
+ *           KEY_DESTROYED, AUTH, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_import_wrapped_material(const struct keyfold_store *store,
+                                                   const char *name,
+                                                   const uint8_t *token,
+                                                   size_t token_len,
+                                                   const uint8_t *wrapped,
+                                                   size_t wrapped_len,
+                                                   uint32_t valid_days,
+                                                   struct keyfold_buffer *out_json);
+
+/**
+ * Deletes a key's imported material at once; the key is PendingImport then, and the same material can be imported
+ * again.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, KEY_DESTROYED,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_delete_imported_material(const struct keyfold_store *store,
+                                                    const char *name,
+                                                    struct keyfold_buffer *out_json);
+
+/**
+ * Lets a principal do something with a key.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param grant      [in, text]   JSON: CreateGrant in docs/ABI.md
+ * @param out_json   [out, buffer, nullable]   GrantMetadata in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, LIMIT_EXCEEDED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_grant_create(const struct keyfold_store *store,
+                                    const char *name,
+                                    const char *grant,
+                                    struct keyfold_buffer *out_json);
+
+/**
+ * Lists a key's grants, a page at a time, as JSON: GrantPage in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param after      [in, text, nullable]   the "next" of the page before; NULL begins
+ * @param limit      [in]   entries at most, up to 1,000; 0 means 100
+ * @param out_json   [out, buffer]   GrantPage
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_grant_list(const struct keyfold_store *store,
+                                  const char *name,
+                                  const char *after,
+                                  uint32_t limit,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Lists the grants of all keys that a principal may retire, a page at a time, as JSON: GrantPage in docs/ABI.md.
+ *
+ * @param store       [in, shared]
+ * @param principal   [in, text]
+ * @param after       [in, text, nullable]   the "next" of the page before; NULL begins
+ * @param limit       [in]   entries at most, up to 1,000; 0 means 100
+ * @param out_json    [out, buffer]   GrantPage
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+ *           STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_grant_list_retirable(const struct keyfold_store *store,
+                                            const char *principal,
+                                            const char *after,
+                                            uint32_t limit,
+                                            struct keyfold_buffer *out_json);
+
+/**
+ * Ends a grant: called by its grantee (where the grant has RetireGrant), its retiring principal, or the key's
+ * owner.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param grant_id   [in, text]   a grant_id of keyfold_grant_list
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_grant_retire(const struct keyfold_store *store,
+                                    const char *name,
+                                    const char *grant_id);
+
+/**
+ * Ends a grant: called by the key's owner. Handles that are ready feel it at their next call, in other processes
+ * within the refresh interval.
+ *
+ * @param store      [in, shared]
+ * @param name       [in, text]   a key id, "alias/NAME" or NAME
+ * @param grant_id   [in, text]   a grant_id of keyfold_grant_list
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_grant_revoke(const struct keyfold_store *store,
+                                    const char *name,
+                                    const char *grant_id);
+
+/**
+ * Makes another handle on the same key with fewer rights, for plugins and threads; this one stays as it is. The
+ * new one can be narrowed further, and never widened.
+ *
+ * @param key              [in, shared]
+ * @param context_equals   [in, bytes(context_equals_len), nullable-if-0]   the context must be exactly this
+ *                         packed one; NULL: any
+ * @param context_subset   [in, bytes(context_subset_len), nullable-if-0]   the context must have these pairs;
+ *                         NULL: any
+ * @param narrowing        [in, nullable]   what else it is narrowed to
+ * @param out_key          [out, handle]   closed with keyfold_key_close
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8,
+ *           INVALID_CONTEXT, OUT_OF_MEMORY
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_narrow(const struct keyfold_key *key,
+                                  const uint8_t *context_equals,
+                                  size_t context_equals_len,
+                                  const uint8_t *context_subset,
+                                  size_t context_subset_len,
+                                  const struct keyfold_narrowing *narrowing,
+                                  struct keyfold_key **out_key);
 
 /**
  * Tells the exact size of the envelope that keyfold_encrypt makes of a message of this length under one key.
@@ -1395,7 +2023,7 @@ keyfold_status keyfold_encrypted_size(size_t plaintext_len,
  * @param out_len     [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_encrypt(const struct keyfold_key *key,
@@ -1421,7 +2049,7 @@ keyfold_status keyfold_encrypt(const struct keyfold_key *key,
  * @param out_len     [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_encrypt_to(const struct keyfold_key *const *keys,
@@ -1466,7 +2094,7 @@ keyfold_status keyfold_headroom(const uint8_t *context,
  * @param out_len      [out]   bytes of the envelope, or the capacity needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_encrypt_in_place(const struct keyfold_key *key,
@@ -1504,7 +2132,7 @@ keyfold_status keyfold_decrypted_size(const uint8_t *envelope,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt(const struct keyfold_key *key,
@@ -1530,7 +2158,7 @@ keyfold_status keyfold_decrypt(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_with_keys(const struct keyfold_key *const *keys,
@@ -1559,7 +2187,7 @@ keyfold_status keyfold_decrypt_with_keys(const struct keyfold_key *const *keys,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_any(const struct keyfold_store *store,
@@ -1586,7 +2214,7 @@ keyfold_status keyfold_decrypt_any(const struct keyfold_store *store,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
  *           INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
  *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_in_place(const struct keyfold_key *key,
@@ -1609,7 +2237,7 @@ keyfold_status keyfold_decrypt_in_place(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
  *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
  *           FORKED, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_authenticated_context(const struct keyfold_key *key,
@@ -1631,7 +2259,7 @@ keyfold_status keyfold_authenticated_context(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
  *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
  *           STORE_INTEGRITY, STORE_IO, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_authenticated_context_any(const struct keyfold_store *store,
@@ -1660,7 +2288,7 @@ keyfold_status keyfold_authenticated_context_any(const struct keyfold_store *sto
  * @param out_failed        [out, nullable]   the message at which the call failed; count where it was not one
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_encrypt_batch(const struct keyfold_key *key,
@@ -1696,7 +2324,7 @@ keyfold_status keyfold_encrypt_batch(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_batch(const struct keyfold_key *key,
@@ -1726,7 +2354,7 @@ keyfold_status keyfold_decrypt_batch(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
  *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
  *           STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_rewrap(const struct keyfold_key *key,
@@ -1746,7 +2374,7 @@ keyfold_status keyfold_rewrap(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
  *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
  *           STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_rewrap_any(const struct keyfold_store *store,
@@ -1767,7 +2395,7 @@ keyfold_status keyfold_rewrap_any(const struct keyfold_store *store,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
  *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
  *           STORE_POISONED, RANDOM, IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_rewrap_file(const struct keyfold_key *key,
@@ -1786,7 +2414,7 @@ keyfold_status keyfold_rewrap_file(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
  *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
  *           STORE_POISONED, RANDOM, IO
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_rewrap_file_any(const struct keyfold_store *store,
@@ -1809,7 +2437,7 @@ keyfold_status keyfold_rewrap_file_any(const struct keyfold_store *store,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
  *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
  *           FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_reencrypt(const struct keyfold_key *const *from_keys,
@@ -1841,7 +2469,7 @@ keyfold_status keyfold_reencrypt(const struct keyfold_key *const *from_keys,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
  *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
  *           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_reencrypt_any(const struct keyfold_store *store,
@@ -1888,7 +2516,7 @@ keyfold_status keyfold_data_key_blob_size(size_t key_size,
  * @param blob_len    [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_generate_data_key(const struct keyfold_key *key,
@@ -1913,7 +2541,7 @@ keyfold_status keyfold_generate_data_key(const struct keyfold_key *key,
  * @param blob_len   [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_generate_data_key_without_plaintext(const struct keyfold_key *key,
@@ -1947,7 +2575,7 @@ KEYFOLD_MUST_USE keyfold_status keyfold_data_key_size(const uint8_t *blob, size_
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_data_key(const struct keyfold_key *key,
@@ -1973,7 +2601,7 @@ keyfold_status keyfold_decrypt_data_key(const struct keyfold_key *key,
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
  *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_data_key_any(const struct keyfold_store *store,
@@ -1986,6 +2614,115 @@ keyfold_status keyfold_decrypt_data_key_any(const struct keyfold_store *store,
                                             size_t out_cap,
                                             size_t *out_len,
                                             struct keyfold_opened *opened);
+
+/**
+ * Makes the message authentication code of a message under the current version of an HMAC key. It begins with a
+ * name of the version (6 bytes); then follow 32, 48 or 64 bytes.
+ *
+ * @param key       [in, shared]
+ * @param message   [in, bytes(message_len), nullable-if-0]
+ * @param out       [out, bytes(out_cap), nullable-if-0]   at most KEYFOLD_MAC_MAX_SIZE; zeroed if the call fails
+ * @param out_len   [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, TOO_LARGE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+ *           INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED, TRAIL_UNAVAILABLE, BUFFER_TOO_SMALL,
+ *           BUFFERS_OVERLAP
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_generate_mac(const struct keyfold_key *key,
+                                    const uint8_t *message,
+                                    size_t message_len,
+                                    uint8_t *out,
+                                    size_t out_cap,
+                                    size_t *out_len);
+
+/**
+ * Verifies the message authentication code of a message, under the version it names, in constant time.
+ *
+ * @param key       [in, shared]
+ * @param message   [in, bytes(message_len), nullable-if-0]
+ * @param mac       [in, bytes(mac_len), nullable-if-0]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, TOO_LARGE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+ *           INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED, TRAIL_UNAVAILABLE, INVALID_MAC
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_verify_mac(const struct keyfold_key *key,
+                                  const uint8_t *message,
+                                  size_t message_len,
+                                  const uint8_t *mac,
+                                  size_t mac_len);
+
+/**
+ * Gives out the public half of the current version of a sealing key, for keyfold_seal elsewhere. It is not secret,
+ * and not authenticated by itself: bring it over a channel you trust.
+ *
+ * @param key   [in, shared]
+ * @param out   [out, buffer]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+ *           INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_public(const struct keyfold_key *key,
+                                  struct keyfold_buffer *out);
+
+/**
+ * Tells the exact size of the envelope that keyfold_seal makes.
+ *
+ * @param plaintext_len   [in]
+ * @param public_keys     [in, bytes(public_keys_len)]   from keyfold_key_public, one after another
+ * @param key_offsets     [in, array(count + 1)]   where each begins, and the end of the last
+ * @param count           [in]   number of public keys, 1 to 32
+ * @param context         [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no
+ *                        context
+ * @param options         [in, nullable]   without free cells
+ * @param out_size        [out]
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+ *           TOO_LARGE
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_sealed_size(size_t plaintext_len,
+                                   const uint8_t *public_keys,
+                                   size_t public_keys_len,
+                                   const uint64_t *key_offsets,
+                                   size_t count,
+                                   const uint8_t *context,
+                                   size_t context_len,
+                                   const struct keyfold_encrypt_options *options,
+                                   size_t *out_size);
+
+/**
+ * Encrypts a message to the public halves of sealing keys, without a store. Any of the keys opens it, with
+ * keyfold_decrypt and its kin; nobody who has only these public halves can, the caller included.
+ *
+ * @param public_keys   [in, bytes(public_keys_len)]   from keyfold_key_public, one after another
+ * @param key_offsets   [in, array(count + 1)]   where each begins, and the end of the last
+ * @param count         [in]   number of public keys, 1 to 32
+ * @param plaintext     [in, bytes(plaintext_len), nullable-if-0]
+ * @param context       [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no
+ *                      context
+ * @param options       [in, nullable]   without free cells
+ * @param out           [out, bytes(out_cap), nullable-if-0]   the envelope; zeroed if the call fails
+ * @param out_len       [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+ *           TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_seal(const uint8_t *public_keys,
+                            size_t public_keys_len,
+                            const uint64_t *key_offsets,
+                            size_t count,
+                            const uint8_t *plaintext,
+                            size_t plaintext_len,
+                            const uint8_t *context,
+                            size_t context_len,
+                            const struct keyfold_encrypt_options *options,
+                            uint8_t *out,
+                            size_t out_cap,
+                            size_t *out_len);
 
 /**
  * Tells what can be read of an envelope or data key blob without any key, as JSON: Inspection in docs/ABI.md.
@@ -2015,7 +2752,7 @@ keyfold_status keyfold_inspect(const uint8_t *head,
  * @param context     [in, bytes(context_len), nullable-if-0]
  * @param out_json    [out, buffer]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_CONTEXT
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_explain(const struct keyfold_store *store,
@@ -2026,6 +2763,358 @@ keyfold_status keyfold_explain(const struct keyfold_store *store,
                                const uint8_t *context,
                                size_t context_len,
                                struct keyfold_buffer *out_json);
+
+/**
+ * Tells a store's settings, as JSON: StoreSettings in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param out_json   [out, buffer]   StoreSettings
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_settings(const struct keyfold_store *store,
+                                      struct keyfold_buffer *out_json);
+
+/**
+ * Replaces a store's settings. Called by an administrator; under dual control where the settings say so.
+ *
+ * @param store      [in, shared]
+ * @param settings   [in, text]   JSON: StoreSettings in docs/ABI.md; what is left out is at its default
+ * @param out_json   [out, buffer, nullable]   the new StoreSettings
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+ *           APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_update_settings(const struct keyfold_store *store,
+                                             const char *settings,
+                                             struct keyfold_buffer *out_json);
+
+/**
+ * Approves exactly one operation that another principal is about to do: on one key, with these parameters, once.
+ * The store must be open through a root whose slot bears a principal.
+ *
+ * @param store       [in, shared]
+ * @param operation   [in, text]   its name, such as "ScheduleKeyDeletion"
+ * @param request     [in, text]   its parameters as the trail names them, a JSON object; keyId may be any name
+ *                    of the key
+ * @param seconds     [in]   ends after so many seconds; 0: the store's window
+ * @param out_json    [out, buffer, nullable]   Approval in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+ *           KEY_NOT_FOUND, UNSUPPORTED_OPERATION, LIMIT_EXCEEDED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_approve(const struct keyfold_store *store,
+                               const char *operation,
+                               const char *request,
+                               uint32_t seconds,
+                               struct keyfold_buffer *out_json);
+
+/**
+ * Lists the approvals that wait for their use, as JSON: an array of Approval in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param out_json   [out, buffer]   an array of Approval
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_approval_list(const struct keyfold_store *store,
+                                     struct keyfold_buffer *out_json);
+
+/**
+ * Withdraws an approval.
+ *
+ * @param store         [in, shared]
+ * @param approval_id   [in, text]   an approval_id of keyfold_approval_list
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, ACCESS_DENIED, FORKED,
+ *           ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_approval_withdraw(const struct keyfold_store *store,
+                                         const char *approval_id);
+
+/**
+ * Tells whether this store's principal may do an operation on a key under a context now, without doing it: OK, or
+ * the status that it would get. It is an event, marked so.
+ *
+ * @param store       [in, shared]
+ * @param operation   [in, text]   its name, such as "Decrypt"
+ * @param name        [in, text]   a key id, "alias/NAME" or NAME
+ * @param context     [in, bytes(context_len), nullable-if-0]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+ *           INVALID_ARGUMENT, INVALID_CONTEXT, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE,
+ *           INVALID_KEY_USAGE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_STOPPED, STORE_INTEGRITY,
+ *           STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_dry_run(const struct keyfold_store *store,
+                               const char *operation,
+                               const char *name,
+                               const uint8_t *context,
+                               size_t context_len);
+
+/**
+ * Reads events of the trail from a sequence number on, as JSON: EventPage in docs/ABI.md. Reading is itself an
+ * event.
+ *
+ * @param store      [in, shared]
+ * @param filter     [in, text, nullable]   JSON: Filter in docs/ABI.md; NULL: all events
+ * @param from       [in]   the first sequence number; 0 begins
+ * @param limit      [in]   events at most, up to 1,000; 0 means 100
+ * @param out_json   [out, buffer]   EventPage
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+ *           STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_read(const struct keyfold_store *store,
+                                  const char *filter,
+                                  uint64_t from,
+                                  uint32_t limit,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Reads the newest events of the trail, the oldest of them first, as JSON: EventPage in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param filter     [in, text, nullable]   JSON: Filter in docs/ABI.md; NULL: all events
+ * @param count      [in]   events at most, up to 1,000; 0 means 100
+ * @param out_json   [out, buffer]   EventPage
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+ *           STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_tail(const struct keyfold_store *store,
+                                  const char *filter,
+                                  uint32_t count,
+                                  struct keyfold_buffer *out_json);
+
+/**
+ * Verifies the whole trail. OK says that it was read; what is wrong with it stands in the report, the first bad
+ * entry by its number.
+ *
+ * @param store      [in, shared]
+ * @param expected   [in, text, nullable]   a signed checkpoint that was kept elsewhere, which the trail must
+ *                   contain
+ * @param out_json   [out, buffer]   TrailReport in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+ *           TRAIL_INVALID, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_verify(const struct keyfold_store *store,
+                                    const char *expected,
+                                    struct keyfold_buffer *out_json);
+
+/**
+ * Writes down what is waiting, signs a checkpoint of the trail, and gives it out: a C2SP signed note, for keeping
+ * elsewhere.
+ *
+ * @param store   [in, shared]
+ * @param out     [out, buffer]   text
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY,
+ *           STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_checkpoint(const struct keyfold_store *store,
+                                        struct keyfold_buffer *out);
+
+/**
+ * Writes down what is waiting: uses that were counted, events that are queued.
+ *
+ * @param store   [in, shared]
+ * @errors   INVALID_HANDLE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_trail_flush(const struct keyfold_store *store);
+
+/**
+ * Exports the trail as C2SP tiles into a folder, up to a new checkpoint; goes on where an earlier export into it
+ * ended.
+ *
+ * @param store         [in, shared]
+ * @param folder        [in, text]
+ * @param out_entries   [out, nullable]   number of entries exported in all
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, ACCESS_DENIED, FORKED, TRAIL_INVALID, IO,
+ *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_export(const struct keyfold_store *store,
+                                    const char *folder,
+                                    uint64_t *out_entries);
+
+/**
+ * Copies events from now on to a JSON Lines file too, which is opened again when it was moved or deleted.
+ *
+ * @param store          [in, shared]
+ * @param path           [in, text]
+ * @param rotate_bytes   [in]   rotated at about so many bytes; 0: never
+ * @param keep           [in]   old files kept
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, LIMIT_EXCEEDED, FORKED, IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_add_file(const struct keyfold_store *store,
+                                      const char *path,
+                                      uint64_t rotate_bytes,
+                                      uint32_t keep);
+
+/**
+ * Hands events from now on to the host too. At most 65,536 wait; more are dropped and counted. It lasts as long as
+ * the store is open: until the store and all keys opened from it are closed.
+ *
+ * @param store       [in, shared]
+ * @param callback    [in]   see keyfold_trail_callback for what it may do
+ * @param user_data   [in]   given to every call of the callback and the release
+ * @param release     [in]   called once, after the last call of the callback, or before this returns where it
+ *                    fails; NULL: nothing
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, LIMIT_EXCEEDED, FORKED
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_add_callback(const struct keyfold_store *store,
+                                          keyfold_trail_callback callback,
+                                          void *user_data,
+                                          keyfold_trail_release release);
+
+/**
+ * Tells how the sinks of an open store stand, as JSON: an array of SinkStatus in docs/ABI.md.
+ *
+ * @param store      [in, shared]
+ * @param out_json   [out, buffer]   an array of SinkStatus
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_sinks(const struct keyfold_store *store,
+                                   struct keyfold_buffer *out_json);
+
+/**
+ * Verifies a folder that keyfold_trail_export wrote, without the store. OK says that it was read; what is wrong
+ * stands in the report.
+ *
+ * @param folder     [in, text]
+ * @param key        [in, text]   the trail_key of StoreInfo: NAME+HASH+BASE64
+ * @param out_json   [out, buffer]   TrailReport in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, INVALID_UTF8, TRAIL_INVALID, IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_verify_tiles(const char *folder,
+                                          const char *key,
+                                          struct keyfold_buffer *out_json);
+
+/**
+ * Verifies JSON Lines files of a sink, in their order, against the checkpoints among their lines, without the
+ * store. OK says that they were read; what is wrong stands in the report.
+ *
+ * @param files      [in, text]   a JSON array of paths, the oldest file first
+ * @param key        [in, text]   the trail_key of StoreInfo: NAME+HASH+BASE64
+ * @param out_json   [out, buffer]   TrailReport in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, INVALID_UTF8, TRAIL_INVALID, IO
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_trail_verify_jsonl(const char *files,
+                                          const char *key,
+                                          struct keyfold_buffer *out_json);
+
+/**
+ * Writes the whole store, as it is in one moment, into one encrypted file that any of its roots opens. Others go
+ * on using the store meanwhile.
+ *
+ * @param store      [in, shared]
+ * @param path       [in, text]   of a file that does not exist
+ * @param out_json   [out, buffer, nullable]   BackupReport in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_UTF8, FILE_EXISTS, IO,
+ *           UNSUPPORTED_OPERATION, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_back_up(const struct keyfold_store *store,
+                                     const char *path,
+                                     struct keyfold_buffer *out_json);
+
+/**
+ * Verifies a backup without restoring it.
+ *
+ * @param path       [in, text]
+ * @param root       [in, shared]
+ * @param out_json   [out, buffer, nullable]   BackupReport in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, BACKUP_INVALID, ROOT_NOT_FOUND,
+ *           ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, IO, UNSUPPORTED_OPERATION
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_backup_verify(const char *path,
+                                     const struct keyfold_root *root,
+                                     struct keyfold_buffer *out_json);
+
+/**
+ * Makes a store from a backup where none is, as a new incarnation of it, and opens it. Version numbers go on at
+ * the next multiple of 65,536; keys that the anchor or the trail knows to be destroyed stay so.
+ *
+ * @param backup      [in, text]   the backup's file
+ * @param location    [in, text]   a path, or a URL: "sqlite:PATH"
+ * @param roots       [in, array(roots_len), shared]   1 to 8; where dual control asks for it, two with different
+ *                    principals
+ * @param options     [in, nullable]
+ * @param out_store   [out, handle]   closed with keyfold_store_close
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+ *           BACKUP_INVALID, APPROVAL_REQUIRED, ACCESS_DENIED, STORE_EXISTS, STORE_UNSAFE, STORE_IO,
+ *           STORE_FULL, ANCHOR_UNAVAILABLE, ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, IO,
+ *           OUT_OF_MEMORY, UNSUPPORTED_OPERATION
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_restore(const char *backup,
+                                     const char *location,
+                                     const struct keyfold_root *const *roots,
+                                     size_t roots_len,
+                                     const struct keyfold_store_options *options,
+                                     struct keyfold_store **out_store);
+
+/**
+ * Mends a store whose manifest or tree is damaged, from the documents that verify, as a new incarnation of it.
+ * Nobody may have it open.
+ *
+ * @param location   [in, text]   a path, or a URL: "sqlite:PATH"
+ * @param roots      [in, array(roots_len), shared]   1 to 8; where dual control asks for it, two with different
+ *                   principals
+ * @param options    [in, nullable]
+ * @param out_json   [out, buffer, nullable]   RepairReport in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+ *           APPROVAL_REQUIRED, ACCESS_DENIED, STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY,
+ *           SCHEMA_CHANGED, STORE_BUSY, STORE_UNSAFE, STORE_IO, STORE_FULL, ANCHOR_UNAVAILABLE,
+ *           ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_repair(const char *location,
+                                    const struct keyfold_root *const *roots,
+                                    size_t roots_len,
+                                    const struct keyfold_store_options *options,
+                                    struct keyfold_buffer *out_json);
+
+/**
+ * Seals the store anew with its time, so that readers who refuse an old state go on.
+ *
+ * @param store   [in, shared]
+ * @errors   INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           STORE_FULL
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_store_heartbeat(const struct keyfold_store *store);
 
 #ifdef __cplusplus
 }  // extern "C"

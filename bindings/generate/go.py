@@ -187,6 +187,9 @@ def _shim(header: Header, function: Function) -> str:
         struct = header.struct(p.type.base) if p.type.pointers else None
         if header.is_opaque(p.type.base):
             _shim_handle(p, params, before, arguments, after)
+        elif p.type.base == "void":
+            params.append(f"uintptr_t {p.name}")
+            arguments.append(f"(void *){p.name}")
         elif struct and struct.is_options and p.direction == "in":
             params += [f"{_c(f.type)}{p.name}_{f.name}" for f in _fields(struct)]
             before.append(f"{struct.name} {p.name} = {{0}};")
@@ -240,10 +243,9 @@ def _c(type_: Type) -> str:
 
 def _directives(function: Function) -> list[str]:
     name = _shim_name(function)
-    lines = [f"#cgo noescape {name}\n"]
-    if function.doc.tags["callback"].split()[0] == "never":
-        lines.append(f"#cgo nocallback {name}\n")
-    return lines
+    # No call calls back into Go: sinks of Go are C functions that wait for another goroutine (sink.go). A callback could
+    # move the caller's stack, and with it what C was given of it.
+    return [f"#cgo noescape {name}\n", f"#cgo nocallback {name}\n"]
 
 
 # The Go side of a call.
@@ -304,6 +306,12 @@ def _parameter(header: Header, function: Function, p: Param, call: _Call) -> Non
     struct = header.struct(base) if p.type.pointers else None
     if header.is_opaque(base):
         _handle(header, p, go, call)
+    elif header.callback(base):
+        call.params.append(f"{go} C.{base}")
+        call.arguments.append(go)
+    elif base == "void":
+        call.params.append(f"{go} uintptr")
+        call.arguments.append(f"C.uintptr_t({go})")
     elif struct:
         _struct_parameter(header, p, go, struct, call)
     elif p.length_of and p.type == Type("size_t"):

@@ -15,6 +15,7 @@ from pathlib import Path
 from . import doc, roles
 from .model import (
     SCALARS,
+    Callback,
     Doc,
     Enum,
     Field,
@@ -111,7 +112,7 @@ class _Parser:
         elif token.text == "typedef" and self.peek().text == "struct":
             self.typedef_struct(above)
         elif token.text == "typedef":
-            self.typedef_enum(token)
+            self.typedef_enum_or_callback(token, above)
         elif token.text == "extern":
             self.extern_c(token)
         else:
@@ -190,6 +191,26 @@ class _Parser:
                 base = self.word("a type")
         return base
 
+    def typedef_enum_or_callback(self, token: _Token, above: Doc) -> None:
+        at = self.at
+        while self.tokens[at].text not in ("(", ";", "{") and self.tokens[at].kind != "end":
+            at += 1
+        if self.tokens[at].text == "(":
+            self.callback(token, above)
+        else:
+            self.typedef_enum(token)
+
+    def callback(self, token: _Token, above: Doc) -> None:
+        returns = self.type_(self.next())
+        self.expect("(")
+        self.expect("*")
+        name = self.word("a function pointer's name")
+        self.expect(")")
+        self.expect("(")
+        params = self.params()
+        self.expect(";")
+        self.model.callbacks.append(Callback(name, returns, params, above, token.line))
+
     def typedef_enum(self, token: _Token) -> None:
         if self.accept("enum"):  # C++ and C23, where the enumeration itself carries the width
             name, alias = self.word("an enumeration's name"), self.word("a type's name")
@@ -257,6 +278,11 @@ class _Parser:
         if not name.startswith("keyfold_"):
             raise self.error(token, f"{name} does not begin keyfold_")
         self.expect("(")
+        params = self.params()
+        self.expect(";")
+        self.model.functions.append(Function(name, returns, params, above, token.line, must_use))
+
+    def params(self) -> list[Param]:
         params: list[Param] = []
         if self.peek().text == "void" and self.tokens[self.at + 1].text == ")":
             self.next()
@@ -265,10 +291,12 @@ class _Parser:
             type_, param = self.type_and_name(first)
             params.append(Param(param, type_, first.line))
             self.accept(",")
-        self.expect(";")
-        self.model.functions.append(Function(name, returns, params, above, token.line, must_use))
+        return params
 
     def type_and_name(self, token: _Token) -> tuple[Type, str]:
+        return self.type_(token), self.word("a name")
+
+    def type_(self, token: _Token) -> Type:
         const = token.text == "const"
         if const:
             token = self.next()
@@ -287,11 +315,13 @@ class _Parser:
             raise self.error(base, f"const after {base.text} other than in {base.text} *const *")
         type_ = Type(base.text, pointers, const, const_inner)
         self.known(base, type_)
-        return type_, self.word("a name")
+        return type_
 
     def known(self, token: _Token, type_: Type) -> None:
         model, base = self.model, type_.base
-        if base == "void" and type_.pointers == 0:
+        if base == "void" and type_.pointers < 2 and not type_.const:
+            return
+        if model.callback(base) and type_.pointers == 0:
             return
         if type_.pointers > 2:
             raise self.error(token, f"{type_}: three pointers deep")

@@ -152,6 +152,17 @@ class Opaque:
 
 
 @dataclass
+class Callback:
+    """A function pointer type: what a host gives for the library to call."""
+
+    name: str
+    returns: Type
+    params: list[Param]
+    doc: Doc
+    line: int
+
+
+@dataclass
 class Macro:
     """A constant macro: an integer, or the text of an initialiser."""
 
@@ -176,6 +187,7 @@ class Header:
     macros: list[Macro] = field(default_factory=list)
     enums: list[Enum] = field(default_factory=list)
     opaques: list[Opaque] = field(default_factory=list)
+    callbacks: list[Callback] = field(default_factory=list)
     structs: list[Struct] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
 
@@ -186,6 +198,10 @@ class Header:
     def struct(self, name: str) -> Struct | None:
         """The struct of this name."""
         return next((s for s in self.structs if s.name == name), None)
+
+    def callback(self, name: str) -> Callback | None:
+        """The function pointer type of this name."""
+        return next((c for c in self.callbacks if c.name == name), None)
 
     def is_opaque(self, name: str) -> bool:
         """Whether this is a handle kind."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from .model import Doc, Enum, Function, Header, Opaque, Param, Struct, Type
+from .model import Callback, Doc, Enum, Function, Header, Opaque, Param, Struct, Type
 from .statuses import CATEGORIES, statuses
 
 WIDTH = 110
@@ -96,6 +96,7 @@ def native(header: Header) -> str:
     parts += [_enum(e) for e in header.enums]
     parts += [ERRORS_HEAD, _error_classes(header)]
     parts += [_opaque(o) for o in header.opaques]
+    parts += [_callback(c) for c in header.callbacks]
     parts += [_struct(header, s) for s in header.structs]
     parts += [CHECK]
     parts += [_function(header, f) for f in header.functions]
@@ -163,6 +164,16 @@ def _opaque(opaque: Opaque) -> str:
         f"\n\nclass {name}(ctypes.Structure):\n{_doc(opaque.doc, '    ')}"
         f'\n\n{name}Handle = ctypes.POINTER({name})\n{name}Ref = "ctypes._Pointer[{name}]"\n'
     )
+
+
+def _callback(callback: Callback) -> str:
+    """A function pointer type. Its pointers arrive as addresses, or None for NULL."""
+    name = class_name(callback.name)
+    types = [*([callback.returns] if callback.returns != Type("void") else []), *(p.type for p in callback.params)]
+    ctypes = ["ctypes.c_void_p" if t.pointers else CTYPES[t.base] for t in types]
+    if callback.returns == Type("void"):
+        ctypes.insert(0, "None")
+    return f"\n\n{name} = ctypes.CFUNCTYPE({', '.join(ctypes)})\n{_doc(callback.doc)}"
 
 
 def _struct(header: Header, struct: Struct) -> str:
@@ -256,6 +267,8 @@ def _result(header: Header, function: Function) -> tuple[str, str, str]:
 
 def _argtype(header: Header, param: Param) -> str:
     type_, base = param.type, param.type.base
+    if header.callback(base):
+        return class_name(base)
     if base == "char" and param.direction == "in":
         return "ctypes.c_char_p"
     if base in ("uint8_t", "char", "void") and type_.pointers == 1:
@@ -273,6 +286,10 @@ def _argtype(header: Header, param: Param) -> str:
 def _hint(header: Header, param: Param) -> str:
     type_, base = param.type, param.type.base
     optional = " | None" if param.has("nullable") or param.has("nullable-if-0") else ""
+    if header.callback(base):
+        return "Any"
+    if base == "void":
+        return "int | None"
     if base == "char" and param.direction == "in":
         return f"Encoded{optional}"  # only `encoded` makes one, and refuses NUL
     if base in ("uint8_t", "char") and type_.pointers == 1:

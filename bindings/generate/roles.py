@@ -12,7 +12,8 @@ DIRECTIONS = ("in", "out", "inout")
 ROLES = {"shared", "exclusive", "handle", "closes", "nullable", "nullable-if-0", "text", "buffer", "result"}
 ROLES_WITH_LENGTH = {"bytes", "array", "text"}
 THREADS = {"any", "one"}
-CALLBACK = {"never", "root"}
+# Whether a call may call back: never; or, as any call on a store or key may, a host's own sink of the trail.
+CALLBACK = {"never", "sink"}
 
 LENGTH = re.compile(r"(\w+)\((\w+)( \+ 1)?\)")
 Fail = Callable[..., HeaderError]
@@ -25,6 +26,8 @@ def check(header: Header) -> None:
             raise HeaderError(header.path, enum.line, f"enum {enum.name} has no typedef that fixes its width")
     for opaque in header.opaques:
         _documented(header, opaque.name, opaque.doc, opaque.line)
+    for callback in header.callbacks:
+        _documented(header, callback.name, callback.doc, callback.line)
     for struct in header.structs:
         _documented(header, struct.name, struct.doc, struct.line)
     names = {v.name for e in header.enums for v in e.values}
@@ -106,6 +109,10 @@ def _fits(header: Header, param: Param, fail: Fail) -> None:
     if type_.pointers == 0:
         if param.direction != "in" or param.roles:
             raise fail(f"@param {name}: {type_} is passed by value; its only role is [in]", line)
+        return
+    if type_.base == "void":
+        if param.direction != "in" or param.roles or type_.pointers != 1:
+            raise fail(f"@param {name}: {type_} is only handed on; its only role is [in]", line)
         return
     if header.is_opaque(type_.base):
         _handle(param, fail)

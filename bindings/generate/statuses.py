@@ -35,6 +35,18 @@ REACTIONS = {
     "KEY_NOT_ALLOWED": ("KeyNotAllowed", ""),
     "INVALID_NAME": ("InvalidName", "ValueError"),
     "CONTEXT_REQUIRED": ("ContextRequired", ""),
+    "INVALID_KEY_STATE": ("InvalidKeyState", ""),
+    "ACCESS_DENIED": ("AccessDenied", ""),
+    "KEY_DESTROYED": ("KeyDestroyed", ""),
+    "CRYPTOPERIOD_ENDED": ("CryptoperiodEnded", ""),
+    "INVALID_KEY_USAGE": ("InvalidKeyUsage", ""),
+    "INCORRECT_KEY_MATERIAL": ("IncorrectKeyMaterial", ""),
+    "EXPIRED_IMPORT_TOKEN": ("ExpiredImportToken", ""),
+    "INVALID_MAC": ("InvalidMac", ""),
+    "UNSUPPORTED_OPERATION": ("UnsupportedOperation", ""),
+    "GRANT_NOT_FOUND": ("GrantNotFound", ""),
+    "APPROVAL_REQUIRED": ("ApprovalRequired", ""),
+    "KEY_STOPPED": ("KeyStopped", ""),
     "AUTH": ("AuthenticationError", ""),
     "ROOT_NOT_FOUND": ("RootNotFound", ""),
     "ROOT_MISMATCH": ("RootMismatch", ""),
@@ -44,11 +56,17 @@ REACTIONS = {
     "STORE_INTEGRITY": ("StoreIntegrityError", ""),
     "STORE_BUSY": ("StoreBusy", ""),
     "STORE_READ_ONLY": ("StoreReadOnly", ""),
+    "STORE_ROLLED_BACK": ("StoreRolledBack", ""),
+    "STORE_FORKED": ("StoreForked", ""),
+    "ANCHOR_UNAVAILABLE": ("AnchorUnavailable", ""),
+    "TRAIL_UNAVAILABLE": ("TrailUnavailable", ""),
+    "TRAIL_INVALID": ("TrailInvalid", ""),
+    "BACKUP_INVALID": ("BackupInvalid", ""),
     "OUT_OF_MEMORY": ("OutOfMemory", "MemoryError"),
 }
 
 # Words that Go writes in capitals.
-INITIALISMS = {"io": "IO", "utf8": "UTF8", "id": "ID", "abi": "ABI"}
+INITIALISMS = {"io": "IO", "utf8": "UTF8", "id": "ID", "abi": "ABI", "mac": "MAC"}
 
 
 @dataclass(frozen=True)

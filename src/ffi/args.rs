@@ -5,6 +5,9 @@
 
 use std::ffi::c_char;
 
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+
 use super::types::keyfold_pair;
 use crate::envelope::Context;
 use crate::error::{Error, Result};
@@ -50,6 +53,44 @@ pub(super) unsafe fn text_or_none<'a>(at: *const c_char, what: &'static str) -> 
 pub(super) unsafe fn key_name(at: *const c_char, what: &'static str) -> Result<KeyName> {
     unsafe { text(at, what) }?.parse()
 }
+
+/// JSON of a form that is known, from text; what is not of it is INVALID_ARGUMENT with these words.
+pub(super) fn json<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T> {
+    serde_json::from_str(text).map_err(|_| Error::InvalidArgument { what })
+}
+
+/// A JSON object of text to text. A name that stands twice is refused too.
+pub(super) fn pairs_of_json(text: &str, what: &'static str) -> Result<Vec<(String, String)>> {
+    json::<Pairs>(text, what).map(|pairs| pairs.0)
+}
+
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Pairs, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Pairs;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of text to text")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs: Vec<(String, String)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, String>()? {
+                    if pairs.len() >= PAIRS_OF_JSON_LIMIT || pairs.iter().any(|(other, _)| *other == name) {
+                        return Err(serde::de::Error::custom("a name stands twice, or there are too many"));
+                    }
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+/// More than any request may have; what a request may have is its room's to say.
+const PAIRS_OF_JSON_LIMIT: usize = 1_000;
 
 /// The page a list call asks for.
 pub(super) unsafe fn page(after: *const c_char, limit: u32) -> Result<PageRequest> {

@@ -24,7 +24,7 @@ use crate::error::{Result, Status};
 /// @param out_failed        [out, nullable]   the message at which the call failed; count where it was not one
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
 ///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_encrypt_batch(
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn keyfold_encrypt_batch(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
 ///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 ///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt_batch(

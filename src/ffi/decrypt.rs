@@ -38,7 +38,7 @@ pub unsafe extern "C" fn keyfold_decrypted_size(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
 ///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 ///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt(
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn keyfold_decrypt(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
 ///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 ///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt_with_keys(
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn keyfold_decrypt_with_keys(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
 ///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 ///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt_any(
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn keyfold_decrypt_any(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFERS_OVERLAP,
 ///           INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
 ///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt_in_place(
@@ -183,7 +183,7 @@ pub unsafe extern "C" fn keyfold_decrypt_in_place(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
 ///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
 ///           FORKED, STORE_POISONED
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_authenticated_context(
@@ -214,7 +214,7 @@ pub unsafe extern "C" fn keyfold_authenticated_context(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
 ///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
 ///           STORE_INTEGRITY, STORE_IO, STORE_POISONED
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_authenticated_context_any(

@@ -53,19 +53,18 @@ mod panics {
         static INSIDE: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Lasts as long as this thread is inside a call.
-    pub(super) struct Inside;
+    /// Lasts as long as this thread is inside a call; knows whether that is within another (a callback may call).
+    pub(super) struct Inside(bool);
 
     impl Inside {
         pub(super) fn enter() -> Inside {
-            INSIDE.set(true);
-            Inside
+            Inside(INSIDE.replace(true))
         }
     }
 
     impl Drop for Inside {
         fn drop(&mut self) {
-            INSIDE.set(false);
+            INSIDE.set(self.0);
         }
     }
 

@@ -142,6 +142,23 @@ impl Keys {
     }
 }
 
+/// The roots of a call that takes several: 1 to 8.
+///
+/// # Safety
+/// The caller of the ABI promises `len` handles at `at`.
+pub(super) unsafe fn roots(at: *const *const keyfold_root, len: usize) -> Result<Vec<Pinned<keyfold_root>>> {
+    if at.is_null() && len > 0 {
+        return Err(Error::NullArgument { what: "roots" });
+    }
+    if len == 0 || len > ROOTS_LIMIT {
+        return Err(Error::InvalidArgument { what: "the number of roots is not 1 to 8" });
+    }
+    // SAFETY: within the `len` handles promised, aligned or not.
+    (0..len).map(|i| root(unsafe { at.add(i).read_unaligned() })).collect()
+}
+
+const ROOTS_LIMIT: usize = 8;
+
 /// Gives an object a handle.
 pub(super) fn open<K: Kind>(object: Object) -> Result<*mut K> {
     let Some((slot, generation)) = SLOTS.insert(object) else {

@@ -6,10 +6,10 @@ use super::guard::{close, guard};
 use super::handle::{self, Object};
 use super::types::*;
 use super::{args, options, out};
-use crate::error::Status;
-use crate::keystore::CreateKey;
+use crate::error::{Error, Result, Status};
+use crate::keystore::{CreateKey, KeyPolicy, KeySpec};
 
-/// Makes a key with its first version.
+/// Makes a key with its first version; or, with KEYFOLD_KEY_EXTERNAL, without one, to be imported.
 ///
 /// @param store      [in, shared]
 /// @param alias      [in, text, nullable]   a name for it
@@ -17,7 +17,7 @@ use crate::keystore::CreateKey;
 /// @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
 /// @errors   INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME, ALREADY_EXISTS,
 ///           TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_create(
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn keyfold_key_create(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME,
 ///           INVALID_KEY_MATERIAL, ALREADY_EXISTS, TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY,
 ///           STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_import_material(
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn keyfold_key_import_material(
 /// @param out_json   [out, buffer]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
 ///           STORE_IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_describe(
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn keyfold_key_describe(
 /// @param limit      [in]   keys at most, up to 1,000; 0 means 100
 /// @param out_json   [out, buffer]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_list(
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn keyfold_key_list(
 /// @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
 ///           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_enable(
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn keyfold_key_enable(
 /// @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
 ///           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_disable(
@@ -161,7 +161,7 @@ pub unsafe extern "C" fn keyfold_key_disable(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
 ///           KEY_DISABLED, LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
 ///           STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_rotate(
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn keyfold_key_rotate(
 /// @param out     [out, buffer]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND,
 ///           KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_export(
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn keyfold_key_export(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND,
 ///           KEY_DISABLED, ALREADY_EXISTS, INVALID_KEY_MATERIAL, FORKED, STORE_READ_ONLY, STORE_BUSY,
 ///           STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_import(
@@ -244,7 +244,7 @@ pub unsafe extern "C" fn keyfold_key_import(
 /// @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ALREADY_EXISTS,
 ///           LIMIT_EXCEEDED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_alias_create(
@@ -269,7 +269,7 @@ pub unsafe extern "C" fn keyfold_alias_create(
 /// @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, LIMIT_EXCEEDED, FORKED,
 ///           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_alias_move(
@@ -292,7 +292,7 @@ pub unsafe extern "C" fn keyfold_alias_move(
 /// @param alias   [in, text]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_READ_ONLY,
 ///           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_alias_delete(store: *const keyfold_store, alias: *const c_char) -> Status {
@@ -309,7 +309,7 @@ pub unsafe extern "C" fn keyfold_alias_delete(store: *const keyfold_store, alias
 /// @param limit      [in]   names at most, up to 1,000; 0 means 100
 /// @param out_json   [out, buffer]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, FORKED, STORE_INTEGRITY, STORE_IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_alias_list(
@@ -333,7 +333,7 @@ pub unsafe extern "C" fn keyfold_alias_list(
 /// @param out_key   [out, handle]   closed with keyfold_key_close
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, FORKED, STORE_INTEGRITY,
 ///           STORE_IO, OUT_OF_MEMORY
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_open(
@@ -354,7 +354,7 @@ pub unsafe extern "C" fn keyfold_key_open(
 ///
 /// @param key   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
 /// @errors   INVALID_HANDLE
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn keyfold_key_close(key: *mut keyfold_key) -> Status {
     close(|| handle::close(key))
@@ -365,7 +365,7 @@ pub extern "C" fn keyfold_key_close(key: *mut keyfold_key) -> Status {
 /// @param key      [in, shared]
 /// @param out_id   [out, bytes(16)]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_key_id(key: *const keyfold_key, out_id: *mut u8) -> Status {
@@ -378,16 +378,25 @@ pub unsafe extern "C" fn keyfold_key_id(key: *const keyfold_key, out_id: *mut u8
 }
 
 /// The request of the two calls that make a key.
-unsafe fn new_key(
-    alias: *const c_char,
-    options: *const keyfold_key_options,
-) -> crate::error::Result<CreateKey> {
+unsafe fn new_key(alias: *const c_char, options: *const keyfold_key_options) -> Result<CreateKey> {
     let options = unsafe { options::read(options)? };
-    let alias = unsafe { args::text_or_none(alias, "alias")? };
-    let description = unsafe { args::text_or_none(options.description, "description")? };
+    let text = |at, what| unsafe { args::text_or_none(at, what) };
+    let spec = match text(options.spec, "options.spec")? {
+        None => KeySpec::default(),
+        Some(name) => KeySpec::from_name(name)
+            .ok_or(Error::InvalidArgument { what: "options.spec is not one of those docs/ABI.md lists" })?,
+    };
+    let tags = match text(options.tags, "options.tags")? {
+        None => Vec::new(),
+        Some(tags) => args::pairs_of_json(tags, "options.tags is not a JSON object of text to text")?,
+    };
+    let policy = text(options.policy, "options.policy")?.map(KeyPolicy::from_json).transpose()?;
     Ok(CreateKey {
-        alias: alias.map(str::parse).transpose()?,
-        description: description.unwrap_or_default().into(),
-        ..CreateKey::default()
+        alias: text(alias, "alias")?.map(str::parse).transpose()?,
+        description: text(options.description, "description")?.unwrap_or_default().into(),
+        spec,
+        external: options.flags & KEYFOLD_KEY_EXTERNAL != 0,
+        tags,
+        policy: policy.unwrap_or_default(),
     })
 }

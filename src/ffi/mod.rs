@@ -11,23 +11,31 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("keyfold's C ABI needs a 64-bit target");
 
+mod approvals;
 mod args;
+mod backup;
 mod batch;
 mod datakeys;
 mod decrypt;
 mod encrypt;
 #[cfg(feature = "failpoints")]
 mod failpoint;
+mod grants;
 mod guard;
 mod handle;
+mod import;
 mod keys;
 mod library;
+mod life;
+mod mac;
 mod options;
 mod out;
 mod reports;
 mod rewrap;
 mod roots;
+mod sealing;
 mod slots;
 mod statuses;
 mod stores;
+mod trail;
 mod types;

@@ -3,11 +3,11 @@
 use std::mem::{MaybeUninit, size_of};
 use std::time::Duration;
 
-use super::args::Chosen;
+use super::args::{self, Chosen};
 use super::types::*;
 use crate::envelope::{DecryptOptions, EncryptOptions, ReencryptOptions, StoredContext};
 use crate::error::{Error, Result};
-use crate::keystore::{ForkPolicy, InitOptions, OpenOptions, SlotOptions};
+use crate::keystore::{AnchorPolicy, ForkPolicy, InitOptions, OpenOptions, SlotOptions};
 
 /// A struct of the ABI of which any bytes are valid and all-zero bytes are the defaults, and whose first field is its
 /// own size.
@@ -19,13 +19,10 @@ pub(super) unsafe trait SizeFirst: Sized {
     const FIRST_SIZE: usize;
 }
 
-/// An option struct: the flags this version knows, and fields that must be zero.
+/// An option struct, and the flags this version knows.
 pub(super) trait Options: SizeFirst {
     const FLAGS: u32;
     fn flags(&self) -> u32;
-    fn reserved(&self) -> u32 {
-        0
-    }
 }
 
 /// Copies a caller's options: what it gives of what we know, zero (the default) for the rest. What it gives beyond
@@ -49,9 +46,6 @@ pub(super) unsafe fn read<T: Options>(options: *const T) -> Result<T> {
     let ours = unsafe { ours.assume_init() };
     if ours.flags() & !T::FLAGS != 0 {
         return Err(Error::UnsupportedOption { what: "flags" });
-    }
-    if ours.reserved() != 0 {
-        return Err(Error::UnsupportedOption { what: "reserved" });
     }
     Ok(ours)
 }
@@ -82,6 +76,8 @@ size_first! {
     keyfold_key_file_options 8;
     keyfold_store_options 24;
     keyfold_key_options 16;
+    keyfold_slot_options 16;
+    keyfold_narrowing 32;
     keyfold_encrypt_options 16;
     keyfold_decrypt_options 8;
     keyfold_reencrypt_options 16;
@@ -92,11 +88,10 @@ size_first! {
 }
 
 macro_rules! options {
-    ($($name:ident $flags:expr $(, $reserved:ident)?;)*) => {$(
+    ($($name:ident $flags:expr;)*) => {$(
         impl Options for $name {
             const FLAGS: u32 = $flags;
             fn flags(&self) -> u32 { self.flags }
-            $(fn reserved(&self) -> u32 { self.$reserved })?
         }
     )*};
 }
@@ -104,43 +99,66 @@ options! {
     keyfold_key_file_options KEYFOLD_KEY_FILE_ALLOW_READABLE | KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE;
     keyfold_store_options KEYFOLD_OPEN_READ_ONLY | KEYFOLD_OPEN_ALLOW_NETWORK_FILE_SYSTEM
         | KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY | KEYFOLD_OPEN_REFRESH_EVERY_CALL | KEYFOLD_OPEN_NO_WAIT
-        | KEYFOLD_OPEN_DEVELOPMENT, reserved;
-    keyfold_key_options 0;
+        | KEYFOLD_OPEN_DEVELOPMENT | KEYFOLD_OPEN_NO_ANCHOR | KEYFOLD_OPEN_NO_TRAIL | KEYFOLD_OPEN_RECOVERY
+        | KEYFOLD_OPEN_BIND_PRINCIPAL | KEYFOLD_OPEN_ADMIN_ROOT;
+    keyfold_key_options KEYFOLD_KEY_EXTERNAL;
+    keyfold_slot_options KEYFOLD_SLOT_ADMIN;
+    keyfold_narrowing 0;
     keyfold_encrypt_options 0;
     keyfold_decrypt_options KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT;
     keyfold_reencrypt_options KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT | KEYFOLD_REENCRYPT_DROP_UNREACHABLE;
 }
 
 impl keyfold_store_options {
-    pub(super) fn for_init(&self) -> Result<InitOptions> {
+    pub(super) unsafe fn for_init(&self) -> Result<InitOptions> {
         if self.flags & KEYFOLD_OPEN_READ_ONLY != 0 {
             return Err(Error::InvalidArgument {
                 what: "a store cannot be made read-only; make it, then open it so",
             });
         }
-        Ok(InitOptions {
-            open: self.common()?,
-            development: self.flags & KEYFOLD_OPEN_DEVELOPMENT != 0,
-            slot: SlotOptions::default(),
-        })
-    }
-
-    pub(super) fn for_open(&self) -> Result<OpenOptions> {
-        if self.flags & KEYFOLD_OPEN_DEVELOPMENT != 0 {
+        let open = unsafe { self.common()? };
+        let slot = SlotOptions {
+            principal: open.principal.clone().filter(|_| self.flags & KEYFOLD_OPEN_BIND_PRINCIPAL != 0),
+            admin: self.flags & KEYFOLD_OPEN_ADMIN_ROOT != 0,
+        };
+        if slot.principal.is_none() && self.flags & KEYFOLD_OPEN_BIND_PRINCIPAL != 0 {
             return Err(Error::InvalidArgument {
-                what: "a store is marked for development only when it is made",
+                what: "KEYFOLD_OPEN_BIND_PRINCIPAL needs options.principal",
             });
         }
-        self.common()
+        Ok(InitOptions { open, development: self.flags & KEYFOLD_OPEN_DEVELOPMENT != 0, slot })
     }
 
-    fn common(&self) -> Result<OpenOptions> {
+    pub(super) unsafe fn for_open(&self) -> Result<OpenOptions> {
+        if self.flags & (KEYFOLD_OPEN_DEVELOPMENT | KEYFOLD_OPEN_BIND_PRINCIPAL | KEYFOLD_OPEN_ADMIN_ROOT)
+            != 0
+        {
+            return Err(Error::InvalidArgument {
+                what: "DEVELOPMENT, BIND_PRINCIPAL and ADMIN_ROOT are for keyfold_store_init alone",
+            });
+        }
+        unsafe { self.common() }
+    }
+
+    unsafe fn common(&self) -> Result<OpenOptions> {
         let default = OpenOptions::default();
         let flag = |flag| self.flags & flag != 0;
         let millis = |flagged: bool, given: u32, default| match (flagged, given) {
             (true, _) => Duration::ZERO,
             (_, 0) => default,
             (_, n) => Duration::from_millis(n.into()),
+        };
+        let text = |at, what| unsafe { args::text_or_none(at, what) };
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let anchor = match (flag(KEYFOLD_OPEN_NO_ANCHOR), text(self.anchor, "options.anchor")?) {
+            (true, Some(_)) => {
+                return Err(Error::InvalidArgument {
+                    what: "options.anchor is given together with KEYFOLD_OPEN_NO_ANCHOR",
+                });
+            }
+            (true, None) => AnchorPolicy::Off,
+            (false, Some(path)) => AnchorPolicy::File(path.into()),
+            (false, None) => AnchorPolicy::Automatic,
         };
         Ok(OpenOptions {
             read_only: flag(KEYFOLD_OPEN_READ_ONLY),
@@ -155,7 +173,13 @@ impl keyfold_store_options {
             busy_timeout: millis(flag(KEYFOLD_OPEN_NO_WAIT), self.busy_timeout_millis, default.busy_timeout),
             allow_network_file_system: flag(KEYFOLD_OPEN_ALLOW_NETWORK_FILE_SYSTEM),
             require_locked_memory: flag(KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY),
-            ..default
+            principal: owned(text(self.principal, "options.principal")?),
+            source: owned(text(self.source, "options.source")?),
+            user_agent: owned(text(self.user_agent, "options.user_agent")?),
+            anchor,
+            trail: !flag(KEYFOLD_OPEN_NO_TRAIL),
+            trail_interval: millis(false, self.trail_interval_millis, default.trail_interval),
+            recovery: flag(KEYFOLD_OPEN_RECOVERY),
         })
     }
 }

@@ -41,7 +41,7 @@ pub unsafe extern "C" fn keyfold_inspect(
 /// @param context     [in, bytes(context_len), nullable-if-0]
 /// @param out_json    [out, buffer]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_CONTEXT
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_explain(

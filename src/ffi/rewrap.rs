@@ -20,7 +20,7 @@ use crate::error::{Result, Status};
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
 ///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
 ///           STORE_POISONED, RANDOM
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_rewrap(
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn keyfold_rewrap(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE,
 ///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
 ///           STORE_POISONED, RANDOM
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_rewrap_any(
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn keyfold_rewrap_any(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
 ///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
 ///           STORE_POISONED, RANDOM, IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_rewrap_file(
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn keyfold_rewrap_file(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, INVALID_CONTEXT, NOT_AN_ENVELOPE,
 ///           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
 ///           STORE_POISONED, RANDOM, IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_rewrap_file_any(
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn keyfold_rewrap_file_any(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
 ///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
 ///           FORKED, STORE_POISONED, RANDOM, OUT_OF_MEMORY
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_reencrypt(
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn keyfold_reencrypt(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
 ///           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
 ///           STORE_INTEGRITY, STORE_IO, STORE_POISONED, RANDOM, OUT_OF_MEMORY
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_reencrypt_any(

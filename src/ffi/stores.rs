@@ -7,7 +7,7 @@ use super::handle::{self, Object};
 use super::types::*;
 use super::{args, options, out};
 use crate::error::Status;
-use crate::keystore::Store;
+use crate::keystore::{SlotOptions, Store};
 
 /// Makes a new key store, protected by a root, and opens it.
 ///
@@ -17,7 +17,7 @@ use crate::keystore::Store;
 /// @param out_store   [out, handle]   closed with keyfold_store_close
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, STORE_EXISTS,
 ///           STORE_UNSAFE, STORE_IO, STORE_FULL, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_init(
@@ -30,7 +30,7 @@ pub unsafe extern "C" fn keyfold_store_init(
         let out = unsafe { out::Handle::claim(out_store, "out_store")? };
         let location = unsafe { args::text(location, "location")? }.parse()?;
         let root = handle::root(root)?;
-        let options = unsafe { options::read(options)? }.for_init()?;
+        let options = unsafe { options::read(options)?.for_init()? };
         out.put(handle::open(Object::Store(Store::init(&location, &**root, &options)?))?);
         Ok(())
     })
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn keyfold_store_init(
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, STORE_NOT_FOUND,
 ///           NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, SCHEMA_CHANGED, STORE_BUSY, STORE_IO, STORE_UNSAFE,
 ///           FINGERPRINT_MISMATCH, ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_open(
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn keyfold_store_open(
         let out = unsafe { out::Handle::claim(out_store, "out_store")? };
         let location = unsafe { args::text(location, "location")? }.parse()?;
         let root = handle::root(root)?;
-        let options = unsafe { options::read(options)? }.for_open()?;
+        let options = unsafe { options::read(options)?.for_open()? };
         out.put(handle::open(Object::Store(Store::open(&location, &**root, &options)?))?);
         Ok(())
     })
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn keyfold_store_open(
 ///
 /// @param out_store   [out, handle]   closed with keyfold_store_close
 /// @errors   NULL_ARGUMENT, OUT_OF_MEMORY, RANDOM
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_open_in_memory(out_store: *mut *mut keyfold_store) -> Status {
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn keyfold_store_open_in_memory(out_store: *mut *mut keyfo
 ///
 /// @param store   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
 /// @errors   INVALID_HANDLE
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn keyfold_store_close(store: *mut keyfold_store) -> Status {
     close(|| handle::close(store))
@@ -94,7 +94,7 @@ pub extern "C" fn keyfold_store_close(store: *mut keyfold_store) -> Status {
 /// @param store      [in, shared]
 /// @param out_json   [out, buffer]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_info(
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn keyfold_store_info(
 /// @param store      [in, shared]
 /// @param out_keys   [out, nullable]   number of keys verified
 /// @errors   INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_ROLLED_BACK, SCHEMA_CHANGED, STORE_IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_verify(store: *const keyfold_store, out_keys: *mut u64) -> Status {
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn keyfold_store_verify(store: *const keyfold_store, out_k
 /// @param store      [in, shared]
 /// @param out_json   [out, buffer]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, FORKED, STORE_INTEGRITY, STORE_IO
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_list_roots(
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn keyfold_store_list_roots(
 /// @param out_json   [out, buffer, nullable]   the new RootSlot
 /// @errors   INVALID_HANDLE, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS, STORE_READ_ONLY,
 ///           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_add_root(
@@ -164,13 +164,45 @@ pub unsafe extern "C" fn keyfold_store_add_root(
     })
 }
 
+/// Adds a root whose slot bears a principal, or the admin seed.
+///
+/// @param store      [in, shared]
+/// @param root       [in, shared]
+/// @param options    [in, nullable]
+/// @param out_json   [out, buffer, nullable]   the new RootSlot
+/// @errors   INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED, ACCESS_DENIED,
+///           APPROVAL_REQUIRED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS, LIMIT_EXCEEDED,
+///           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+/// @threads  any   @callback sink   @since 0.2
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfold_store_add_root_as(
+    store: *const keyfold_store,
+    root: *const keyfold_root,
+    options: *const keyfold_slot_options,
+    out_json: *mut keyfold_buffer,
+) -> Status {
+    guard(|| {
+        let out = unsafe { out::Made::claim_nullable(out_json) };
+        let store = handle::store(store)?;
+        let root = handle::root(root)?;
+        let options = unsafe { options::read(options)? };
+        let principal = unsafe { args::text_or_none(options.principal, "options.principal")? };
+        let slot = SlotOptions {
+            principal: principal.map(str::to_owned),
+            admin: options.flags & KEYFOLD_SLOT_ADMIN != 0,
+        };
+        out.json(&store.add_root_as(&**root, &slot)?)
+    })
+}
+
 /// Removes a root from a store; never the last.
 ///
 /// @param store     [in, shared]
 /// @param slot_id   [in, text]   a slot_id of keyfold_store_list_roots
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, LAST_ROOT, STORE_READ_ONLY,
 ///           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_remove_root(
@@ -191,7 +223,7 @@ pub unsafe extern "C" fn keyfold_store_remove_root(
 /// @param out_json   [out, buffer, nullable]   the new RootSlot
 /// @errors   INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, STORE_READ_ONLY,
 ///           STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_store_change_root(

@@ -20,6 +20,10 @@ pub const KEYFOLD_MATERIAL_ID_SIZE: u32 = 8;
 #[allow(dead_code)] // for callers; a test in options.rs holds it against the code
 pub const KEYFOLD_CONTEXT_MAX_SIZE: u32 = 8192;
 
+/// The greatest size of a message authentication code, so that a buffer of it always fits.
+#[allow(dead_code)] // for callers; a test in mac.rs holds it against the code
+pub const KEYFOLD_MAC_MAX_SIZE: u32 = 70;
+
 /// Accepts a key file, or a folder of it, that other users can read.
 pub const KEYFOLD_KEY_FILE_ALLOW_READABLE: u32 = 1;
 
@@ -43,6 +47,27 @@ pub const KEYFOLD_OPEN_NO_WAIT: u32 = 16;
 
 /// Marks a new store for development, for ever. For keyfold_store_init only.
 pub const KEYFOLD_OPEN_DEVELOPMENT: u32 = 32;
+
+/// Keeps no anchor: that the whole store is an older one is then not seen by a new process.
+pub const KEYFOLD_OPEN_NO_ANCHOR: u32 = 64;
+
+/// Records no uses of keys in the trail; changes of the store are recorded all the same.
+pub const KEYFOLD_OPEN_NO_TRAIL: u32 = 128;
+
+/// For recovery: opens versions past their recipient period, and compromised keys. Every such use is an event.
+pub const KEYFOLD_OPEN_RECOVERY: u32 = 256;
+
+/// The new store's root slot bears the principal that the options name. For keyfold_store_init only.
+pub const KEYFOLD_OPEN_BIND_PRINCIPAL: u32 = 512;
+
+/// The new store's root slot holds the admin seed: only admin roots change the store. For keyfold_store_init only.
+pub const KEYFOLD_OPEN_ADMIN_ROOT: u32 = 1024;
+
+/// Makes a key without material, for one that is to be imported. Not for keyfold_key_import_material.
+pub const KEYFOLD_KEY_EXTERNAL: u32 = 1;
+
+/// A root slot that also holds the admin seed. The first such slot makes the store one that only admin roots change.
+pub const KEYFOLD_SLOT_ADMIN: u32 = 1;
 
 /// Accepts context values that only the envelope itself gives, instead of asking the caller for every pair. An
 /// envelope moved to another row then vouches for itself: read the authenticated context and judge it.
@@ -96,6 +121,19 @@ pub struct keyfold_key {
     _opaque: (),
 }
 
+/// A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line end, which
+/// stays there for the length of the call alone. 0: taken; anything else: failed, which is counted and told in the
+/// trail.
+///
+/// It is called from the thread whose call writes the trail down (any call on a store or key of it, closing them
+/// included), outside every lock and transaction. It must not call back into the same store or its keys, must not
+/// throw or jump out, and should be quick.
+pub type keyfold_trail_callback =
+    Option<unsafe extern "C" fn(user_data: *mut std::ffi::c_void, event: *const u8, event_len: usize) -> i32>;
+
+/// Gives back what a callback needed; called exactly once, after the callback's last call.
+pub type keyfold_trail_release = Option<unsafe extern "C" fn(user_data: *mut std::ffi::c_void)>;
+
 /// Bytes that the library made and the caller owns; given back with keyfold_buffer_free, which wipes them. Text
 /// (JSON) in it is UTF-8 without a NUL at its end.
 #[repr(C)]
@@ -141,8 +179,18 @@ pub struct keyfold_store_options {
     pub refresh_millis: u32,
     /// Milliseconds to wait for another process's transaction; 0 means 5,000.
     pub busy_timeout_millis: u32,
-    /// Zero.
-    pub reserved: u32,
+    /// Milliseconds after which uses under ready keys become an event in the trail; 0 means 60,000.
+    pub trail_interval_millis: u32,
+    /// Who opens the store: 1 to 128 characters, NUL-ended UTF-8; NULL means "default". Where the root's slot bears a
+    /// principal, that one and no other (ACCESS_DENIED).
+    pub principal: *const std::ffi::c_char,
+    /// sourceIPAddress in the trail; NULL means the host's name.
+    pub source: *const std::ffi::c_char,
+    /// userAgent in the trail, before the library's version and the process id; NULL means only these.
+    pub user_agent: *const std::ffi::c_char,
+    /// The file outside the store that remembers its highest epoch; NULL means one in the state folder of the user or
+    /// the host, where there is one. Not with KEYFOLD_OPEN_NO_ANCHOR.
+    pub anchor: *const std::ffi::c_char,
 }
 
 /// Options of keyfold_key_create and keyfold_key_import_material.
@@ -150,10 +198,46 @@ pub struct keyfold_store_options {
 pub struct keyfold_key_options {
     /// sizeof(keyfold_key_options).
     pub size: u32,
-    /// Zero.
+    /// KEYFOLD_KEY_EXTERNAL or 0.
     pub flags: u32,
     /// Free text about the key, NUL-ended UTF-8, up to 8,192 bytes, or NULL. It is not secret.
     pub description: *const std::ffi::c_char,
+    /// What its material is, and so what the key is for: "SYMMETRIC_DEFAULT" (NULL means this), "HMAC_256", "HMAC_384",
+    /// "HMAC_512", "HPKE_X25519" or "HPKE_X_WING".
+    pub spec: *const std::ffi::c_char,
+    /// Tags, as a JSON object of text to text, or NULL. They are not secret.
+    pub tags: *const std::ffi::c_char,
+    /// The key's policy, as JSON: KeyPolicy in docs/ABI.md; NULL means all defaults.
+    pub policy: *const std::ffi::c_char,
+}
+
+/// Options of keyfold_store_add_root_as.
+#[repr(C)]
+pub struct keyfold_slot_options {
+    /// sizeof(keyfold_slot_options).
+    pub size: u32,
+    /// KEYFOLD_SLOT_ADMIN or 0.
+    pub flags: u32,
+    /// Whoever opens the store through this slot is this principal and can be no other: 1 to 128 characters,
+    /// NUL-ended UTF-8; NULL means that the caller says who it is.
+    pub principal: *const std::ffi::c_char,
+}
+
+/// What a key handle is narrowed to, beside its context: all of it holds together, and with what it was narrowed to
+/// before.
+#[repr(C)]
+pub struct keyfold_narrowing {
+    /// sizeof(keyfold_narrowing).
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Names of the operations that stay allowed, with commas between them and nothing else, such as
+    /// "Encrypt,GenerateDataKey"; NULL means all.
+    pub operations: *const std::ffi::c_char,
+    /// So many uses at most, refused ones not counted; 0 means any number.
+    pub uses: u64,
+    /// Milliseconds from now until it ends; 0 means never.
+    pub millis: u64,
 }
 
 /// Options of encryption and of making data keys.

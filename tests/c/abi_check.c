@@ -26,6 +26,7 @@ SAME(KEYFOLD_ERROR_SIZE, 512);
 SAME(KEYFOLD_KEY_ID_SIZE, 16);
 SAME(KEYFOLD_MATERIAL_ID_SIZE, 8);
 SAME(KEYFOLD_CONTEXT_MAX_SIZE, 8192);
+SAME(KEYFOLD_MAC_MAX_SIZE, 70);
 SAME(KEYFOLD_KEY_FILE_ALLOW_READABLE, 1);
 SAME(KEYFOLD_KEY_FILE_ALLOW_BESIDE_STORE, 2);
 SAME(KEYFOLD_OPEN_READ_ONLY, 1);
@@ -34,6 +35,13 @@ SAME(KEYFOLD_OPEN_REQUIRE_LOCKED_MEMORY, 4);
 SAME(KEYFOLD_OPEN_REFRESH_EVERY_CALL, 8);
 SAME(KEYFOLD_OPEN_NO_WAIT, 16);
 SAME(KEYFOLD_OPEN_DEVELOPMENT, 32);
+SAME(KEYFOLD_OPEN_NO_ANCHOR, 64);
+SAME(KEYFOLD_OPEN_NO_TRAIL, 128);
+SAME(KEYFOLD_OPEN_RECOVERY, 256);
+SAME(KEYFOLD_OPEN_BIND_PRINCIPAL, 512);
+SAME(KEYFOLD_OPEN_ADMIN_ROOT, 1024);
+SAME(KEYFOLD_KEY_EXTERNAL, 1);
+SAME(KEYFOLD_SLOT_ADMIN, 1);
 SAME(KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT, 1);
 SAME(KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT, 1);
 SAME(KEYFOLD_REENCRYPT_DROP_UNREACHABLE, 2);
@@ -60,6 +68,18 @@ SAME(KEYFOLD_STATUS_INVALID_KEY_MATERIAL, 205);
 SAME(KEYFOLD_STATUS_CONTEXT_REQUIRED, 206);
 SAME(KEYFOLD_STATUS_LIMIT_EXCEEDED, 207);
 SAME(KEYFOLD_STATUS_INVALID_KEY_STATE, 208);
+SAME(KEYFOLD_STATUS_ACCESS_DENIED, 209);
+SAME(KEYFOLD_STATUS_KEY_DESTROYED, 210);
+SAME(KEYFOLD_STATUS_CRYPTOPERIOD_ENDED, 211);
+SAME(KEYFOLD_STATUS_INVALID_KEY_USAGE, 212);
+SAME(KEYFOLD_STATUS_INCORRECT_KEY_MATERIAL, 213);
+SAME(KEYFOLD_STATUS_INVALID_IMPORT_TOKEN, 214);
+SAME(KEYFOLD_STATUS_EXPIRED_IMPORT_TOKEN, 215);
+SAME(KEYFOLD_STATUS_INVALID_MAC, 216);
+SAME(KEYFOLD_STATUS_UNSUPPORTED_OPERATION, 217);
+SAME(KEYFOLD_STATUS_GRANT_NOT_FOUND, 218);
+SAME(KEYFOLD_STATUS_APPROVAL_REQUIRED, 219);
+SAME(KEYFOLD_STATUS_KEY_STOPPED, 220);
 SAME(KEYFOLD_STATUS_NOT_AN_ENVELOPE, 300);
 SAME(KEYFOLD_STATUS_UNSUPPORTED_FORMAT, 301);
 SAME(KEYFOLD_STATUS_MALFORMED, 302);
@@ -86,6 +106,11 @@ SAME(KEYFOLD_STATUS_STORE_POISONED, 512);
 SAME(KEYFOLD_STATUS_STORE_UNSAFE, 513);
 SAME(KEYFOLD_STATUS_IO, 514);
 SAME(KEYFOLD_STATUS_FILE_EXISTS, 515);
+SAME(KEYFOLD_STATUS_STORE_FORKED, 516);
+SAME(KEYFOLD_STATUS_ANCHOR_UNAVAILABLE, 517);
+SAME(KEYFOLD_STATUS_TRAIL_UNAVAILABLE, 518);
+SAME(KEYFOLD_STATUS_TRAIL_INVALID, 519);
+SAME(KEYFOLD_STATUS_BACKUP_INVALID, 520);
 SAME(KEYFOLD_STATUS_INTERNAL, 900);
 SAME(KEYFOLD_STATUS_SELF_TEST, 901);
 SAME(KEYFOLD_STATUS_RANDOM, 902);
@@ -137,7 +162,7 @@ SAME(FIELD(keyfold_key_file_options, size), 4);
 SAME(offsetof(keyfold_key_file_options, flags), 4);
 SAME(FIELD(keyfold_key_file_options, flags), 4);
 
-SAME(sizeof(keyfold_store_options), 24);
+SAME(sizeof(keyfold_store_options), 56);
 SAME(offsetof(keyfold_store_options, size), 0);
 SAME(FIELD(keyfold_store_options, size), 4);
 SAME(offsetof(keyfold_store_options, flags), 4);
@@ -148,16 +173,38 @@ SAME(offsetof(keyfold_store_options, refresh_millis), 12);
 SAME(FIELD(keyfold_store_options, refresh_millis), 4);
 SAME(offsetof(keyfold_store_options, busy_timeout_millis), 16);
 SAME(FIELD(keyfold_store_options, busy_timeout_millis), 4);
-SAME(offsetof(keyfold_store_options, reserved), 20);
-SAME(FIELD(keyfold_store_options, reserved), 4);
+SAME(offsetof(keyfold_store_options, trail_interval_millis), 20);
+SAME(FIELD(keyfold_store_options, trail_interval_millis), 4);
+SAME(offsetof(keyfold_store_options, principal), 24);
+SAME(FIELD(keyfold_store_options, principal), 8);
+SAME(offsetof(keyfold_store_options, source), 32);
+SAME(FIELD(keyfold_store_options, source), 8);
+SAME(offsetof(keyfold_store_options, user_agent), 40);
+SAME(FIELD(keyfold_store_options, user_agent), 8);
+SAME(offsetof(keyfold_store_options, anchor), 48);
+SAME(FIELD(keyfold_store_options, anchor), 8);
 
-SAME(sizeof(keyfold_key_options), 16);
+SAME(sizeof(keyfold_slot_options), 16);
+SAME(offsetof(keyfold_slot_options, size), 0);
+SAME(FIELD(keyfold_slot_options, size), 4);
+SAME(offsetof(keyfold_slot_options, flags), 4);
+SAME(FIELD(keyfold_slot_options, flags), 4);
+SAME(offsetof(keyfold_slot_options, principal), 8);
+SAME(FIELD(keyfold_slot_options, principal), 8);
+
+SAME(sizeof(keyfold_key_options), 40);
 SAME(offsetof(keyfold_key_options, size), 0);
 SAME(FIELD(keyfold_key_options, size), 4);
 SAME(offsetof(keyfold_key_options, flags), 4);
 SAME(FIELD(keyfold_key_options, flags), 4);
 SAME(offsetof(keyfold_key_options, description), 8);
 SAME(FIELD(keyfold_key_options, description), 8);
+SAME(offsetof(keyfold_key_options, spec), 16);
+SAME(FIELD(keyfold_key_options, spec), 8);
+SAME(offsetof(keyfold_key_options, tags), 24);
+SAME(FIELD(keyfold_key_options, tags), 8);
+SAME(offsetof(keyfold_key_options, policy), 32);
+SAME(FIELD(keyfold_key_options, policy), 8);
 
 SAME(sizeof(keyfold_key_version), 32);
 SAME(offsetof(keyfold_key_version, size), 0);
@@ -168,6 +215,18 @@ SAME(offsetof(keyfold_key_version, key_id), 8);
 SAME(FIELD(keyfold_key_version, key_id), 16);
 SAME(offsetof(keyfold_key_version, material_id), 24);
 SAME(FIELD(keyfold_key_version, material_id), 8);
+
+SAME(sizeof(keyfold_narrowing), 32);
+SAME(offsetof(keyfold_narrowing, size), 0);
+SAME(FIELD(keyfold_narrowing, size), 4);
+SAME(offsetof(keyfold_narrowing, flags), 4);
+SAME(FIELD(keyfold_narrowing, flags), 4);
+SAME(offsetof(keyfold_narrowing, operations), 8);
+SAME(FIELD(keyfold_narrowing, operations), 8);
+SAME(offsetof(keyfold_narrowing, uses), 16);
+SAME(FIELD(keyfold_narrowing, uses), 8);
+SAME(offsetof(keyfold_narrowing, millis), 24);
+SAME(FIELD(keyfold_narrowing, millis), 8);
 
 SAME(sizeof(keyfold_encrypt_options), 16);
 SAME(offsetof(keyfold_encrypt_options, size), 0);
@@ -249,6 +308,8 @@ keyfold_status keyfold_store_info(const keyfold_store *, keyfold_buffer *);
 keyfold_status keyfold_store_verify(const keyfold_store *, uint64_t *);
 keyfold_status keyfold_store_list_roots(const keyfold_store *, keyfold_buffer *);
 keyfold_status keyfold_store_add_root(const keyfold_store *, const keyfold_root *, keyfold_buffer *);
+keyfold_status keyfold_store_add_root_as(const keyfold_store *, const keyfold_root *, const
+    keyfold_slot_options *, keyfold_buffer *);
 keyfold_status keyfold_store_remove_root(const keyfold_store *, const char *);
 keyfold_status keyfold_store_change_root(const keyfold_store *, const char *, const keyfold_root *,
     keyfold_buffer *);
@@ -270,6 +331,36 @@ keyfold_status keyfold_alias_list(const keyfold_store *, const char *, uint32_t,
 keyfold_status keyfold_key_open(const keyfold_store *, const char *, keyfold_key **);
 keyfold_status keyfold_key_close(keyfold_key *);
 keyfold_status keyfold_key_id(const keyfold_key *, uint8_t *);
+keyfold_status keyfold_key_update_description(const keyfold_store *, const char *, const char *,
+    keyfold_buffer *);
+keyfold_status keyfold_key_tag(const keyfold_store *, const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_untag(const keyfold_store *, const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_set_policy(const keyfold_store *, const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_schedule_deletion(const keyfold_store *, const char *, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_key_cancel_deletion(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_store_destroy_due(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_key_mark_compromised(const keyfold_store *, const char *, const char *, keyfold_buffer
+    *);
+keyfold_status keyfold_store_rotate_due(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_key_rotation_status(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_list_rotations(const keyfold_store *, const char *, const char *, uint32_t,
+    keyfold_buffer *);
+keyfold_status keyfold_key_usage(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_last_usage(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_key_parameters_for_import(const keyfold_store *, const char *, const char *,
+    keyfold_buffer *);
+keyfold_status keyfold_key_import_wrapped_material(const keyfold_store *, const char *, const uint8_t *,
+    size_t, const uint8_t *, size_t, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_key_delete_imported_material(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_grant_create(const keyfold_store *, const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_grant_list(const keyfold_store *, const char *, const char *, uint32_t, keyfold_buffer
+    *);
+keyfold_status keyfold_grant_list_retirable(const keyfold_store *, const char *, const char *, uint32_t,
+    keyfold_buffer *);
+keyfold_status keyfold_grant_retire(const keyfold_store *, const char *, const char *);
+keyfold_status keyfold_grant_revoke(const keyfold_store *, const char *, const char *);
+keyfold_status keyfold_key_narrow(const keyfold_key *, const uint8_t *, size_t, const uint8_t *, size_t, const
+    keyfold_narrowing *, keyfold_key **);
 keyfold_status keyfold_encrypted_size(size_t, const uint8_t *, size_t, const keyfold_encrypt_options *, size_t
     *);
 keyfold_status keyfold_encrypt(const keyfold_key *, const uint8_t *, size_t, const uint8_t *, size_t, const
@@ -323,9 +414,42 @@ keyfold_status keyfold_decrypt_data_key(const keyfold_key *, const uint8_t *, si
     const keyfold_decrypt_options *, uint8_t *, size_t, size_t *);
 keyfold_status keyfold_decrypt_data_key_any(const keyfold_store *, const uint8_t *, size_t, const uint8_t *,
     size_t, const keyfold_decrypt_options *, uint8_t *, size_t, size_t *, keyfold_opened *);
+keyfold_status keyfold_generate_mac(const keyfold_key *, const uint8_t *, size_t, uint8_t *, size_t, size_t
+    *);
+keyfold_status keyfold_verify_mac(const keyfold_key *, const uint8_t *, size_t, const uint8_t *, size_t);
+keyfold_status keyfold_key_public(const keyfold_key *, keyfold_buffer *);
+keyfold_status keyfold_sealed_size(size_t, const uint8_t *, size_t, const uint64_t *, size_t, const uint8_t *,
+    size_t, const keyfold_encrypt_options *, size_t *);
+keyfold_status keyfold_seal(const uint8_t *, size_t, const uint64_t *, size_t, const uint8_t *, size_t, const
+    uint8_t *, size_t, const keyfold_encrypt_options *, uint8_t *, size_t, size_t *);
 keyfold_status keyfold_inspect(const uint8_t *, size_t, uint64_t, keyfold_buffer *);
 keyfold_status keyfold_explain(const keyfold_store *, const keyfold_key *, const uint8_t *, size_t, uint64_t,
     const uint8_t *, size_t, keyfold_buffer *);
+keyfold_status keyfold_store_settings(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_store_update_settings(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_approve(const keyfold_store *, const char *, const char *, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_approval_list(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_approval_withdraw(const keyfold_store *, const char *);
+keyfold_status keyfold_dry_run(const keyfold_store *, const char *, const char *, const uint8_t *, size_t);
+keyfold_status keyfold_trail_read(const keyfold_store *, const char *, uint64_t, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_trail_tail(const keyfold_store *, const char *, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_trail_verify(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_trail_checkpoint(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_trail_flush(const keyfold_store *);
+keyfold_status keyfold_trail_export(const keyfold_store *, const char *, uint64_t *);
+keyfold_status keyfold_trail_add_file(const keyfold_store *, const char *, uint64_t, uint32_t);
+keyfold_status keyfold_trail_add_callback(const keyfold_store *, keyfold_trail_callback, void *,
+    keyfold_trail_release);
+keyfold_status keyfold_trail_sinks(const keyfold_store *, keyfold_buffer *);
+keyfold_status keyfold_trail_verify_tiles(const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_trail_verify_jsonl(const char *, const char *, keyfold_buffer *);
+keyfold_status keyfold_store_back_up(const keyfold_store *, const char *, keyfold_buffer *);
+keyfold_status keyfold_backup_verify(const char *, const keyfold_root *, keyfold_buffer *);
+keyfold_status keyfold_store_restore(const char *, const char *, const keyfold_root *const *, size_t, const
+    keyfold_store_options *, keyfold_store **);
+keyfold_status keyfold_store_repair(const char *, const keyfold_root *const *, size_t, const
+    keyfold_store_options *, keyfold_buffer *);
+keyfold_status keyfold_store_heartbeat(const keyfold_store *);
 #ifdef __cplusplus
 }
 #endif

@@ -158,7 +158,9 @@ static inline keyfold_status kf_root_close(uintptr_t root, char *detail)
 }
 
 static inline keyfold_status kf_store_init(const char *location, uintptr_t root, uint32_t options_flags, uint32_t options_fork, uint32_t
-options_refresh_millis, uint32_t options_busy_timeout_millis, uintptr_t *out_store, char *detail)
+options_refresh_millis, uint32_t options_busy_timeout_millis, uint32_t options_trail_interval_millis, const
+char *options_principal, const char *options_source, const char *options_user_agent, const char
+*options_anchor, uintptr_t *out_store, char *detail)
 {
 	keyfold_store_options options = {0};
 	options.size = sizeof options;
@@ -166,6 +168,11 @@ options_refresh_millis, uint32_t options_busy_timeout_millis, uintptr_t *out_sto
 	options.fork = options_fork;
 	options.refresh_millis = options_refresh_millis;
 	options.busy_timeout_millis = options_busy_timeout_millis;
+	options.trail_interval_millis = options_trail_interval_millis;
+	options.principal = options_principal;
+	options.source = options_source;
+	options.user_agent = options_user_agent;
+	options.anchor = options_anchor;
 	keyfold_store *out_store_made = NULL;
 	keyfold_status status = keyfold_store_init(location, (const keyfold_root *)root, &options, &out_store_made);
 	*out_store = (uintptr_t)out_store_made;
@@ -175,7 +182,9 @@ options_refresh_millis, uint32_t options_busy_timeout_millis, uintptr_t *out_sto
 }
 
 static inline keyfold_status kf_store_open(const char *location, uintptr_t root, uint32_t options_flags, uint32_t options_fork, uint32_t
-options_refresh_millis, uint32_t options_busy_timeout_millis, uintptr_t *out_store, char *detail)
+options_refresh_millis, uint32_t options_busy_timeout_millis, uint32_t options_trail_interval_millis, const
+char *options_principal, const char *options_source, const char *options_user_agent, const char
+*options_anchor, uintptr_t *out_store, char *detail)
 {
 	keyfold_store_options options = {0};
 	options.size = sizeof options;
@@ -183,6 +192,11 @@ options_refresh_millis, uint32_t options_busy_timeout_millis, uintptr_t *out_sto
 	options.fork = options_fork;
 	options.refresh_millis = options_refresh_millis;
 	options.busy_timeout_millis = options_busy_timeout_millis;
+	options.trail_interval_millis = options_trail_interval_millis;
+	options.principal = options_principal;
+	options.source = options_source;
+	options.user_agent = options_user_agent;
+	options.anchor = options_anchor;
 	keyfold_store *out_store_made = NULL;
 	keyfold_status status = keyfold_store_open(location, (const keyfold_root *)root, &options, &out_store_made);
 	*out_store = (uintptr_t)out_store_made;
@@ -241,6 +255,19 @@ static inline keyfold_status kf_store_add_root(uintptr_t store, uintptr_t root, 
 	return status;
 }
 
+static inline keyfold_status kf_store_add_root_as(uintptr_t store, uintptr_t root, uint32_t options_flags, const char *options_principal, keyfold_buffer
+*out_json, char *detail)
+{
+	keyfold_slot_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.principal = options_principal;
+	keyfold_status status = keyfold_store_add_root_as((const keyfold_store *)store, (const keyfold_root *)root, &options, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
 static inline keyfold_status kf_store_remove_root(uintptr_t store, const char *slot_id, char *detail)
 {
 	keyfold_status status = keyfold_store_remove_root((const keyfold_store *)store, slot_id);
@@ -257,13 +284,16 @@ static inline keyfold_status kf_store_change_root(uintptr_t store, const char *s
 	return status;
 }
 
-static inline keyfold_status kf_key_create(uintptr_t store, const char *alias, uint32_t options_flags, const char *options_description, keyfold_buffer
-*out_json, char *detail)
+static inline keyfold_status kf_key_create(uintptr_t store, const char *alias, uint32_t options_flags, const char *options_description, const char
+*options_spec, const char *options_tags, const char *options_policy, keyfold_buffer *out_json, char *detail)
 {
 	keyfold_key_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.description = options_description;
+	options.spec = options_spec;
+	options.tags = options_tags;
+	options.policy = options_policy;
 	keyfold_status status = keyfold_key_create((const keyfold_store *)store, alias, &options, out_json);
 	if (status != 0)
 		kf_detail(detail);
@@ -271,12 +301,16 @@ static inline keyfold_status kf_key_create(uintptr_t store, const char *alias, u
 }
 
 static inline keyfold_status kf_key_import_material(uintptr_t store, const char *alias, const uint8_t *material, size_t material_len, uint32_t options_flags,
-const char *options_description, keyfold_buffer *out_json, char *detail)
+const char *options_description, const char *options_spec, const char *options_tags, const char
+*options_policy, keyfold_buffer *out_json, char *detail)
 {
 	keyfold_key_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.description = options_description;
+	options.spec = options_spec;
+	options.tags = options_tags;
+	options.policy = options_policy;
 	keyfold_status status = keyfold_key_import_material((const keyfold_store *)store, alias, material, material_len, &options, out_json);
 	if (status != 0)
 		kf_detail(detail);
@@ -392,6 +426,194 @@ static inline keyfold_status kf_key_close(uintptr_t key, char *detail)
 static inline keyfold_status kf_key_id(uintptr_t key, uint8_t *out_id, char *detail)
 {
 	keyfold_status status = keyfold_key_id((const keyfold_key *)key, out_id);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_update_description(uintptr_t store, const char *name, const char *description, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_update_description((const keyfold_store *)store, name, description, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_tag(uintptr_t store, const char *name, const char *tags, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_tag((const keyfold_store *)store, name, tags, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_untag(uintptr_t store, const char *name, const char *names, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_untag((const keyfold_store *)store, name, names, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_set_policy(uintptr_t store, const char *name, const char *policy, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_set_policy((const keyfold_store *)store, name, policy, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_schedule_deletion(uintptr_t store, const char *name, uint32_t days, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_schedule_deletion((const keyfold_store *)store, name, days, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_cancel_deletion(uintptr_t store, const char *name, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_cancel_deletion((const keyfold_store *)store, name, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_destroy_due(uintptr_t store, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_store_destroy_due((const keyfold_store *)store, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_mark_compromised(uintptr_t store, const char *name, const char *reason, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_mark_compromised((const keyfold_store *)store, name, reason, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_rotate_due(uintptr_t store, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_store_rotate_due((const keyfold_store *)store, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_rotation_status(uintptr_t store, const char *name, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_rotation_status((const keyfold_store *)store, name, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_list_rotations(uintptr_t store, const char *name, const char *after, uint32_t limit, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_list_rotations((const keyfold_store *)store, name, after, limit, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_usage(uintptr_t store, const char *name, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_usage((const keyfold_store *)store, name, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_last_usage(uintptr_t store, const char *name, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_last_usage((const keyfold_store *)store, name, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_parameters_for_import(uintptr_t store, const char *name, const char *algorithm, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_parameters_for_import((const keyfold_store *)store, name, algorithm, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_import_wrapped_material(uintptr_t store, const char *name, const uint8_t *token, size_t token_len, const uint8_t *wrapped, size_t
+wrapped_len, uint32_t valid_days, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_import_wrapped_material((const keyfold_store *)store, name, token, token_len, wrapped, wrapped_len, valid_days, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_delete_imported_material(uintptr_t store, const char *name, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_key_delete_imported_material((const keyfold_store *)store, name, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_grant_create(uintptr_t store, const char *name, const char *grant, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_grant_create((const keyfold_store *)store, name, grant, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_grant_list(uintptr_t store, const char *name, const char *after, uint32_t limit, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_grant_list((const keyfold_store *)store, name, after, limit, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_grant_list_retirable(uintptr_t store, const char *principal, const char *after, uint32_t limit, keyfold_buffer *out_json, char
+*detail)
+{
+	keyfold_status status = keyfold_grant_list_retirable((const keyfold_store *)store, principal, after, limit, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_grant_retire(uintptr_t store, const char *name, const char *grant_id, char *detail)
+{
+	keyfold_status status = keyfold_grant_retire((const keyfold_store *)store, name, grant_id);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_grant_revoke(uintptr_t store, const char *name, const char *grant_id, char *detail)
+{
+	keyfold_status status = keyfold_grant_revoke((const keyfold_store *)store, name, grant_id);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_narrow(uintptr_t key, const uint8_t *context_equals, size_t context_equals_len, const uint8_t *context_subset,
+size_t context_subset_len, uint32_t narrowing_flags, const char *narrowing_operations, uint64_t
+narrowing_uses, uint64_t narrowing_millis, uintptr_t *out_key, char *detail)
+{
+	keyfold_narrowing narrowing = {0};
+	narrowing.size = sizeof narrowing;
+	narrowing.flags = narrowing_flags;
+	narrowing.operations = narrowing_operations;
+	narrowing.uses = narrowing_uses;
+	narrowing.millis = narrowing_millis;
+	keyfold_key *out_key_made = NULL;
+	keyfold_status status = keyfold_key_narrow((const keyfold_key *)key, context_equals, context_equals_len, context_subset, context_subset_len, &narrowing, &out_key_made);
+	*out_key = (uintptr_t)out_key_made;
 	if (status != 0)
 		kf_detail(detail);
 	return status;
@@ -725,6 +947,62 @@ options_flags, uint8_t *out, size_t out_cap, size_t *out_len, keyfold_opened *op
 	return status;
 }
 
+static inline keyfold_status kf_generate_mac(uintptr_t key, const uint8_t *message, size_t message_len, uint8_t *out, size_t out_cap, size_t *out_len,
+char *detail)
+{
+	keyfold_status status = keyfold_generate_mac((const keyfold_key *)key, message, message_len, out, out_cap, out_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_verify_mac(uintptr_t key, const uint8_t *message, size_t message_len, const uint8_t *mac, size_t mac_len, char *detail)
+{
+	keyfold_status status = keyfold_verify_mac((const keyfold_key *)key, message, message_len, mac, mac_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_key_public(uintptr_t key, keyfold_buffer *out, char *detail)
+{
+	keyfold_status status = keyfold_key_public((const keyfold_key *)key, out);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_sealed_size(size_t plaintext_len, const uint8_t *public_keys, size_t public_keys_len, const uint64_t *key_offsets, size_t
+count, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t options_store_context,
+uint32_t options_free_cells, size_t *out_size, char *detail)
+{
+	keyfold_encrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.store_context = options_store_context;
+	options.free_cells = options_free_cells;
+	keyfold_status status = keyfold_sealed_size(plaintext_len, public_keys, public_keys_len, key_offsets, count, context, context_len, &options, out_size);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_seal(const uint8_t *public_keys, size_t public_keys_len, const uint64_t *key_offsets, size_t count, const uint8_t
+*plaintext, size_t plaintext_len, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
+options_store_context, uint32_t options_free_cells, uint8_t *out, size_t out_cap, size_t *out_len, char
+*detail)
+{
+	keyfold_encrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.store_context = options_store_context;
+	options.free_cells = options_free_cells;
+	keyfold_status status = keyfold_seal(public_keys, public_keys_len, key_offsets, count, plaintext, plaintext_len, context, context_len, &options, out, out_cap, out_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
 static inline keyfold_status kf_inspect(const uint8_t *head, size_t head_len, uint64_t total_len, keyfold_buffer *out_json, char *detail)
 {
 	keyfold_status status = keyfold_inspect(head, head_len, total_len, out_json);
@@ -737,6 +1015,215 @@ static inline keyfold_status kf_explain(uintptr_t store, uintptr_t key, const ui
 uint8_t *context, size_t context_len, keyfold_buffer *out_json, char *detail)
 {
 	keyfold_status status = keyfold_explain((const keyfold_store *)store, (const keyfold_key *)key, envelope, envelope_len, total_len, context, context_len, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_settings(uintptr_t store, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_store_settings((const keyfold_store *)store, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_update_settings(uintptr_t store, const char *settings, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_store_update_settings((const keyfold_store *)store, settings, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_approve(uintptr_t store, const char *operation, const char *request, uint32_t seconds, keyfold_buffer *out_json, char
+*detail)
+{
+	keyfold_status status = keyfold_approve((const keyfold_store *)store, operation, request, seconds, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_approval_list(uintptr_t store, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_approval_list((const keyfold_store *)store, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_approval_withdraw(uintptr_t store, const char *approval_id, char *detail)
+{
+	keyfold_status status = keyfold_approval_withdraw((const keyfold_store *)store, approval_id);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_dry_run(uintptr_t store, const char *operation, const char *name, const uint8_t *context, size_t context_len, char
+*detail)
+{
+	keyfold_status status = keyfold_dry_run((const keyfold_store *)store, operation, name, context, context_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_read(uintptr_t store, const char *filter, uint64_t from, uint32_t limit, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_trail_read((const keyfold_store *)store, filter, from, limit, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_tail(uintptr_t store, const char *filter, uint32_t count, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_trail_tail((const keyfold_store *)store, filter, count, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_verify(uintptr_t store, const char *expected, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_trail_verify((const keyfold_store *)store, expected, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_checkpoint(uintptr_t store, keyfold_buffer *out, char *detail)
+{
+	keyfold_status status = keyfold_trail_checkpoint((const keyfold_store *)store, out);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_flush(uintptr_t store, char *detail)
+{
+	keyfold_status status = keyfold_trail_flush((const keyfold_store *)store);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_export(uintptr_t store, const char *folder, uint64_t *out_entries, char *detail)
+{
+	keyfold_status status = keyfold_trail_export((const keyfold_store *)store, folder, out_entries);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_add_file(uintptr_t store, const char *path, uint64_t rotate_bytes, uint32_t keep, char *detail)
+{
+	keyfold_status status = keyfold_trail_add_file((const keyfold_store *)store, path, rotate_bytes, keep);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_add_callback(uintptr_t store, keyfold_trail_callback callback, uintptr_t user_data, keyfold_trail_release release, char
+*detail)
+{
+	keyfold_status status = keyfold_trail_add_callback((const keyfold_store *)store, callback, (void *)user_data, release);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_sinks(uintptr_t store, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_trail_sinks((const keyfold_store *)store, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_verify_tiles(const char *folder, const char *key, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_trail_verify_tiles(folder, key, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_trail_verify_jsonl(const char *files, const char *key, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_trail_verify_jsonl(files, key, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_back_up(uintptr_t store, const char *path, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_store_back_up((const keyfold_store *)store, path, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_backup_verify(const char *path, uintptr_t root, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_status status = keyfold_backup_verify(path, (const keyfold_root *)root, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_restore(const char *backup, const char *location, const uintptr_t *roots, size_t roots_len, uint32_t options_flags,
+uint32_t options_fork, uint32_t options_refresh_millis, uint32_t options_busy_timeout_millis, uint32_t
+options_trail_interval_millis, const char *options_principal, const char *options_source, const char
+*options_user_agent, const char *options_anchor, uintptr_t *out_store, char *detail)
+{
+	keyfold_store_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.fork = options_fork;
+	options.refresh_millis = options_refresh_millis;
+	options.busy_timeout_millis = options_busy_timeout_millis;
+	options.trail_interval_millis = options_trail_interval_millis;
+	options.principal = options_principal;
+	options.source = options_source;
+	options.user_agent = options_user_agent;
+	options.anchor = options_anchor;
+	keyfold_store *out_store_made = NULL;
+	keyfold_status status = keyfold_store_restore(backup, location, (const keyfold_root *const *)roots, roots_len, &options, &out_store_made);
+	*out_store = (uintptr_t)out_store_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_repair(const char *location, const uintptr_t *roots, size_t roots_len, uint32_t options_flags, uint32_t
+options_fork, uint32_t options_refresh_millis, uint32_t options_busy_timeout_millis, uint32_t
+options_trail_interval_millis, const char *options_principal, const char *options_source, const char
+*options_user_agent, const char *options_anchor, keyfold_buffer *out_json, char *detail)
+{
+	keyfold_store_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.fork = options_fork;
+	options.refresh_millis = options_refresh_millis;
+	options.busy_timeout_millis = options_busy_timeout_millis;
+	options.trail_interval_millis = options_trail_interval_millis;
+	options.principal = options_principal;
+	options.source = options_source;
+	options.user_agent = options_user_agent;
+	options.anchor = options_anchor;
+	keyfold_status status = keyfold_store_repair(location, (const keyfold_root *const *)roots, roots_len, &options, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_store_heartbeat(uintptr_t store, char *detail)
+{
+	keyfold_status status = keyfold_store_heartbeat((const keyfold_store *)store);
 	if (status != 0)
 		kf_detail(detail);
 	return status;
@@ -798,6 +1285,8 @@ uint8_t *context, size_t context_len, keyfold_buffer *out_json, char *detail)
 #cgo nocallback kf_store_list_roots
 #cgo noescape kf_store_add_root
 #cgo nocallback kf_store_add_root
+#cgo noescape kf_store_add_root_as
+#cgo nocallback kf_store_add_root_as
 #cgo noescape kf_store_remove_root
 #cgo nocallback kf_store_remove_root
 #cgo noescape kf_store_change_root
@@ -834,6 +1323,50 @@ uint8_t *context, size_t context_len, keyfold_buffer *out_json, char *detail)
 #cgo nocallback kf_key_close
 #cgo noescape kf_key_id
 #cgo nocallback kf_key_id
+#cgo noescape kf_key_update_description
+#cgo nocallback kf_key_update_description
+#cgo noescape kf_key_tag
+#cgo nocallback kf_key_tag
+#cgo noescape kf_key_untag
+#cgo nocallback kf_key_untag
+#cgo noescape kf_key_set_policy
+#cgo nocallback kf_key_set_policy
+#cgo noescape kf_key_schedule_deletion
+#cgo nocallback kf_key_schedule_deletion
+#cgo noescape kf_key_cancel_deletion
+#cgo nocallback kf_key_cancel_deletion
+#cgo noescape kf_store_destroy_due
+#cgo nocallback kf_store_destroy_due
+#cgo noescape kf_key_mark_compromised
+#cgo nocallback kf_key_mark_compromised
+#cgo noescape kf_store_rotate_due
+#cgo nocallback kf_store_rotate_due
+#cgo noescape kf_key_rotation_status
+#cgo nocallback kf_key_rotation_status
+#cgo noescape kf_key_list_rotations
+#cgo nocallback kf_key_list_rotations
+#cgo noescape kf_key_usage
+#cgo nocallback kf_key_usage
+#cgo noescape kf_key_last_usage
+#cgo nocallback kf_key_last_usage
+#cgo noescape kf_key_parameters_for_import
+#cgo nocallback kf_key_parameters_for_import
+#cgo noescape kf_key_import_wrapped_material
+#cgo nocallback kf_key_import_wrapped_material
+#cgo noescape kf_key_delete_imported_material
+#cgo nocallback kf_key_delete_imported_material
+#cgo noescape kf_grant_create
+#cgo nocallback kf_grant_create
+#cgo noescape kf_grant_list
+#cgo nocallback kf_grant_list
+#cgo noescape kf_grant_list_retirable
+#cgo nocallback kf_grant_list_retirable
+#cgo noescape kf_grant_retire
+#cgo nocallback kf_grant_retire
+#cgo noescape kf_grant_revoke
+#cgo nocallback kf_grant_revoke
+#cgo noescape kf_key_narrow
+#cgo nocallback kf_key_narrow
 #cgo noescape kf_encrypted_size
 #cgo nocallback kf_encrypted_size
 #cgo noescape kf_encrypt
@@ -886,10 +1419,64 @@ uint8_t *context, size_t context_len, keyfold_buffer *out_json, char *detail)
 #cgo nocallback kf_decrypt_data_key
 #cgo noescape kf_decrypt_data_key_any
 #cgo nocallback kf_decrypt_data_key_any
+#cgo noescape kf_generate_mac
+#cgo nocallback kf_generate_mac
+#cgo noescape kf_verify_mac
+#cgo nocallback kf_verify_mac
+#cgo noescape kf_key_public
+#cgo nocallback kf_key_public
+#cgo noescape kf_sealed_size
+#cgo nocallback kf_sealed_size
+#cgo noescape kf_seal
+#cgo nocallback kf_seal
 #cgo noescape kf_inspect
 #cgo nocallback kf_inspect
 #cgo noescape kf_explain
 #cgo nocallback kf_explain
+#cgo noescape kf_store_settings
+#cgo nocallback kf_store_settings
+#cgo noescape kf_store_update_settings
+#cgo nocallback kf_store_update_settings
+#cgo noescape kf_approve
+#cgo nocallback kf_approve
+#cgo noescape kf_approval_list
+#cgo nocallback kf_approval_list
+#cgo noescape kf_approval_withdraw
+#cgo nocallback kf_approval_withdraw
+#cgo noescape kf_dry_run
+#cgo nocallback kf_dry_run
+#cgo noescape kf_trail_read
+#cgo nocallback kf_trail_read
+#cgo noescape kf_trail_tail
+#cgo nocallback kf_trail_tail
+#cgo noescape kf_trail_verify
+#cgo nocallback kf_trail_verify
+#cgo noescape kf_trail_checkpoint
+#cgo nocallback kf_trail_checkpoint
+#cgo noescape kf_trail_flush
+#cgo nocallback kf_trail_flush
+#cgo noescape kf_trail_export
+#cgo nocallback kf_trail_export
+#cgo noescape kf_trail_add_file
+#cgo nocallback kf_trail_add_file
+#cgo noescape kf_trail_add_callback
+#cgo nocallback kf_trail_add_callback
+#cgo noescape kf_trail_sinks
+#cgo nocallback kf_trail_sinks
+#cgo noescape kf_trail_verify_tiles
+#cgo nocallback kf_trail_verify_tiles
+#cgo noescape kf_trail_verify_jsonl
+#cgo nocallback kf_trail_verify_jsonl
+#cgo noescape kf_store_back_up
+#cgo nocallback kf_store_back_up
+#cgo noescape kf_backup_verify
+#cgo nocallback kf_backup_verify
+#cgo noescape kf_store_restore
+#cgo nocallback kf_store_restore
+#cgo noescape kf_store_repair
+#cgo nocallback kf_store_repair
+#cgo noescape kf_store_heartbeat
+#cgo nocallback kf_store_heartbeat
 */
 import "C"
 
@@ -927,6 +1514,9 @@ const materialIDSize = 8
 // fits.
 const contextMaxSize = 8192
 
+// macMaxSize: The greatest size of a message authentication code, so that a buffer of it always fits.
+const macMaxSize = 70
+
 // keyFileAllowReadable: Accepts a key file, or a folder of it, that other users can read.
 const keyFileAllowReadable = 1
 
@@ -957,6 +1547,38 @@ const openNoWait = 16
 //
 // For keyfold_store_init only.
 const openDevelopment = 32
+
+// openNoAnchor: Keeps no anchor: that the whole store is an older one is then not seen by a new
+// process.
+const openNoAnchor = 64
+
+// openNoTrail: Records no uses of keys in the trail; changes of the store are recorded all the same.
+const openNoTrail = 128
+
+// openRecovery: For recovery: opens versions past their recipient period, and compromised keys.
+//
+// Every such use is an event.
+const openRecovery = 256
+
+// openBindPrincipal: The new store's root slot bears the principal that the options name.
+//
+// For keyfold_store_init only.
+const openBindPrincipal = 512
+
+// openAdminRoot: The new store's root slot holds the admin seed: only admin roots change the store.
+//
+// For keyfold_store_init only.
+const openAdminRoot = 1024
+
+// keyExternal: Makes a key without material, for one that is to be imported.
+//
+// Not for keyfold_key_import_material.
+const keyExternal = 1
+
+// slotAdmin: A root slot that also holds the admin seed.
+//
+// The first such slot makes the store one that only admin roots change.
+const slotAdmin = 1
 
 // decryptAcceptStoredContext: Accepts context values that only the envelope itself gives, instead of
 // asking the caller for every pair.
@@ -1061,9 +1683,45 @@ const CodeContextRequired Code = 206
 // CodeLimitExceeded: A limit on a key or store has been reached.
 const CodeLimitExceeded Code = 207
 
-// CodeInvalidKeyState: The key's state does not permit the operation. No call of this release answers
-// it.
+// CodeInvalidKeyState: The key's state does not permit the operation.
 const CodeInvalidKeyState Code = 208
+
+// CodeAccessDenied: The principal may not do this with the key.
+const CodeAccessDenied Code = 209
+
+// CodeKeyDestroyed: The key, or the version that the data is under, was destroyed.
+const CodeKeyDestroyed Code = 210
+
+// CodeCryptoperiodEnded: The version's recipient period is over; it opens nothing unless that is
+// overridden for recovery.
+const CodeCryptoperiodEnded Code = 211
+
+// CodeInvalidKeyUsage: The key's usage or spec does not fit the operation.
+const CodeInvalidKeyUsage Code = 212
+
+// CodeIncorrectKeyMaterial: The material is not the one that this key had.
+const CodeIncorrectKeyMaterial Code = 213
+
+// CodeInvalidImportToken: The import token is not one of this key, or is damaged.
+const CodeInvalidImportToken Code = 214
+
+// CodeExpiredImportToken: The import token is over.
+const CodeExpiredImportToken Code = 215
+
+// CodeInvalidMAC: The message authentication code is not that of the message under this key.
+const CodeInvalidMAC Code = 216
+
+// CodeUnsupportedOperation: The operation is not one that this key or store can do.
+const CodeUnsupportedOperation Code = 217
+
+// CodeGrantNotFound: The key has no such grant.
+const CodeGrantNotFound Code = 218
+
+// CodeApprovalRequired: The operation needs the approval of another principal.
+const CodeApprovalRequired Code = 219
+
+// CodeKeyStopped: The key was stopped after a burst of failed decrypts.
+const CodeKeyStopped Code = 220
 
 // CodeNotAnEnvelope: The data is not a Keyfold envelope, data key blob or exported key.
 const CodeNotAnEnvelope Code = 300
@@ -1145,6 +1803,21 @@ const CodeIO Code = 514
 
 // CodeFileExists: A file that should be made exists already.
 const CodeFileExists Code = 515
+
+// CodeStoreForked: The store's present state and one seen before exclude each other.
+const CodeStoreForked Code = 516
+
+// CodeAnchorUnavailable: The anchor cannot be read or written, so what must wait for it was not done.
+const CodeAnchorUnavailable Code = 517
+
+// CodeTrailUnavailable: The trail cannot take the event, and the key permits no use without one.
+const CodeTrailUnavailable Code = 518
+
+// CodeTrailInvalid: The trail was changed, or is not whole.
+const CodeTrailInvalid Code = 519
+
+// CodeBackupInvalid: The file is not a backup, is damaged, or is not of a store that the root opens.
+const CodeBackupInvalid Code = 520
 
 // CodeInternal: The library met a defect of its own.
 const CodeInternal Code = 900
@@ -1236,9 +1909,45 @@ var ErrContextRequired error = sentinel(CodeContextRequired)
 // ErrLimitExceeded: A limit on a key or store has been reached.
 var ErrLimitExceeded error = sentinel(CodeLimitExceeded)
 
-// ErrInvalidKeyState: The key's state does not permit the operation. No call of this release answers
-// it.
+// ErrInvalidKeyState: The key's state does not permit the operation.
 var ErrInvalidKeyState error = sentinel(CodeInvalidKeyState)
+
+// ErrAccessDenied: The principal may not do this with the key.
+var ErrAccessDenied error = sentinel(CodeAccessDenied)
+
+// ErrKeyDestroyed: The key, or the version that the data is under, was destroyed.
+var ErrKeyDestroyed error = sentinel(CodeKeyDestroyed)
+
+// ErrCryptoperiodEnded: The version's recipient period is over; it opens nothing unless that is
+// overridden for recovery.
+var ErrCryptoperiodEnded error = sentinel(CodeCryptoperiodEnded)
+
+// ErrInvalidKeyUsage: The key's usage or spec does not fit the operation.
+var ErrInvalidKeyUsage error = sentinel(CodeInvalidKeyUsage)
+
+// ErrIncorrectKeyMaterial: The material is not the one that this key had.
+var ErrIncorrectKeyMaterial error = sentinel(CodeIncorrectKeyMaterial)
+
+// ErrInvalidImportToken: The import token is not one of this key, or is damaged.
+var ErrInvalidImportToken error = sentinel(CodeInvalidImportToken)
+
+// ErrExpiredImportToken: The import token is over.
+var ErrExpiredImportToken error = sentinel(CodeExpiredImportToken)
+
+// ErrInvalidMAC: The message authentication code is not that of the message under this key.
+var ErrInvalidMAC error = sentinel(CodeInvalidMAC)
+
+// ErrUnsupportedOperation: The operation is not one that this key or store can do.
+var ErrUnsupportedOperation error = sentinel(CodeUnsupportedOperation)
+
+// ErrGrantNotFound: The key has no such grant.
+var ErrGrantNotFound error = sentinel(CodeGrantNotFound)
+
+// ErrApprovalRequired: The operation needs the approval of another principal.
+var ErrApprovalRequired error = sentinel(CodeApprovalRequired)
+
+// ErrKeyStopped: The key was stopped after a burst of failed decrypts.
+var ErrKeyStopped error = sentinel(CodeKeyStopped)
 
 // ErrNotAnEnvelope: The data is not a Keyfold envelope, data key blob or exported key.
 var ErrNotAnEnvelope error = sentinel(CodeNotAnEnvelope)
@@ -1321,6 +2030,21 @@ var ErrIO error = sentinel(CodeIO)
 // ErrFileExists: A file that should be made exists already.
 var ErrFileExists error = sentinel(CodeFileExists)
 
+// ErrStoreForked: The store's present state and one seen before exclude each other.
+var ErrStoreForked error = sentinel(CodeStoreForked)
+
+// ErrAnchorUnavailable: The anchor cannot be read or written, so what must wait for it was not done.
+var ErrAnchorUnavailable error = sentinel(CodeAnchorUnavailable)
+
+// ErrTrailUnavailable: The trail cannot take the event, and the key permits no use without one.
+var ErrTrailUnavailable error = sentinel(CodeTrailUnavailable)
+
+// ErrTrailInvalid: The trail was changed, or is not whole.
+var ErrTrailInvalid error = sentinel(CodeTrailInvalid)
+
+// ErrBackupInvalid: The file is not a backup, is damaged, or is not of a store that the root opens.
+var ErrBackupInvalid error = sentinel(CodeBackupInvalid)
+
 // ErrInternal: The library met a defect of its own.
 var ErrInternal error = sentinel(CodeInternal)
 
@@ -1378,6 +2102,30 @@ func (c Code) name() string {
 		return "LIMIT_EXCEEDED"
 	case CodeInvalidKeyState:
 		return "INVALID_KEY_STATE"
+	case CodeAccessDenied:
+		return "ACCESS_DENIED"
+	case CodeKeyDestroyed:
+		return "KEY_DESTROYED"
+	case CodeCryptoperiodEnded:
+		return "CRYPTOPERIOD_ENDED"
+	case CodeInvalidKeyUsage:
+		return "INVALID_KEY_USAGE"
+	case CodeIncorrectKeyMaterial:
+		return "INCORRECT_KEY_MATERIAL"
+	case CodeInvalidImportToken:
+		return "INVALID_IMPORT_TOKEN"
+	case CodeExpiredImportToken:
+		return "EXPIRED_IMPORT_TOKEN"
+	case CodeInvalidMAC:
+		return "INVALID_MAC"
+	case CodeUnsupportedOperation:
+		return "UNSUPPORTED_OPERATION"
+	case CodeGrantNotFound:
+		return "GRANT_NOT_FOUND"
+	case CodeApprovalRequired:
+		return "APPROVAL_REQUIRED"
+	case CodeKeyStopped:
+		return "KEY_STOPPED"
 	case CodeNotAnEnvelope:
 		return "NOT_AN_ENVELOPE"
 	case CodeUnsupportedFormat:
@@ -1430,6 +2178,16 @@ func (c Code) name() string {
 		return "IO"
 	case CodeFileExists:
 		return "FILE_EXISTS"
+	case CodeStoreForked:
+		return "STORE_FORKED"
+	case CodeAnchorUnavailable:
+		return "ANCHOR_UNAVAILABLE"
+	case CodeTrailUnavailable:
+		return "TRAIL_UNAVAILABLE"
+	case CodeTrailInvalid:
+		return "TRAIL_INVALID"
+	case CodeBackupInvalid:
+		return "BACKUP_INVALID"
 	case CodeInternal:
 		return "INTERNAL"
 	case CodeSelfTest:
@@ -1498,17 +2256,61 @@ type nativeStoreOptions struct {
 
 	// busyTimeoutMillis: Milliseconds to wait for another process's transaction; 0 means 5,000.
 	busyTimeoutMillis uint32
+
+	// trailIntervalMillis: Milliseconds after which uses under ready keys become an event in the trail; 0
+	// means 60,000.
+	trailIntervalMillis uint32
+
+	// principal: Who opens the store: 1 to 128 characters, NUL-ended UTF-8; NULL means "default".
+	//
+	// Where the root's slot bears a principal, that one and no other (ACCESS_DENIED).
+	principal string
+
+	// source: sourceIPAddress in the trail; NULL means the host's name.
+	source string
+
+	// userAgent: userAgent in the trail, before the library's version and the process id; NULL means only
+	// these.
+	userAgent string
+
+	// anchor: The file outside the store that remembers its highest epoch; NULL means one in the state
+	// folder of the user or the host, where there is one.
+	//
+	// Not with KEYFOLD_OPEN_NO_ANCHOR.
+	anchor string
+}
+
+// nativeSlotOptions holds options of keyfold_store_add_root_as.
+type nativeSlotOptions struct {
+	// flags: KEYFOLD_SLOT_ADMIN or 0.
+	flags uint32
+
+	// principal: Whoever opens the store through this slot is this principal and can be no other: 1 to 128
+	// characters, NUL-ended UTF-8; NULL means that the caller says who it is.
+	principal string
 }
 
 // nativeKeyOptions holds options of keyfold_key_create and keyfold_key_import_material.
 type nativeKeyOptions struct {
-	// flags: Zero.
+	// flags: KEYFOLD_KEY_EXTERNAL or 0.
 	flags uint32
 
 	// description: Free text about the key, NUL-ended UTF-8, up to 8,192 bytes, or NULL.
 	//
 	// It is not secret.
 	description string
+
+	// spec: What its material is, and so what the key is for: "SYMMETRIC_DEFAULT" (NULL means this),
+	// "HMAC_256", "HMAC_384", "HMAC_512", "HPKE_X25519" or "HPKE_X_WING".
+	spec string
+
+	// tags: Tags, as a JSON object of text to text, or NULL.
+	//
+	// They are not secret.
+	tags string
+
+	// policy: The key's policy, as JSON: KeyPolicy in docs/ABI.md; NULL means all defaults.
+	policy string
 }
 
 // nativeKeyVersion holds one version of a key.
@@ -1521,6 +2323,23 @@ type nativeKeyVersion struct {
 
 	// materialID: Names the version's bytes without telling them.
 	materialID [8]byte
+}
+
+// nativeNarrowing holds what a key handle is narrowed to, beside its context: all of it holds
+// together, and with what it was narrowed to before.
+type nativeNarrowing struct {
+	// flags: Zero.
+	flags uint32
+
+	// operations: Names of the operations that stay allowed, with commas between them and nothing else,
+	// such as "Encrypt,GenerateDataKey"; NULL means all.
+	operations string
+
+	// uses: So many uses at most, refused ones not counted; 0 means any number.
+	uses uint64
+
+	// millis: Milliseconds from now until it ends; 0 means never.
+	millis uint64
 }
 
 // nativeEncryptOptions holds options of encryption and of making data keys.
@@ -1899,6 +2718,22 @@ func nativeStoreInit(location string, root *rootHandle, options nativeStoreOptio
 	if err != nil {
 		return
 	}
+	optionsPrincipalC, err := cText(options.principal, true)
+	if err != nil {
+		return
+	}
+	optionsSourceC, err := cText(options.source, true)
+	if err != nil {
+		return
+	}
+	optionsUserAgentC, err := cText(options.userAgent, true)
+	if err != nil {
+		return
+	}
+	optionsAnchorC, err := cText(options.anchor, true)
+	if err != nil {
+		return
+	}
 	var outStoreC C.uintptr_t
 	var detail [errorSize]byte
 	status := C.kf_store_init(
@@ -1908,6 +2743,11 @@ func nativeStoreInit(location string, root *rootHandle, options nativeStoreOptio
 		C.uint32_t(options.fork),
 		C.uint32_t(options.refreshMillis),
 		C.uint32_t(options.busyTimeoutMillis),
+		C.uint32_t(options.trailIntervalMillis),
+		optionsPrincipalC,
+		optionsSourceC,
+		optionsUserAgentC,
+		optionsAnchorC,
 		&outStoreC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -1933,6 +2773,22 @@ func nativeStoreOpen(location string, root *rootHandle, options nativeStoreOptio
 	if err != nil {
 		return
 	}
+	optionsPrincipalC, err := cText(options.principal, true)
+	if err != nil {
+		return
+	}
+	optionsSourceC, err := cText(options.source, true)
+	if err != nil {
+		return
+	}
+	optionsUserAgentC, err := cText(options.userAgent, true)
+	if err != nil {
+		return
+	}
+	optionsAnchorC, err := cText(options.anchor, true)
+	if err != nil {
+		return
+	}
 	var outStoreC C.uintptr_t
 	var detail [errorSize]byte
 	status := C.kf_store_open(
@@ -1942,6 +2798,11 @@ func nativeStoreOpen(location string, root *rootHandle, options nativeStoreOptio
 		C.uint32_t(options.fork),
 		C.uint32_t(options.refreshMillis),
 		C.uint32_t(options.busyTimeoutMillis),
+		C.uint32_t(options.trailIntervalMillis),
+		optionsPrincipalC,
+		optionsSourceC,
+		optionsUserAgentC,
+		optionsAnchorC,
 		&outStoreC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -2065,6 +2926,42 @@ func nativeStoreAddRoot(store *storeHandle, root *rootHandle) (outJson []byte, e
 	return taken(&outJsonC), err
 }
 
+// nativeStoreAddRootAs adds a root whose slot bears a principal, or the admin seed.
+//
+// Errors: INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED, ACCESS_DENIED,
+// APPROVAL_REQUIRED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS, LIMIT_EXCEEDED,
+// STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeStoreAddRootAs(store *storeHandle, root *rootHandle, options nativeSlotOptions) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	rootRaw, err := root.read()
+	if err != nil {
+		return
+	}
+	optionsPrincipalC, err := cText(options.principal, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_add_root_as(
+		C.uintptr_t(storeRaw),
+		C.uintptr_t(rootRaw),
+		C.uint32_t(options.flags),
+		optionsPrincipalC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	runtime.KeepAlive(root)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
 // nativeStoreRemoveRoot removes a root from a store; never the last.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, ROOT_NOT_FOUND, LAST_ROOT,
@@ -2121,7 +3018,8 @@ func nativeStoreChangeRoot(store *storeHandle, slotID string, root *rootHandle) 
 	return taken(&outJsonC), err
 }
 
-// nativeKeyCreate makes a key with its first version.
+// nativeKeyCreate makes a key with its first version; or, with KEYFOLD_KEY_EXTERNAL, without one, to
+// be imported.
 //
 // Errors: INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, INVALID_NAME,
 // ALREADY_EXISTS, TOO_LARGE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
@@ -2139,6 +3037,18 @@ func nativeKeyCreate(store *storeHandle, alias string, options nativeKeyOptions)
 	if err != nil {
 		return
 	}
+	optionsSpecC, err := cText(options.spec, true)
+	if err != nil {
+		return
+	}
+	optionsTagsC, err := cText(options.tags, true)
+	if err != nil {
+		return
+	}
+	optionsPolicyC, err := cText(options.policy, true)
+	if err != nil {
+		return
+	}
 	var outJsonC C.keyfold_buffer
 	var detail [errorSize]byte
 	status := C.kf_key_create(
@@ -2146,6 +3056,9 @@ func nativeKeyCreate(store *storeHandle, alias string, options nativeKeyOptions)
 		aliasC,
 		C.uint32_t(options.flags),
 		optionsDescriptionC,
+		optionsSpecC,
+		optionsTagsC,
+		optionsPolicyC,
 		&outJsonC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -2174,6 +3087,18 @@ func nativeKeyImportMaterial(store *storeHandle, alias string, material []byte, 
 	if err != nil {
 		return
 	}
+	optionsSpecC, err := cText(options.spec, true)
+	if err != nil {
+		return
+	}
+	optionsTagsC, err := cText(options.tags, true)
+	if err != nil {
+		return
+	}
+	optionsPolicyC, err := cText(options.policy, true)
+	if err != nil {
+		return
+	}
 	var outJsonC C.keyfold_buffer
 	var detail [errorSize]byte
 	status := C.kf_key_import_material(
@@ -2183,6 +3108,9 @@ func nativeKeyImportMaterial(store *storeHandle, alias string, material []byte, 
 		C.size_t(len(material)),
 		C.uint32_t(options.flags),
 		optionsDescriptionC,
+		optionsSpecC,
+		optionsTagsC,
+		optionsPolicyC,
 		&outJsonC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -2548,6 +3476,690 @@ func nativeKeyID(key *keyHandle, outID *[16]byte) (err error) {
 		err = failure(Code(status), &detail)
 	}
 	return err
+}
+
+// nativeKeyUpdateDescription replaces a key's description.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, TOO_LARGE, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY,
+// STORE_IO, STORE_FULL.
+func nativeKeyUpdateDescription(store *storeHandle, name string, description string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	descriptionC, err := cText(description, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_update_description(
+		C.uintptr_t(storeRaw),
+		nameC,
+		descriptionC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyTag adds tags to a key, or replaces their values.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, LIMIT_EXCEEDED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY,
+// STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyTag(store *storeHandle, name string, tags string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	tagsC, err := cText(tags, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_tag(C.uintptr_t(storeRaw), nameC, tagsC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyUntag removes tags from a key; names that it has not are no error.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY,
+// STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyUntag(store *storeHandle, name string, names string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	namesC, err := cText(names, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_untag(
+		C.uintptr_t(storeRaw),
+		nameC,
+		namesC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeySetPolicy replaces a key's whole policy: when it rotates, how long its versions serve, what
+// its trail records, what stops it.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, UNSUPPORTED_OPERATION,
+// ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeySetPolicy(store *storeHandle, name string, policy string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	policyC, err := cText(policy, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_set_policy(
+		C.uintptr_t(storeRaw),
+		nameC,
+		policyC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyScheduleDeletion puts a key into PendingDeletion: it is not used any more, and
+// keyfold_store_destroy_due destroys it after the waiting period, unless that is cancelled.
+//
+// See keyfold_key_last_usage first.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+// STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyScheduleDeletion(store *storeHandle, name string, days uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_schedule_deletion(
+		C.uintptr_t(storeRaw),
+		nameC,
+		C.uint32_t(days),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyCancelDeletion takes a key out of PendingDeletion; it is Disabled then.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+// STORE_FULL.
+func nativeKeyCancelDeletion(store *storeHandle, name string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_cancel_deletion(
+		C.uintptr_t(storeRaw),
+		nameC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeStoreDestroyDue destroys every key whose waiting period is over: its material is overwritten
+// in file, log and free pages, and a tombstone stays.
+//
+// For cron; nothing else does it.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+// STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeStoreDestroyDue(store *storeHandle) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_destroy_due(C.uintptr_t(storeRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyMarkCompromised marks a key as compromised: it seals nothing more, and opens only in a
+// store opened with KEYFOLD_OPEN_RECOVERY.
+//
+// There is no way back; make a new key and rewrap.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, TOO_LARGE, INVALID_KEY_STATE, KEY_DESTROYED, ANCHOR_UNAVAILABLE,
+// STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyMarkCompromised(store *storeHandle, name string, reason string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	reasonC, err := cText(reason, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_mark_compromised(
+		C.uintptr_t(storeRaw),
+		nameC,
+		reasonC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeStoreRotateDue rotates every key that is due, many in one transaction; for cron.
+//
+// A key that is used rotates by itself.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY,
+// STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeStoreRotateDue(store *storeHandle) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_rotate_due(C.uintptr_t(storeRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyRotationStatus tells whether and when a key rotates, as JSON: RotationStatus in
+// docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, STORE_INTEGRITY, STORE_IO.
+func nativeKeyRotationStatus(store *storeHandle, name string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_rotation_status(
+		C.uintptr_t(storeRaw),
+		nameC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyListRotations lists a key's versions, the newest first: when, why and by whom each was
+// made; as JSON: RotationPage in docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, STORE_INTEGRITY, STORE_IO.
+func nativeKeyListRotations(store *storeHandle, name string, after string, limit uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	afterC, err := cText(after, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_list_rotations(
+		C.uintptr_t(storeRaw),
+		nameC,
+		afterC,
+		C.uint32_t(limit),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyUsage tells what each version of a key has done, over all processes, as JSON: an array of
+// VersionCounts in docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, STORE_INTEGRITY, STORE_IO.
+func nativeKeyUsage(store *storeHandle, name string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_usage(C.uintptr_t(storeRaw), nameC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyLastUsage tells when a key was used last, as JSON: KeyLastUsage in docs/ABI.md.
+//
+// Not enough alone to delete a key: disable it first, and watch for refusals.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, STORE_INTEGRITY, STORE_IO.
+func nativeKeyLastUsage(store *storeHandle, name string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_last_usage(C.uintptr_t(storeRaw), nameC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyParametersForImport makes a wrapping key and a token for importing material into a key that
+// was made with KEYFOLD_KEY_EXTERNAL, as JSON: ImportParameters in docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, KEY_DESTROYED, STORE_READ_ONLY,
+// STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyParametersForImport(store *storeHandle, name string, algorithm string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	algorithmC, err := cText(algorithm, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_parameters_for_import(
+		C.uintptr_t(storeRaw),
+		nameC,
+		algorithmC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyImportWrappedMaterial takes wrapped material: a key's first, which makes it Enabled, or the
+// same material again after it expired or was deleted.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN, INVALID_KEY_MATERIAL,
+// INCORRECT_KEY_MATERIAL, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_DESTROYED,
+// AUTH, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyImportWrappedMaterial(store *storeHandle, name string, token []byte, wrapped []byte, validDays uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_import_wrapped_material(
+		C.uintptr_t(storeRaw),
+		nameC,
+		(*C.uint8_t)(unsafe.SliceData(token)),
+		C.size_t(len(token)),
+		(*C.uint8_t)(unsafe.SliceData(wrapped)),
+		C.size_t(len(wrapped)),
+		C.uint32_t(validDays),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeKeyDeleteImportedMaterial deletes a key's imported material at once; the key is PendingImport
+// then, and the same material can be imported again.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+// KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyDeleteImportedMaterial(store *storeHandle, name string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_delete_imported_material(
+		C.uintptr_t(storeRaw),
+		nameC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeGrantCreate lets a principal do something with a key.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, LIMIT_EXCEEDED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY,
+// STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeGrantCreate(store *storeHandle, name string, grant string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	grantC, err := cText(grant, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_grant_create(
+		C.uintptr_t(storeRaw),
+		nameC,
+		grantC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeGrantList lists a key's grants, a page at a time, as JSON: GrantPage in docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, STORE_INTEGRITY, STORE_IO.
+func nativeGrantList(store *storeHandle, name string, after string, limit uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	afterC, err := cText(after, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_grant_list(
+		C.uintptr_t(storeRaw),
+		nameC,
+		afterC,
+		C.uint32_t(limit),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeGrantListRetirable lists the grants of all keys that a principal may retire, a page at a time,
+// as JSON: GrantPage in docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+// STORE_INTEGRITY, STORE_IO.
+func nativeGrantListRetirable(store *storeHandle, principal string, after string, limit uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	principalC, err := cText(principal, false)
+	if err != nil {
+		return
+	}
+	afterC, err := cText(after, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_grant_list_retirable(
+		C.uintptr_t(storeRaw),
+		principalC,
+		afterC,
+		C.uint32_t(limit),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeGrantRetire ends a grant: called by its grantee (where the grant has RetireGrant), its
+// retiring principal, or the key's owner.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeGrantRetire(store *storeHandle, name string, grantID string) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	grantIDC, err := cText(grantID, false)
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_grant_retire(C.uintptr_t(storeRaw), nameC, grantIDC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeGrantRevoke ends a grant: called by the key's owner.
+//
+// Handles that are ready feel it at their next call, in other processes within the refresh interval.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+// STORE_FULL.
+func nativeGrantRevoke(store *storeHandle, name string, grantID string) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	grantIDC, err := cText(grantID, false)
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_grant_revoke(C.uintptr_t(storeRaw), nameC, grantIDC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeKeyNarrow makes another handle on the same key with fewer rights, for plugins and threads;
+// this one stays as it is.
+//
+// The new one can be narrowed further, and never widened.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8,
+// INVALID_CONTEXT, OUT_OF_MEMORY.
+func nativeKeyNarrow(key *keyHandle, contextEquals []byte, contextSubset []byte, narrowing nativeNarrowing) (outKey uintptr, err error) {
+	keyRaw, err := key.read()
+	if err != nil {
+		return
+	}
+	narrowingOperationsC, err := cText(narrowing.operations, true)
+	if err != nil {
+		return
+	}
+	var outKeyC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_key_narrow(
+		C.uintptr_t(keyRaw),
+		(*C.uint8_t)(unsafe.SliceData(contextEquals)),
+		C.size_t(len(contextEquals)),
+		(*C.uint8_t)(unsafe.SliceData(contextSubset)),
+		C.size_t(len(contextSubset)),
+		C.uint32_t(narrowing.flags),
+		narrowingOperationsC,
+		C.uint64_t(narrowing.uses),
+		C.uint64_t(narrowing.millis),
+		&outKeyC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(key)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outKeyC), err
 }
 
 // nativeEncryptedSize tells the exact size of the envelope that keyfold_encrypt makes of a message of
@@ -3439,6 +5051,153 @@ func nativeDecryptDataKeyAny(store *storeHandle, blob []byte, context []byte, op
 	return int(outLenC), nativeOpened{version: uint32(openedC.version), keyID: *(*[16]byte)(unsafe.Pointer(&openedC.key_id))}, err
 }
 
+// nativeGenerateMAC makes the message authentication code of a message under the current version of an
+// HMAC key.
+//
+// It begins with a name of the version (6 bytes); then follow 32, 48 or 64 bytes.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, TOO_LARGE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+// INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED, TRAIL_UNAVAILABLE, BUFFER_TOO_SMALL,
+// BUFFERS_OVERLAP.
+func nativeGenerateMAC(key *keyHandle, message []byte, out []byte) (outLen int, err error) {
+	keyRaw, err := key.read()
+	if err != nil {
+		return
+	}
+	var outLenC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_generate_mac(
+		C.uintptr_t(keyRaw),
+		(*C.uint8_t)(unsafe.SliceData(message)),
+		C.size_t(len(message)),
+		(*C.uint8_t)(unsafe.SliceData(out)),
+		C.size_t(len(out)),
+		&outLenC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(key)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outLenC), err
+}
+
+// nativeVerifyMAC verifies the message authentication code of a message, under the version it names,
+// in constant time.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, TOO_LARGE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+// INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED, TRAIL_UNAVAILABLE, INVALID_MAC.
+func nativeVerifyMAC(key *keyHandle, message []byte, mac []byte) (err error) {
+	keyRaw, err := key.read()
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_verify_mac(
+		C.uintptr_t(keyRaw),
+		(*C.uint8_t)(unsafe.SliceData(message)),
+		C.size_t(len(message)),
+		(*C.uint8_t)(unsafe.SliceData(mac)),
+		C.size_t(len(mac)),
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(key)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeKeyPublic gives out the public half of the current version of a sealing key, for keyfold_seal
+// elsewhere.
+//
+// It is not secret, and not authenticated by itself: bring it over a channel you trust.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+// INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED.
+func nativeKeyPublic(key *keyHandle) (out []byte, err error) {
+	keyRaw, err := key.read()
+	if err != nil {
+		return
+	}
+	var outC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_key_public(C.uintptr_t(keyRaw), &outC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(key)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outC), err
+}
+
+// nativeSealedSize tells the exact size of the envelope that keyfold_seal makes.
+//
+// Errors: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+// TOO_LARGE.
+func nativeSealedSize(plaintextLen int, publicKeys []byte, keyOffsets []uint64, context []byte, options nativeEncryptOptions) (outSize int, err error) {
+	if len(keyOffsets) == 0 {
+		err = misuse("keyOffsets is empty")
+		return
+	}
+	var outSizeC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_sealed_size(
+		C.size_t(plaintextLen),
+		(*C.uint8_t)(unsafe.SliceData(publicKeys)),
+		C.size_t(len(publicKeys)),
+		(*C.uint64_t)(unsafe.SliceData(keyOffsets)),
+		C.size_t(len(keyOffsets)-1),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.storeContext),
+		C.uint32_t(options.freeCells),
+		&outSizeC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outSizeC), err
+}
+
+// nativeSeal encrypts a message to the public halves of sealing keys, without a store.
+//
+// Any of the keys opens it, with keyfold_decrypt and its kin; nobody who has only these public halves
+// can, the caller included.
+//
+// Errors: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+// TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, RANDOM.
+func nativeSeal(publicKeys []byte, keyOffsets []uint64, plaintext []byte, context []byte, options nativeEncryptOptions, out []byte) (outLen int, err error) {
+	if len(keyOffsets) == 0 {
+		err = misuse("keyOffsets is empty")
+		return
+	}
+	var outLenC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_seal(
+		(*C.uint8_t)(unsafe.SliceData(publicKeys)),
+		C.size_t(len(publicKeys)),
+		(*C.uint64_t)(unsafe.SliceData(keyOffsets)),
+		C.size_t(len(keyOffsets)-1),
+		(*C.uint8_t)(unsafe.SliceData(plaintext)),
+		C.size_t(len(plaintext)),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.storeContext),
+		C.uint32_t(options.freeCells),
+		(*C.uint8_t)(unsafe.SliceData(out)),
+		C.size_t(len(out)),
+		&outLenC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outLenC), err
+}
+
 // nativeInspect tells what can be read of an envelope or data key blob without any key, as JSON:
 // Inspection in docs/ABI.md.
 //
@@ -3497,4 +5256,653 @@ func nativeExplain(store *storeHandle, key *keyHandle, envelope []byte, totalLen
 		err = failure(Code(status), &detail)
 	}
 	return taken(&outJsonC), err
+}
+
+// nativeStoreSettings tells a store's settings, as JSON: StoreSettings in docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO.
+func nativeStoreSettings(store *storeHandle) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_settings(C.uintptr_t(storeRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeStoreUpdateSettings replaces a store's settings.
+//
+// Called by an administrator; under dual control where the settings say so.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+// APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+// STORE_FULL.
+func nativeStoreUpdateSettings(store *storeHandle, settings string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	settingsC, err := cText(settings, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_update_settings(
+		C.uintptr_t(storeRaw),
+		settingsC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeApprove approves exactly one operation that another principal is about to do: on one key, with
+// these parameters, once.
+//
+// The store must be open through a root whose slot bears a principal.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+// KEY_NOT_FOUND, UNSUPPORTED_OPERATION, LIMIT_EXCEEDED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY,
+// STORE_IO, STORE_FULL.
+func nativeApprove(store *storeHandle, operation string, request string, seconds uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	operationC, err := cText(operation, false)
+	if err != nil {
+		return
+	}
+	requestC, err := cText(request, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_approve(
+		C.uintptr_t(storeRaw),
+		operationC,
+		requestC,
+		C.uint32_t(seconds),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeApprovalList lists the approvals that wait for their use, as JSON: an array of Approval in
+// docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO.
+func nativeApprovalList(store *storeHandle) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_approval_list(C.uintptr_t(storeRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeApprovalWithdraw withdraws an approval.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, ACCESS_DENIED, FORKED,
+// ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeApprovalWithdraw(store *storeHandle, approvalID string) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	approvalIDC, err := cText(approvalID, false)
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_approval_withdraw(C.uintptr_t(storeRaw), approvalIDC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeDryRun tells whether this store's principal may do an operation on a key under a context now,
+// without doing it: OK, or the status that it would get.
+//
+// It is an event, marked so.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
+// FORKED, INVALID_ARGUMENT, INVALID_CONTEXT, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE,
+// INVALID_KEY_USAGE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_STOPPED, STORE_INTEGRITY, STORE_IO.
+func nativeDryRun(store *storeHandle, operation string, name string, context []byte) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	operationC, err := cText(operation, false)
+	if err != nil {
+		return
+	}
+	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_dry_run(
+		C.uintptr_t(storeRaw),
+		operationC,
+		nameC,
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeTrailRead reads events of the trail from a sequence number on, as JSON: EventPage in
+// docs/ABI.md.
+//
+// Reading is itself an event.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+// STORE_INTEGRITY, STORE_IO.
+func nativeTrailRead(store *storeHandle, filter string, from uint64, limit uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	filterC, err := cText(filter, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_trail_read(
+		C.uintptr_t(storeRaw),
+		filterC,
+		C.uint64_t(from),
+		C.uint32_t(limit),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeTrailTail reads the newest events of the trail, the oldest of them first, as JSON: EventPage
+// in docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+// STORE_INTEGRITY, STORE_IO.
+func nativeTrailTail(store *storeHandle, filter string, count uint32) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	filterC, err := cText(filter, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_trail_tail(
+		C.uintptr_t(storeRaw),
+		filterC,
+		C.uint32_t(count),
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeTrailVerify verifies the whole trail.
+//
+// OK says that it was read; what is wrong with it stands in the report, the first bad entry by its
+// number.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+// TRAIL_INVALID, STORE_INTEGRITY, STORE_IO.
+func nativeTrailVerify(store *storeHandle, expected string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	expectedC, err := cText(expected, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_trail_verify(
+		C.uintptr_t(storeRaw),
+		expectedC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeTrailCheckpoint writes down what is waiting, signs a checkpoint of the trail, and gives it
+// out: a C2SP signed note, for keeping elsewhere.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY,
+// STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeTrailCheckpoint(store *storeHandle) (out []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_trail_checkpoint(C.uintptr_t(storeRaw), &outC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outC), err
+}
+
+// nativeTrailFlush writes down what is waiting: uses that were counted, events that are queued.
+//
+// Errors: INVALID_HANDLE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeTrailFlush(store *storeHandle) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_trail_flush(C.uintptr_t(storeRaw), (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeTrailExport exports the trail as C2SP tiles into a folder, up to a new checkpoint; goes on
+// where an earlier export into it ended.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, ACCESS_DENIED, FORKED, TRAIL_INVALID, IO,
+// STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeTrailExport(store *storeHandle, folder string) (outEntries uint64, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	folderC, err := cText(folder, false)
+	if err != nil {
+		return
+	}
+	var outEntriesC C.uint64_t
+	var detail [errorSize]byte
+	status := C.kf_trail_export(
+		C.uintptr_t(storeRaw),
+		folderC,
+		&outEntriesC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uint64(outEntriesC), err
+}
+
+// nativeTrailAddFile copies events from now on to a JSON Lines file too, which is opened again when it
+// was moved or deleted.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, LIMIT_EXCEEDED, FORKED, IO.
+func nativeTrailAddFile(store *storeHandle, path string, rotateBytes uint64, keep uint32) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	pathC, err := cText(path, false)
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_trail_add_file(
+		C.uintptr_t(storeRaw),
+		pathC,
+		C.uint64_t(rotateBytes),
+		C.uint32_t(keep),
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeTrailAddCallback hands events from now on to the host too.
+//
+// At most 65,536 wait; more are dropped and counted. It lasts as long as the store is open: until the
+// store and all keys opened from it are closed.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, LIMIT_EXCEEDED, FORKED.
+func nativeTrailAddCallback(store *storeHandle, callback C.keyfold_trail_callback, userData uintptr, release C.keyfold_trail_release) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_trail_add_callback(
+		C.uintptr_t(storeRaw),
+		callback,
+		C.uintptr_t(userData),
+		release,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeTrailSinks tells how the sinks of an open store stand, as JSON: an array of SinkStatus in
+// docs/ABI.md.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO.
+func nativeTrailSinks(store *storeHandle) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_trail_sinks(C.uintptr_t(storeRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeTrailVerifyTiles verifies a folder that keyfold_trail_export wrote, without the store.
+//
+// OK says that it was read; what is wrong stands in the report.
+//
+// Errors: NULL_ARGUMENT, INVALID_ARGUMENT, INVALID_UTF8, TRAIL_INVALID, IO.
+func nativeTrailVerifyTiles(folder string, key string) (outJson []byte, err error) {
+	folderC, err := cText(folder, false)
+	if err != nil {
+		return
+	}
+	keyC, err := cText(key, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_trail_verify_tiles(folderC, keyC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeTrailVerifyJsonl verifies JSON Lines files of a sink, in their order, against the checkpoints
+// among their lines, without the store.
+//
+// OK says that they were read; what is wrong stands in the report.
+//
+// Errors: NULL_ARGUMENT, INVALID_ARGUMENT, INVALID_UTF8, TRAIL_INVALID, IO.
+func nativeTrailVerifyJsonl(files string, key string) (outJson []byte, err error) {
+	filesC, err := cText(files, false)
+	if err != nil {
+		return
+	}
+	keyC, err := cText(key, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_trail_verify_jsonl(filesC, keyC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeStoreBackUp writes the whole store, as it is in one moment, into one encrypted file that any
+// of its roots opens.
+//
+// Others go on using the store meanwhile.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_UTF8, FILE_EXISTS, IO,
+// UNSUPPORTED_OPERATION, STORE_INTEGRITY, STORE_IO.
+func nativeStoreBackUp(store *storeHandle, path string) (outJson []byte, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	pathC, err := cText(path, false)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_back_up(C.uintptr_t(storeRaw), pathC, &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeBackupVerify verifies a backup without restoring it.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, BACKUP_INVALID, ROOT_NOT_FOUND,
+// ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, IO, UNSUPPORTED_OPERATION.
+func nativeBackupVerify(path string, root *rootHandle) (outJson []byte, err error) {
+	pathC, err := cText(path, false)
+	if err != nil {
+		return
+	}
+	rootRaw, err := root.read()
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_backup_verify(pathC, C.uintptr_t(rootRaw), &outJsonC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(root)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeStoreRestore makes a store from a backup where none is, as a new incarnation of it, and opens
+// it.
+//
+// Version numbers go on at the next multiple of 65,536; keys that the anchor or the trail knows to be
+// destroyed stay so.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+// BACKUP_INVALID, APPROVAL_REQUIRED, ACCESS_DENIED, STORE_EXISTS, STORE_UNSAFE, STORE_IO, STORE_FULL,
+// ANCHOR_UNAVAILABLE, ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, IO, OUT_OF_MEMORY,
+// UNSUPPORTED_OPERATION.
+func nativeStoreRestore(backup string, location string, roots []*rootHandle, options nativeStoreOptions) (outStore uintptr, err error) {
+	backupC, err := cText(backup, false)
+	if err != nil {
+		return
+	}
+	locationC, err := cText(location, false)
+	if err != nil {
+		return
+	}
+	var rootsFew [8]C.uintptr_t
+	rootsC := rootsFew[:0]
+	for _, one := range roots {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		rootsC = append(rootsC, C.uintptr_t(raw))
+	}
+	optionsPrincipalC, err := cText(options.principal, true)
+	if err != nil {
+		return
+	}
+	optionsSourceC, err := cText(options.source, true)
+	if err != nil {
+		return
+	}
+	optionsUserAgentC, err := cText(options.userAgent, true)
+	if err != nil {
+		return
+	}
+	optionsAnchorC, err := cText(options.anchor, true)
+	if err != nil {
+		return
+	}
+	var outStoreC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_store_restore(
+		backupC,
+		locationC,
+		unsafe.SliceData(rootsC),
+		C.size_t(len(roots)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.fork),
+		C.uint32_t(options.refreshMillis),
+		C.uint32_t(options.busyTimeoutMillis),
+		C.uint32_t(options.trailIntervalMillis),
+		optionsPrincipalC,
+		optionsSourceC,
+		optionsUserAgentC,
+		optionsAnchorC,
+		&outStoreC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(roots)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outStoreC), err
+}
+
+// nativeStoreRepair mends a store whose manifest or tree is damaged, from the documents that verify,
+// as a new incarnation of it.
+//
+// Nobody may have it open.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+// APPROVAL_REQUIRED, ACCESS_DENIED, STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY,
+// SCHEMA_CHANGED, STORE_BUSY, STORE_UNSAFE, STORE_IO, STORE_FULL, ANCHOR_UNAVAILABLE, ROOT_NOT_FOUND,
+// ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION.
+func nativeStoreRepair(location string, roots []*rootHandle, options nativeStoreOptions) (outJson []byte, err error) {
+	locationC, err := cText(location, false)
+	if err != nil {
+		return
+	}
+	var rootsFew [8]C.uintptr_t
+	rootsC := rootsFew[:0]
+	for _, one := range roots {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		rootsC = append(rootsC, C.uintptr_t(raw))
+	}
+	optionsPrincipalC, err := cText(options.principal, true)
+	if err != nil {
+		return
+	}
+	optionsSourceC, err := cText(options.source, true)
+	if err != nil {
+		return
+	}
+	optionsUserAgentC, err := cText(options.userAgent, true)
+	if err != nil {
+		return
+	}
+	optionsAnchorC, err := cText(options.anchor, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_repair(
+		locationC,
+		unsafe.SliceData(rootsC),
+		C.size_t(len(roots)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.fork),
+		C.uint32_t(options.refreshMillis),
+		C.uint32_t(options.busyTimeoutMillis),
+		C.uint32_t(options.trailIntervalMillis),
+		optionsPrincipalC,
+		optionsSourceC,
+		optionsUserAgentC,
+		optionsAnchorC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(roots)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeStoreHeartbeat seals the store anew with its time, so that readers who refuse an old state go
+// on.
+//
+// Errors: INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY,
+// STORE_IO, STORE_FULL.
+func nativeStoreHeartbeat(store *storeHandle) (err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_store_heartbeat(C.uintptr_t(storeRaw), (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
 }

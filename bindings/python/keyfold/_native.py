@@ -26,6 +26,8 @@ MATERIAL_ID_SIZE = 8
 """Bytes of a material id."""
 CONTEXT_MAX_SIZE = 8192
 """The greatest size of a packed encryption context, so that a buffer of it always fits."""
+MAC_MAX_SIZE = 70
+"""The greatest size of a message authentication code, so that a buffer of it always fits."""
 KEY_FILE_ALLOW_READABLE = 1
 """Accepts a key file, or a folder of it, that other users can read."""
 KEY_FILE_ALLOW_BESIDE_STORE = 2
@@ -47,6 +49,35 @@ OPEN_DEVELOPMENT = 32
 """Marks a new store for development, for ever.
 
 For keyfold_store_init only.
+"""
+OPEN_NO_ANCHOR = 64
+"""Keeps no anchor: that the whole store is an older one is then not seen by a new process."""
+OPEN_NO_TRAIL = 128
+"""Records no uses of keys in the trail; changes of the store are recorded all the same."""
+OPEN_RECOVERY = 256
+"""For recovery: opens versions past their recipient period, and compromised keys.
+
+Every such use is an event.
+"""
+OPEN_BIND_PRINCIPAL = 512
+"""The new store's root slot bears the principal that the options name.
+
+For keyfold_store_init only.
+"""
+OPEN_ADMIN_ROOT = 1024
+"""The new store's root slot holds the admin seed: only admin roots change the store.
+
+For keyfold_store_init only.
+"""
+KEY_EXTERNAL = 1
+"""Makes a key without material, for one that is to be imported.
+
+Not for keyfold_key_import_material.
+"""
+SLOT_ADMIN = 1
+"""A root slot that also holds the admin seed.
+
+The first such slot makes the store one that only admin roots change.
 """
 DECRYPT_ACCEPT_STORED_CONTEXT = 1
 """Accepts context values that only the envelope itself gives, instead of asking the caller for every pair.
@@ -131,10 +162,43 @@ class Status(enum.IntEnum):
     """A limit on a key or store has been reached."""
 
     INVALID_KEY_STATE = 208
-    """The key's state does not permit the operation.
+    """The key's state does not permit the operation."""
 
-    No call of this release answers it.
-    """
+    ACCESS_DENIED = 209
+    """The principal may not do this with the key."""
+
+    KEY_DESTROYED = 210
+    """The key, or the version that the data is under, was destroyed."""
+
+    CRYPTOPERIOD_ENDED = 211
+    """The version's recipient period is over; it opens nothing unless that is overridden for recovery."""
+
+    INVALID_KEY_USAGE = 212
+    """The key's usage or spec does not fit the operation."""
+
+    INCORRECT_KEY_MATERIAL = 213
+    """The material is not the one that this key had."""
+
+    INVALID_IMPORT_TOKEN = 214
+    """The import token is not one of this key, or is damaged."""
+
+    EXPIRED_IMPORT_TOKEN = 215
+    """The import token is over."""
+
+    INVALID_MAC = 216
+    """The message authentication code is not that of the message under this key."""
+
+    UNSUPPORTED_OPERATION = 217
+    """The operation is not one that this key or store can do."""
+
+    GRANT_NOT_FOUND = 218
+    """The key has no such grant."""
+
+    APPROVAL_REQUIRED = 219
+    """The operation needs the approval of another principal."""
+
+    KEY_STOPPED = 220
+    """The key was stopped after a burst of failed decrypts."""
 
     NOT_AN_ENVELOPE = 300
     """The data is not a Keyfold envelope, data key blob or exported key."""
@@ -223,6 +287,21 @@ class Status(enum.IntEnum):
 
     FILE_EXISTS = 515
     """A file that should be made exists already."""
+
+    STORE_FORKED = 516
+    """The store's present state and one seen before exclude each other."""
+
+    ANCHOR_UNAVAILABLE = 517
+    """The anchor cannot be read or written, so what must wait for it was not done."""
+
+    TRAIL_UNAVAILABLE = 518
+    """The trail cannot take the event, and the key permits no use without one."""
+
+    TRAIL_INVALID = 519
+    """The trail was changed, or is not whole."""
+
+    BACKUP_INVALID = 520
+    """The file is not a backup, is damaged, or is not of a store that the root opens."""
 
     INTERNAL = 900
     """The library met a defect of its own."""
@@ -370,6 +449,56 @@ class ContextRequired(KeyPolicyError):
     """CONTEXT_REQUIRED: A name in the stored encryption context was not given by the caller."""
 
 
+class InvalidKeyState(KeyPolicyError):
+    """INVALID_KEY_STATE: The key's state does not permit the operation."""
+
+
+class AccessDenied(KeyPolicyError):
+    """ACCESS_DENIED: The principal may not do this with the key."""
+
+
+class KeyDestroyed(KeyPolicyError):
+    """KEY_DESTROYED: The key, or the version that the data is under, was destroyed."""
+
+
+class CryptoperiodEnded(KeyPolicyError):
+    """CRYPTOPERIOD_ENDED: The version's recipient period is over; it opens nothing unless that is
+    overridden for recovery.
+    """
+
+
+class InvalidKeyUsage(KeyPolicyError):
+    """INVALID_KEY_USAGE: The key's usage or spec does not fit the operation."""
+
+
+class IncorrectKeyMaterial(KeyPolicyError):
+    """INCORRECT_KEY_MATERIAL: The material is not the one that this key had."""
+
+
+class ExpiredImportToken(KeyPolicyError):
+    """EXPIRED_IMPORT_TOKEN: The import token is over."""
+
+
+class InvalidMac(KeyPolicyError):
+    """INVALID_MAC: The message authentication code is not that of the message under this key."""
+
+
+class UnsupportedOperation(KeyPolicyError):
+    """UNSUPPORTED_OPERATION: The operation is not one that this key or store can do."""
+
+
+class GrantNotFound(KeyPolicyError):
+    """GRANT_NOT_FOUND: The key has no such grant."""
+
+
+class ApprovalRequired(KeyPolicyError):
+    """APPROVAL_REQUIRED: The operation needs the approval of another principal."""
+
+
+class KeyStopped(KeyPolicyError):
+    """KEY_STOPPED: The key was stopped after a burst of failed decrypts."""
+
+
 class AuthenticationError(InvalidCiphertext):
     """AUTH: The data could not be authenticated: wrong key, wrong context, or changed data."""
 
@@ -398,12 +527,36 @@ class StoreIntegrityError(StoreError):
     """STORE_INTEGRITY: Something in the store was changed by someone without its root, or is missing."""
 
 
+class StoreRolledBack(StoreError):
+    """STORE_ROLLED_BACK: The store is older than a state this process has already seen."""
+
+
 class StoreBusy(StoreError):
     """STORE_BUSY: Another process holds the store for longer than the call may wait."""
 
 
 class StoreReadOnly(StoreError):
     """STORE_READ_ONLY: The store was opened read-only, or the file system is."""
+
+
+class StoreForked(StoreError):
+    """STORE_FORKED: The store's present state and one seen before exclude each other."""
+
+
+class AnchorUnavailable(StoreError):
+    """ANCHOR_UNAVAILABLE: The anchor cannot be read or written, so what must wait for it was not done."""
+
+
+class TrailUnavailable(StoreError):
+    """TRAIL_UNAVAILABLE: The trail cannot take the event, and the key permits no use without one."""
+
+
+class TrailInvalid(StoreError):
+    """TRAIL_INVALID: The trail was changed, or is not whole."""
+
+
+class BackupInvalid(StoreError):
+    """BACKUP_INVALID: The file is not a backup, is damaged, or is not of a store that the root opens."""
 
 
 class OutOfMemory(InternalError, MemoryError):
@@ -422,6 +575,18 @@ _CLASSES: dict[int, type[KeyfoldError]] = {
     203: KeyNotAllowed,
     204: InvalidName,
     206: ContextRequired,
+    208: InvalidKeyState,
+    209: AccessDenied,
+    210: KeyDestroyed,
+    211: CryptoperiodEnded,
+    212: InvalidKeyUsage,
+    213: IncorrectKeyMaterial,
+    215: ExpiredImportToken,
+    216: InvalidMac,
+    217: UnsupportedOperation,
+    218: GrantNotFound,
+    219: ApprovalRequired,
+    220: KeyStopped,
     303: AuthenticationError,
     400: RootNotFound,
     401: RootMismatch,
@@ -429,8 +594,14 @@ _CLASSES: dict[int, type[KeyfoldError]] = {
     500: StoreNotFound,
     501: StoreExists,
     504: StoreIntegrityError,
+    505: StoreRolledBack,
     507: StoreBusy,
     509: StoreReadOnly,
+    516: StoreForked,
+    517: AnchorUnavailable,
+    518: TrailUnavailable,
+    519: TrailInvalid,
+    520: BackupInvalid,
     903: OutOfMemory,
 }
 _CATEGORIES: dict[int, type[KeyfoldError]] = {
@@ -477,6 +648,22 @@ class Store(ctypes.Structure):
 
 StoreHandle = ctypes.POINTER(Store)
 StoreRef = "ctypes._Pointer[Store]"
+
+
+TrailCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+"""A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line
+end, which stays there for the length of the call alone.
+
+0: taken; anything else: failed, which is counted and told in the trail.
+
+It is called from the thread whose call writes the trail down (any call on a store or key of it, closing
+them included), outside every lock and transaction. It must not call back into the same store or its
+keys, must not throw or jump out, and should be quick.
+"""
+
+
+TrailRelease = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+"""Gives back what a callback needed; called exactly once, after the callback's last call."""
 
 
 class Protection(ctypes.Structure):
@@ -604,7 +791,11 @@ class StoreOptions(ctypes.Structure):
         ("fork", ctypes.c_uint32),
         ("refresh_millis", ctypes.c_uint32),
         ("busy_timeout_millis", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
+        ("trail_interval_millis", ctypes.c_uint32),
+        ("principal", ctypes.c_char_p),
+        ("source", ctypes.c_char_p),
+        ("user_agent", ctypes.c_char_p),
+        ("anchor", ctypes.c_char_p),
     ]
 
     size: int
@@ -622,8 +813,27 @@ class StoreOptions(ctypes.Structure):
     busy_timeout_millis: int
     """Milliseconds to wait for another process's transaction; 0 means 5,000."""
 
-    reserved: int
-    """Zero."""
+    trail_interval_millis: int
+    """Milliseconds after which uses under ready keys become an event in the trail; 0 means 60,000."""
+
+    principal: bytes | None
+    """Who opens the store: 1 to 128 characters, NUL-ended UTF-8; NULL means "default".
+
+    Where the root's slot bears a principal, that one and no other (ACCESS_DENIED).
+    """
+
+    source: bytes | None
+    """sourceIPAddress in the trail; NULL means the host's name."""
+
+    user_agent: bytes | None
+    """userAgent in the trail, before the library's version and the process id; NULL means only these."""
+
+    anchor: bytes | None
+    """The file outside the store that remembers its highest epoch; NULL means one in the state folder of
+    the user or the host, where there is one.
+
+    Not with KEYFOLD_OPEN_NO_ANCHOR.
+    """
 
     def __init__(
         self,
@@ -632,12 +842,53 @@ class StoreOptions(ctypes.Structure):
         fork: int = 0,
         refresh_millis: int = 0,
         busy_timeout_millis: int = 0,
+        trail_interval_millis: int = 0,
+        principal: str | None = None,
+        source: str | None = None,
+        user_agent: str | None = None,
+        anchor: str | None = None,
     ) -> None:
         super().__init__(ctypes.sizeof(type(self)))
         self.flags = checked_unsigned("flags", flags, 32)
         self.fork = checked_unsigned("fork", fork, 32)
         self.refresh_millis = checked_unsigned("refresh_millis", refresh_millis, 32)
         self.busy_timeout_millis = checked_unsigned("busy_timeout_millis", busy_timeout_millis, 32)
+        self.trail_interval_millis = checked_unsigned("trail_interval_millis", trail_interval_millis, 32)
+        self.principal = None if principal is None else encoded(principal)
+        self.source = None if source is None else encoded(source)
+        self.user_agent = None if user_agent is None else encoded(user_agent)
+        self.anchor = None if anchor is None else encoded(anchor)
+
+
+class SlotOptions(ctypes.Structure):
+    """Options of keyfold_store_add_root_as."""
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("principal", ctypes.c_char_p),
+    ]
+
+    size: int
+    """sizeof(keyfold_slot_options)."""
+
+    flags: int
+    """KEYFOLD_SLOT_ADMIN or 0."""
+
+    principal: bytes | None
+    """Whoever opens the store through this slot is this principal and can be no other: 1 to 128
+    characters, NUL-ended UTF-8; NULL means that the caller says who it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+        principal: str | None = None,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+        self.principal = None if principal is None else encoded(principal)
 
 
 class KeyOptions(ctypes.Structure):
@@ -647,13 +898,16 @@ class KeyOptions(ctypes.Structure):
         ("size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
         ("description", ctypes.c_char_p),
+        ("spec", ctypes.c_char_p),
+        ("tags", ctypes.c_char_p),
+        ("policy", ctypes.c_char_p),
     ]
 
     size: int
     """sizeof(keyfold_key_options)."""
 
     flags: int
-    """Zero."""
+    """KEYFOLD_KEY_EXTERNAL or 0."""
 
     description: bytes | None
     """Free text about the key, NUL-ended UTF-8, up to 8,192 bytes, or NULL.
@@ -661,15 +915,35 @@ class KeyOptions(ctypes.Structure):
     It is not secret.
     """
 
+    spec: bytes | None
+    """What its material is, and so what the key is for: "SYMMETRIC_DEFAULT" (NULL means this), "HMAC_256",
+    "HMAC_384", "HMAC_512", "HPKE_X25519" or "HPKE_X_WING".
+    """
+
+    tags: bytes | None
+    """Tags, as a JSON object of text to text, or NULL.
+
+    They are not secret.
+    """
+
+    policy: bytes | None
+    """The key's policy, as JSON: KeyPolicy in docs/ABI.md; NULL means all defaults."""
+
     def __init__(
         self,
         *,
         flags: int = 0,
         description: str | None = None,
+        spec: str | None = None,
+        tags: str | None = None,
+        policy: str | None = None,
     ) -> None:
         super().__init__(ctypes.sizeof(type(self)))
         self.flags = checked_unsigned("flags", flags, 32)
         self.description = None if description is None else encoded(description)
+        self.spec = None if spec is None else encoded(spec)
+        self.tags = None if tags is None else encoded(tags)
+        self.policy = None if policy is None else encoded(policy)
 
 
 class KeyVersion(ctypes.Structure):
@@ -701,6 +975,51 @@ class KeyVersion(ctypes.Structure):
     ) -> None:
         super().__init__(ctypes.sizeof(type(self)))
         self.version = checked_unsigned("version", version, 32)
+
+
+class Narrowing(ctypes.Structure):
+    """What a key handle is narrowed to, beside its context: all of it holds together, and with what it was
+    narrowed to before.
+    """
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("operations", ctypes.c_char_p),
+        ("uses", ctypes.c_uint64),
+        ("millis", ctypes.c_uint64),
+    ]
+
+    size: int
+    """sizeof(keyfold_narrowing)."""
+
+    flags: int
+    """Zero."""
+
+    operations: bytes | None
+    """Names of the operations that stay allowed, with commas between them and nothing else, such as
+    "Encrypt,GenerateDataKey"; NULL means all.
+    """
+
+    uses: int
+    """So many uses at most, refused ones not counted; 0 means any number."""
+
+    millis: int
+    """Milliseconds from now until it ends; 0 means never."""
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+        operations: str | None = None,
+        uses: int = 0,
+        millis: int = 0,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+        self.operations = None if operations is None else encoded(operations)
+        self.uses = checked_unsigned("uses", uses, 64)
+        self.millis = checked_unsigned("millis", millis, 64)
 
 
 class EncryptOptions(ctypes.Structure):
@@ -1540,6 +1859,38 @@ STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
 Threads: any. Since 0.1.
 """
 
+keyfold_store_add_root_as: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "ctypes._Pointer[Root]",
+        "SlotOptions | None",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_add_root_as",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        RootHandle,
+        ctypes.POINTER(SlotOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Adds a root whose slot bears a principal, or the admin seed.
+
+- store [in, shared]
+- root [in, shared]
+- options [in, nullable]
+- out_json [out, buffer, nullable]: the new RootSlot
+
+Raises for: INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED, ACCESS_DENIED,
+APPROVAL_REQUIRED, ROOT_NOT_FOUND, ROOT_UNSAFE, ROOT_INVALID, ALREADY_EXISTS, LIMIT_EXCEEDED, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.2.
+"""
+
 keyfold_store_remove_root: Callable[
     [
         "ctypes._Pointer[Store]",
@@ -1615,7 +1966,7 @@ keyfold_key_create: Callable[
     ],
     _check,
 )
-"""Makes a key with its first version.
+"""Makes a key with its first version; or, with KEYFOLD_KEY_EXTERNAL, without one, to be imported.
 
 - store [in, shared]
 - alias [in, nullable, text]: a name for it
@@ -2066,6 +2417,720 @@ keyfold_key_id: Callable[
 - out_id [out, bytes]
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_update_description: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_update_description",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Replaces a key's description.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- description [in, text]: up to 8,192 bytes; not secret
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+TOO_LARGE, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_tag: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_tag",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Adds tags to a key, or replaces their values.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- tags [in, text]: a JSON object of text to text: names of 1 to 128 characters, values of up to 256; not
+  secret
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, LIMIT_EXCEEDED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY,
+STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_untag: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_untag",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Removes tags from a key; names that it has not are no error.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- names [in, text]: a JSON array of text
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_set_policy: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_set_policy",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Replaces a key's whole policy: when it rotates, how long its versions serve, what its trail records,
+what stops it.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- policy [in, text]: JSON: KeyPolicy in docs/ABI.md; what is left out is at its default
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, UNSUPPORTED_OPERATION, ANCHOR_UNAVAILABLE,
+STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_schedule_deletion: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Unsigned,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_schedule_deletion",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Puts a key into PendingDeletion: it is not used any more, and keyfold_store_destroy_due destroys it
+after the waiting period, unless that is cancelled.
+
+See keyfold_key_last_usage first.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- days [in]: 7 to 30; 0 means 30
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, INVALID_KEY_STATE, KEY_DESTROYED, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_cancel_deletion: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_cancel_deletion",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Takes a key out of PendingDeletion; it is Disabled then.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_destroy_due: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_destroy_due",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Destroys every key whose waiting period is over: its material is overwritten in file, log and free
+pages, and a tombstone stays.
+
+For cron; nothing else does it.
+
+- store [in, shared]
+- out_json [out, buffer, nullable]: an array of Destroyed in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_mark_compromised: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_mark_compromised",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Marks a key as compromised: it seals nothing more, and opens only in a store opened with
+KEYFOLD_OPEN_RECOVERY.
+
+There is no way back; make a new key and rewrap.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- reason [in, text]: for people; not secret
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, TOO_LARGE, INVALID_KEY_STATE, KEY_DESTROYED, ANCHOR_UNAVAILABLE, STORE_READ_ONLY,
+STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_rotate_due: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_rotate_due",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Rotates every key that is due, many in one transaction; for cron.
+
+A key that is used rotates by itself.
+
+- store [in, shared]
+- out_json [out, buffer, nullable]: an array of KeyMetadata in docs/ABI.md: the keys rotated
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY,
+STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_rotation_status: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_rotation_status",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Tells whether and when a key rotates, as JSON: RotationStatus in docs/ABI.md.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer]: RotationStatus
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_list_rotations: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded | None,
+        Unsigned,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_list_rotations",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lists a key's versions, the newest first: when, why and by whom each was made; as JSON: RotationPage in
+docs/ABI.md.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- after [in, nullable, text]: the "next" of the page before; NULL begins
+- limit [in]: entries at most, up to 1,000; 0 means 100
+- out_json [out, buffer]: RotationPage
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_usage: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_usage",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Tells what each version of a key has done, over all processes, as JSON: an array of VersionCounts in
+docs/ABI.md.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer]: an array of VersionCounts
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_last_usage: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_last_usage",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Tells when a key was used last, as JSON: KeyLastUsage in docs/ABI.md.
+
+Not enough alone to delete a key: disable it first, and watch for refusals.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer]: KeyLastUsage
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_parameters_for_import: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_parameters_for_import",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Makes a wrapping key and a token for importing material into a key that was made with
+KEYFOLD_KEY_EXTERNAL, as JSON: ImportParameters in docs/ABI.md.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- algorithm [in, text]: "RSAES_OAEP_SHA_256/RSA_3072", "RSAES_OAEP_SHA_256/RSA_4096", "HPKE_X25519" or
+  "HPKE_X_WING"
+- out_json [out, buffer]: ImportParameters
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY,
+STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_import_wrapped_material: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        Unsigned,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_import_wrapped_material",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Takes wrapped material: a key's first, which makes it Enabled, or the same material again after it
+expired or was deleted.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- token [in, bytes]: the import_token, its bytes
+- wrapped [in, bytes]: the material, under the public key of the parameters
+- valid_days [in]: it expires after so many days, 1 to 365; 0: it does not
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN, INVALID_KEY_MATERIAL, INCORRECT_KEY_MATERIAL,
+INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_DESTROYED, AUTH, STORE_READ_ONLY, STORE_BUSY,
+STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_delete_imported_material: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_key_delete_imported_material",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Deletes a key's imported material at once; the key is PendingImport then, and the same material can be
+imported again.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, KEY_DESTROYED,
+STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_grant_create: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_grant_create",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lets a principal do something with a key.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- grant [in, text]: JSON: CreateGrant in docs/ABI.md
+- out_json [out, buffer, nullable]: GrantMetadata in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, LIMIT_EXCEEDED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY,
+STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_grant_list: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded | None,
+        Unsigned,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_grant_list",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lists a key's grants, a page at a time, as JSON: GrantPage in docs/ABI.md.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- after [in, nullable, text]: the "next" of the page before; NULL begins
+- limit [in]: entries at most, up to 1,000; 0 means 100
+- out_json [out, buffer]: GrantPage
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_grant_list_retirable: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded | None,
+        Unsigned,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_grant_list_retirable",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lists the grants of all keys that a principal may retire, a page at a time, as JSON: GrantPage in
+docs/ABI.md.
+
+- store [in, shared]
+- principal [in, text]
+- after [in, nullable, text]: the "next" of the page before; NULL begins
+- limit [in]: entries at most, up to 1,000; 0 means 100
+- out_json [out, buffer]: GrantPage
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_grant_retire: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+    ],
+    None,
+] = bind(
+    "keyfold_grant_retire",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+    ],
+    _check,
+)
+"""Ends a grant: called by its grantee (where the grant has RetireGrant), its retiring principal, or the
+key's owner.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- grant_id [in, text]: a grant_id of keyfold_grant_list
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_grant_revoke: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+    ],
+    None,
+] = bind(
+    "keyfold_grant_revoke",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+    ],
+    _check,
+)
+"""Ends a grant: called by the key's owner.
+
+Handles that are ready feel it at their next call, in other processes within the refresh interval.
+
+- store [in, shared]
+- name [in, text]: a key id, "alias/NAME" or NAME
+- grant_id [in, text]: a grant_id of keyfold_grant_list
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_narrow: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "Narrowing | None",
+        "ctypes._Pointer[Key]",
+    ],
+    None,
+] = bind(
+    "keyfold_key_narrow",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Narrowing),
+        ctypes.POINTER(KeyHandle),
+    ],
+    _check,
+)
+"""Makes another handle on the same key with fewer rights, for plugins and threads; this one stays as it
+is.
+
+The new one can be narrowed further, and never widened.
+
+- key [in, shared]
+- context_equals [in, bytes, nullable-if-0]: the context must be exactly this packed one; NULL: any
+- context_subset [in, bytes, nullable-if-0]: the context must have these pairs; NULL: any
+- narrowing [in, nullable]: what else it is narrowed to
+- out_key [out, handle]: closed with keyfold_key_close
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8,
+INVALID_CONTEXT, OUT_OF_MEMORY.
 Threads: any. Since 0.1.
 """
 
@@ -3182,6 +4247,199 @@ KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
+keyfold_generate_mac: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_generate_mac",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Makes the message authentication code of a message under the current version of an HMAC key.
+
+It begins with a name of the version (6 bytes); then follow 32, 48 or 64 bytes.
+
+- key [in, shared]
+- message [in, bytes, nullable-if-0]
+- out [out, bytes, nullable-if-0]: at most KEYFOLD_MAC_MAX_SIZE; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, TOO_LARGE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED, TRAIL_UNAVAILABLE, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP.
+Threads: any. Since 0.1.
+"""
+
+keyfold_verify_mac: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+    ],
+    None,
+] = bind(
+    "keyfold_verify_mac",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ],
+    _check,
+)
+"""Verifies the message authentication code of a message, under the version it names, in constant time.
+
+- key [in, shared]
+- message [in, bytes, nullable-if-0]
+- mac [in, bytes, nullable-if-0]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, TOO_LARGE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED,
+INVALID_KEY_STATE, KEY_DESTROYED, FORKED, STORE_POISONED, TRAIL_UNAVAILABLE, INVALID_MAC.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_public: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_key_public",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Gives out the public half of the current version of a sealing key, for keyfold_seal elsewhere.
+
+It is not secret, and not authenticated by itself: bring it over a channel you trust.
+
+- key [in, shared]
+- out [out, buffer]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_KEY_USAGE, ACCESS_DENIED, KEY_DISABLED, INVALID_KEY_STATE,
+KEY_DESTROYED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_sealed_size: Callable[
+    [
+        Unsigned,
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes.c_uint64]",
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_sealed_size",
+    ctypes.c_int32,
+    [
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells the exact size of the envelope that keyfold_seal makes.
+
+- plaintext_len [in]
+- public_keys [in, bytes]: from keyfold_key_public, one after another
+- key_offsets [in, array]: where each begins, and the end of the last
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- options [in, nullable]: without free cells
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+TOO_LARGE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_seal: Callable[
+    [
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes.c_uint64]",
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_seal",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Encrypts a message to the public halves of sealing keys, without a store.
+
+Any of the keys opens it, with keyfold_decrypt and its kin; nobody who has only these public halves can,
+the caller included.
+
+- public_keys [in, bytes]: from keyfold_key_public, one after another
+- key_offsets [in, array]: where each begins, and the end of the last
+- plaintext [in, bytes, nullable-if-0]
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- options [in, nullable]: without free cells
+- out [out, bytes, nullable-if-0]: the envelope; zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, RANDOM.
+Threads: any. Since 0.1.
+"""
+
 keyfold_inspect: Callable[
     [
         bytes | int | None,
@@ -3255,6 +4513,663 @@ It succeeds whatever is wrong with the data.
 - out_json [out, buffer]
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_CONTEXT.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_settings: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_store_settings",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Tells a store's settings, as JSON: StoreSettings in docs/ABI.md.
+
+- store [in, shared]
+- out_json [out, buffer]: StoreSettings
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_update_settings: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_update_settings",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Replaces a store's settings.
+
+Called by an administrator; under dual control where the settings say so.
+
+- store [in, shared]
+- settings [in, text]: JSON: StoreSettings in docs/ABI.md; what is left out is at its default
+- out_json [out, buffer, nullable]: the new StoreSettings
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_approve: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        Unsigned,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_approve",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Approves exactly one operation that another principal is about to do: on one key, with these parameters,
+once.
+
+The store must be open through a root whose slot bears a principal.
+
+- store [in, shared]
+- operation [in, text]: its name, such as "ScheduleKeyDeletion"
+- request [in, text]: its parameters as the trail names them, a JSON object; keyId may be any name of the key
+- seconds [in]: ends after so many seconds; 0: the store's window
+- out_json [out, buffer, nullable]: Approval in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+KEY_NOT_FOUND, UNSUPPORTED_OPERATION, LIMIT_EXCEEDED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_approval_list: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_approval_list",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Lists the approvals that wait for their use, as JSON: an array of Approval in docs/ABI.md.
+
+- store [in, shared]
+- out_json [out, buffer]: an array of Approval
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_approval_withdraw: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+    ],
+    None,
+] = bind(
+    "keyfold_approval_withdraw",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+    ],
+    _check,
+)
+"""Withdraws an approval.
+
+- store [in, shared]
+- approval_id [in, text]: an approval_id of keyfold_approval_list
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, ACCESS_DENIED, FORKED,
+ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_dry_run: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        bytes | int | None,
+        int,
+    ],
+    None,
+] = bind(
+    "keyfold_dry_run",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ],
+    _check,
+)
+"""Tells whether this store's principal may do an operation on a key under a context now, without doing it:
+OK, or the status that it would get.
+
+It is an event, marked so.
+
+- store [in, shared]
+- operation [in, text]: its name, such as "Decrypt"
+- name [in, text]: a key id, "alias/NAME" or NAME
+- context [in, bytes, nullable-if-0]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
+INVALID_ARGUMENT, INVALID_CONTEXT, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE, INVALID_KEY_USAGE,
+UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_STOPPED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_read: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded | None,
+        Unsigned,
+        Unsigned,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_read",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_uint64,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Reads events of the trail from a sequence number on, as JSON: EventPage in docs/ABI.md.
+
+Reading is itself an event.
+
+- store [in, shared]
+- filter [in, nullable, text]: JSON: Filter in docs/ABI.md; NULL: all events
+- from [in]: the first sequence number; 0 begins
+- limit [in]: events at most, up to 1,000; 0 means 100
+- out_json [out, buffer]: EventPage
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_tail: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded | None,
+        Unsigned,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_tail",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Reads the newest events of the trail, the oldest of them first, as JSON: EventPage in docs/ABI.md.
+
+- store [in, shared]
+- filter [in, nullable, text]: JSON: Filter in docs/ABI.md; NULL: all events
+- count [in]: events at most, up to 1,000; 0 means 100
+- out_json [out, buffer]: EventPage
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_verify: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded | None,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_verify",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Verifies the whole trail.
+
+OK says that it was read; what is wrong with it stands in the report, the first bad entry by its number.
+
+- store [in, shared]
+- expected [in, nullable, text]: a signed checkpoint that was kept elsewhere, which the trail must contain
+- out_json [out, buffer]: TrailReport in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_ARGUMENT, INVALID_UTF8,
+TRAIL_INVALID, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_checkpoint: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_checkpoint",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Writes down what is waiting, signs a checkpoint of the trail, and gives it out: a C2SP signed note, for
+keeping elsewhere.
+
+- store [in, shared]
+- out [out, buffer]: text
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY,
+STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_flush: Callable[
+    [
+        "ctypes._Pointer[Store]",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_flush",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+    ],
+    _check,
+)
+"""Writes down what is waiting: uses that were counted, events that are queued.
+
+- store [in, shared]
+
+Raises for: INVALID_HANDLE, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_export: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "ctypes.c_uint64 | None",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_export",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(ctypes.c_uint64),
+    ],
+    _check,
+)
+"""Exports the trail as C2SP tiles into a folder, up to a new checkpoint; goes on where an earlier export
+into it ended.
+
+- store [in, shared]
+- folder [in, text]
+- out_entries [out, nullable]: number of entries exported in all
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, ACCESS_DENIED, FORKED, TRAIL_INVALID, IO,
+STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_add_file: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Unsigned,
+        Unsigned,
+    ],
+    None,
+] = bind(
+    "keyfold_trail_add_file",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_uint64,
+        ctypes.c_uint32,
+    ],
+    _check,
+)
+"""Copies events from now on to a JSON Lines file too, which is opened again when it was moved or deleted.
+
+- store [in, shared]
+- path [in, text]
+- rotate_bytes [in]: rotated at about so many bytes; 0: never
+- keep [in]: old files kept
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, LIMIT_EXCEEDED, FORKED, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_add_callback: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Any,
+        int | None,
+        Any,
+    ],
+    None,
+] = bind(
+    "keyfold_trail_add_callback",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        TrailCallback,
+        ctypes.c_void_p,
+        TrailRelease,
+    ],
+    _check,
+)
+"""Hands events from now on to the host too.
+
+At most 65,536 wait; more are dropped and counted. It lasts as long as the store is open: until the
+store and all keys opened from it are closed.
+
+- store [in, shared]
+- callback [in]: see keyfold_trail_callback for what it may do
+- user_data [in]: given to every call of the callback and the release
+- release [in]: called once, after the last call of the callback, or before this returns where it fails; NULL:
+  nothing
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, LIMIT_EXCEEDED, FORKED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_sinks: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_sinks",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Tells how the sinks of an open store stand, as JSON: an array of SinkStatus in docs/ABI.md.
+
+- store [in, shared]
+- out_json [out, buffer]: an array of SinkStatus
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_verify_tiles: Callable[
+    [
+        Encoded,
+        Encoded,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_verify_tiles",
+    ctypes.c_int32,
+    [
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Verifies a folder that keyfold_trail_export wrote, without the store.
+
+OK says that it was read; what is wrong stands in the report.
+
+- folder [in, text]
+- key [in, text]: the trail_key of StoreInfo: NAME+HASH+BASE64
+- out_json [out, buffer]: TrailReport in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, INVALID_UTF8, TRAIL_INVALID, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_trail_verify_jsonl: Callable[
+    [
+        Encoded,
+        Encoded,
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_trail_verify_jsonl",
+    ctypes.c_int32,
+    [
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Verifies JSON Lines files of a sink, in their order, against the checkpoints among their lines, without
+the store.
+
+OK says that they were read; what is wrong stands in the report.
+
+- files [in, text]: a JSON array of paths, the oldest file first
+- key [in, text]: the trail_key of StoreInfo: NAME+HASH+BASE64
+- out_json [out, buffer]: TrailReport in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, INVALID_UTF8, TRAIL_INVALID, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_back_up: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_back_up",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Writes the whole store, as it is in one moment, into one encrypted file that any of its roots opens.
+
+Others go on using the store meanwhile.
+
+- store [in, shared]
+- path [in, text]: of a file that does not exist
+- out_json [out, buffer, nullable]: BackupReport in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, ACCESS_DENIED, FORKED, INVALID_UTF8, FILE_EXISTS, IO,
+UNSUPPORTED_OPERATION, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_backup_verify: Callable[
+    [
+        Encoded,
+        "ctypes._Pointer[Root]",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_backup_verify",
+    ctypes.c_int32,
+    [
+        ctypes.c_char_p,
+        RootHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Verifies a backup without restoring it.
+
+- path [in, text]
+- root [in, shared]
+- out_json [out, buffer, nullable]: BackupReport in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, FORKED, BACKUP_INVALID, ROOT_NOT_FOUND,
+ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, IO, UNSUPPORTED_OPERATION.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_restore: Callable[
+    [
+        Encoded,
+        Encoded,
+        "ctypes.Array[ctypes._Pointer[Root]]",
+        int,
+        "StoreOptions | None",
+        "ctypes._Pointer[Store]",
+    ],
+    None,
+] = bind(
+    "keyfold_store_restore",
+    ctypes.c_int32,
+    [
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.POINTER(RootHandle),
+        ctypes.c_size_t,
+        ctypes.POINTER(StoreOptions),
+        ctypes.POINTER(StoreHandle),
+    ],
+    _check,
+)
+"""Makes a store from a backup where none is, as a new incarnation of it, and opens it.
+
+Version numbers go on at the next multiple of 65,536; keys that the anchor or the trail knows to be
+destroyed stay so.
+
+- backup [in, text]: the backup's file
+- location [in, text]: a path, or a URL: "sqlite:PATH"
+- roots [in, array, shared]: 1 to 8; where dual control asks for it, two with different principals
+- options [in, nullable]
+- out_store [out, handle]: closed with keyfold_store_close
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+BACKUP_INVALID, APPROVAL_REQUIRED, ACCESS_DENIED, STORE_EXISTS, STORE_UNSAFE, STORE_IO, STORE_FULL,
+ANCHOR_UNAVAILABLE, ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, IO, OUT_OF_MEMORY,
+UNSUPPORTED_OPERATION.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_repair: Callable[
+    [
+        Encoded,
+        "ctypes.Array[ctypes._Pointer[Root]]",
+        int,
+        "StoreOptions | None",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_repair",
+    ctypes.c_int32,
+    [
+        ctypes.c_char_p,
+        ctypes.POINTER(RootHandle),
+        ctypes.c_size_t,
+        ctypes.POINTER(StoreOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Mends a store whose manifest or tree is damaged, from the documents that verify, as a new incarnation of
+it.
+
+Nobody may have it open.
+
+- location [in, text]: a path, or a URL: "sqlite:PATH"
+- roots [in, array, shared]: 1 to 8; where dual control asks for it, two with different principals
+- options [in, nullable]
+- out_json [out, buffer, nullable]: RepairReport in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+APPROVAL_REQUIRED, ACCESS_DENIED, STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY,
+SCHEMA_CHANGED, STORE_BUSY, STORE_UNSAFE, STORE_IO, STORE_FULL, ANCHOR_UNAVAILABLE, ROOT_NOT_FOUND,
+ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION.
+Threads: any. Since 0.1.
+"""
+
+keyfold_store_heartbeat: Callable[
+    [
+        "ctypes._Pointer[Store]",
+    ],
+    None,
+] = bind(
+    "keyfold_store_heartbeat",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+    ],
+    _check,
+)
+"""Seals the store anew with its time, so that readers who refuse an old state go on.
+
+- store [in, shared]
+
+Raises for: INVALID_HANDLE, ACCESS_DENIED, FORKED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+STORE_FULL.
 Threads: any. Since 0.1.
 """
 
