@@ -332,6 +332,7 @@ fn look_at(
                     let unwraps = unwrap(lane, head, cell, &named, version, dek.room());
                     Ok(Some((unwraps, unwraps.then(|| agreement(head, dek.expose(), context)))))
                 }
+                Named::Barred(barred) => Err(barred.error()),
                 Named::Unknown | Named::Foreign => Ok(None),
             }
         })

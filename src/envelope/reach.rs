@@ -63,6 +63,7 @@ impl Misses {
                     *unknown = true;
                     Ok(false)
                 }
+                Named::Barred(barred) => Err(barred.error()),
                 Named::Foreign => Ok(false),
             });
         match seen {

@@ -138,6 +138,9 @@ pub(super) trait Backend: Send + Sync {
     fn data_version(&self) -> Result<Option<DataVersion>>;
     /// FORKED in a child that was made past the fork handlers, STORE_POISONED after a failed sync.
     fn check_usable(&self) -> Result<()>;
+    /// Has what was overwritten leave the file's log and free parts, so far as they are this backend's. False: a reader
+    /// still holds older pages.
+    fn scrub(&self) -> Result<bool>;
     /// SQLite's version.
     fn engine_version(&self) -> Option<String>;
 }

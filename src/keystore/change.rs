@@ -84,7 +84,8 @@ fn try_change<R>(
         let needs = format!("a later release (writer {})", snapshot.manifest.min_writer);
         return Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() });
     }
-    let mut change = Change { snapshot, inner, deed, about, touched: BTreeSet::new(), written: false };
+    let mut change =
+        Change { snapshot, inner, deed, about, touched: BTreeSet::new(), written: false, quiet: false };
     access::authorise_change(&mut change)?;
     let result = work(&mut change)?;
     let (epoch, mac) = change.finish()?;
@@ -101,6 +102,8 @@ pub(super) struct Change<'a> {
     about: &'a mut Vec<KeyRef>,
     touched: BTreeSet<u16>,
     written: bool,
+    /// There was nothing to do after all, and nothing to tell.
+    quiet: bool,
 }
 
 impl<'a> Change<'a> {
@@ -127,9 +130,9 @@ impl<'a> Change<'a> {
         Ok(key)
     }
 
-    /// Writes the change's manifest even if nothing else is written: it moves the store's highest time.
-    pub(super) fn touch_clock(&mut self) {
-        self.written = true;
+    /// The change found that another one did already what it was for: it leaves no event.
+    pub(super) fn nothing_to_do(&mut self) {
+        self.quiet = true;
     }
 
     /// Names a key, with its newest version, in the deed's event.
@@ -297,7 +300,9 @@ impl<'a> Change<'a> {
     /// leaves the store as it is.
     fn finish(mut self) -> Result<(u64, [u8; 32])> {
         if !self.written {
-            trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
+            if !self.quiet {
+                trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
+            }
             let (epoch, mac) = (self.snapshot.manifest.epoch, self.snapshot.manifest.mac);
             self.snapshot.rows.commit()?;
             return Ok((epoch, mac));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::backend::Mac;
+use super::clock::Sighting;
 use super::grants::GrantDocument;
 use super::json::{Fields, Refused, bytes, hex};
 use super::names::{Alias, KeyId};
@@ -49,6 +50,10 @@ pub(super) struct KeyDocument {
     pub(super) grants: Vec<GrantDocument>,
     /// When a key in PendingDeletion is destroyed.
     pub(super) deletion_date: Option<Time>,
+    /// That the waiting period was found to be over, for the first of two times.
+    pub(super) deletion_seen: Option<Sighting>,
+    /// When it was marked as compromised; that stays with it in whatever state.
+    pub(super) compromised: Option<Time>,
     /// Rotations on demand so far.
     pub(super) on_demand_rotations: u32,
     /// When the policy's period was set or last came round; the next automatic rotation is a period later.
@@ -151,6 +156,8 @@ const KEY_FIELDS: &[&str] = &[
     "policy",
     "grants",
     "deletion_date",
+    "deletion_seen",
+    "compromised",
     "on_demand_rotations",
     "rotation_from",
     "origin",
@@ -180,6 +187,8 @@ impl KeyDocument {
             policy: KeyPolicy::default(),
             grants: Vec::new(),
             deletion_date: None,
+            deletion_seen: None,
+            compromised: None,
             on_demand_rotations: 0,
             rotation_from: None,
             next_version: 1,
@@ -218,6 +227,8 @@ impl KeyDocument {
             serde_json::from_value(Value::Object(fields.object("policy")?)).map_err(|_| too_new())?;
         let grants = GrantDocument::read_all(fields.list("grants")?)?;
         let deletion_date = read_date(&mut fields, "deletion_date")?;
+        let deletion_seen = Sighting::read(fields.take_if_there("deletion_seen"))?;
+        let compromised = read_date(&mut fields, "compromised")?;
         let on_demand_rotations = read_u32(fields.number("on_demand_rotations")?)?;
         let rotation_from = read_date(&mut fields, "rotation_from")?;
         let origin = read_origin(&fields.text("origin")?)?;
@@ -247,6 +258,8 @@ impl KeyDocument {
             policy,
             grants,
             deletion_date,
+            deletion_seen,
+            compromised,
             on_demand_rotations,
             rotation_from,
             next_version,
@@ -274,6 +287,10 @@ impl KeyDocument {
         put("policy", serde_json::to_value(&self.policy).unwrap_or_default());
         put("grants", self.grants.iter().map(GrantDocument::write).collect());
         put_if(&mut put, "deletion_date", &self.deletion_date);
+        if let Some(seen) = &self.deletion_seen {
+            put("deletion_seen", seen.write());
+        }
+        put_if(&mut put, "compromised", &self.compromised);
         put("on_demand_rotations", self.on_demand_rotations.into());
         put_if(&mut put, "rotation_from", &self.rotation_from);
         put("origin", origin_name(self.origin).into());
@@ -311,12 +328,12 @@ impl KeyDocument {
             owner: self.owner.clone(),
             tags: self.tags.clone(),
             policy: self.policy.clone(),
-            next_rotation: super::rotation::next(self).map(|time| time.to_string()),
+            next_rotation: super::rotation::next(self).map(|(time, _)| time.to_string()),
             deletion_date: self.deletion_date.map(|time| time.to_string()),
             grants: u32::try_from(self.grants.len()).unwrap_or(u32::MAX),
             revision: self.revision,
             current_version: self.current().map_or(0, |current| current.version),
-            versions: versions.iter().map(VersionDocument::metadata).collect(),
+            versions: versions.iter().map(|version| version.metadata(&self.policy)).collect(),
         }
     }
 }

@@ -4,12 +4,13 @@
 use super::change::Deed;
 use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE, check_description};
 use super::handle::{Named, Wish};
+use super::lifecycle::read_tags;
 use super::manage::{describe, refuse_taken};
 use super::material::{Binding, Made, open, refuse_equal, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
 use super::types::{KeyMetadata, KeyState, PageRequest};
 use super::version::VersionDocument;
-use super::{Key, Store};
+use super::{Key, Store, states};
 use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -42,6 +43,7 @@ impl Store {
         let mut out = wrap_secret(&under, &secret)?;
         let (mut key, versions) = self.inner.read(|snapshot| {
             let key = snapshot.key(name)?;
+            states::permit(Operation::ExportKey, &key, name, self.inner.options.recovery)?;
             let versions = snapshot.versions(&key)?;
             Ok((key, versions))
         })?;
@@ -49,12 +51,18 @@ impl Store {
             return Err(Error::InvalidArgument { what: "a key cannot be exported under itself" });
         }
         let rewrap = |mut version: VersionDocument| {
+            if version.wrapped.is_empty() {
+                return Ok(version);
+            }
             let material = open(secrets, key.id, &version)?;
             (version.nonce, version.wrapped) = wrap(&keys.material, &exported(key.id, &version), &material)?;
             Ok(version)
         };
         key.versions = versions.into_iter().map(rewrap).collect::<Result<_>>()?;
         key.pages.clear();
+        // Names of principals mean nothing in another store.
+        key.owner.clear();
+        key.grants.clear();
         let document = key.write();
         let length = u32::try_from(document.len()).ok().filter(|_| document.len() <= LIMIT);
         let length = length.ok_or(Error::LimitExceeded { what: "an exported key", limit: LIMIT as u64 })?;
@@ -78,7 +86,20 @@ impl Store {
         }
         let mut key = read_document(parts.document)?;
         check_description(&key.description)?;
+        key.policy.check()?;
+        read_tags(&key.tags.clone().into_iter().collect::<Vec<_>>())?;
+        key.owner = self.inner.actor.principal.clone();
+        key.grants.clear();
+        key.deletion_date = None;
+        key.deletion_seen = None;
+        let travels = matches!(key.state, KeyState::Enabled | KeyState::Disabled | KeyState::Compromised);
+        if !travels || key.state != KeyState::Compromised && key.current().is_none() {
+            return Err(Error::InvalidKeyMaterial { why: "a key in this state is not exported" });
+        }
         let rewrap = |old: VersionDocument| {
+            if old.wrapped.is_empty() {
+                return Ok(old);
+            }
             let binding = exported(key.id, &old);
             let material = unwrap(&keys.material, &binding, &old.nonce, &old.wrapped, secrets.on_fork)?
                 .ok_or(Error::InvalidKeyMaterial { why: "a version's material does not open" })?;

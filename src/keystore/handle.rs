@@ -9,10 +9,11 @@ use super::document::KeyDocument;
 use super::inner::Inner;
 use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
+use super::time::Time;
 use super::types::{KeySpec, KeyState, VersionState};
 use super::usage::VersionUsage;
 use super::version::VersionDocument;
-use super::{Store, material, narrow, rotation, trail};
+use super::{Store, clock, material, narrow, rotation, states, trail};
 use crate::audit::KeyRef;
 use crate::context::Context;
 use crate::crypto::{Kek, MaterialId};
@@ -57,6 +58,8 @@ pub(crate) struct Version {
     pub(crate) usage: Arc<VersionUsage>,
     /// May seal, as far as the version's own state and dates go.
     pub(crate) seals: bool,
+    /// Opens only because the store was opened for recovery.
+    pub(crate) recovered: bool,
 }
 
 impl Version {
@@ -80,8 +83,41 @@ pub(crate) enum Named<'a> {
     Held(&'a Version),
     /// Of this key, but no such version, or other material under that number.
     Unknown,
+    /// Of this key, and not usable: by its dates, or for want of material.
+    Barred(&'a Barred),
     /// Not this key's id (nor a former name of one of its versions).
     Foreign,
+}
+
+/// A version that opens nothing, and why.
+pub(crate) struct Barred {
+    key_id: KeyId,
+    version: u32,
+    material_id: MaterialId,
+    why: Why,
+}
+
+#[derive(Clone, Copy)]
+enum Why {
+    /// Its recipient period is over.
+    Ended,
+    /// Imported material that expired or was deleted.
+    NoMaterial,
+    Compromised,
+    Destroyed,
+}
+
+impl Barred {
+    #[cold]
+    pub(crate) fn error(&self) -> Error {
+        let name = self.key_id.to_string().into();
+        match self.why {
+            Why::Ended => Error::CryptoperiodEnded { name, version: self.version },
+            Why::NoMaterial => Error::InvalidKeyState { name, state: KeyState::PendingImport.name() },
+            Why::Compromised => Error::InvalidKeyState { name, state: KeyState::Compromised.name() },
+            Why::Destroyed => Error::KeyDestroyed { name },
+        }
+    }
 }
 
 /// A consistent view of a key for the length of one call.
@@ -144,8 +180,14 @@ impl Key {
         state.access.permit(wish)?;
         match state.key_state {
             KeyState::Enabled => Ok(()),
-            _ => Err(unusable(state, self.inner.id)),
+            _ => self.permit_state(state, wish),
         }
+    }
+
+    #[cold]
+    fn permit_state(&self, state: &State, wish: &Wish<'_>) -> Result<()> {
+        let name = || self.inner.id.to_string().into();
+        states::permit_state(wish.operation, state.key_state, self.store.inner.options.recovery, name)
     }
 
     #[cold]
@@ -195,6 +237,7 @@ impl Key {
         if let KeyName::Id(id) = name
             && let Some(kept) = inner.kept_handle(*id)
         {
+            kept.refuse_destroyed()?;
             return Ok(Key { store: store.clone(), inner: kept, narrowed: None });
         }
         let generation = inner.seen.generation();
@@ -203,6 +246,9 @@ impl Key {
             State::load(inner, snapshot, &document, None)
         })?;
         let id = state.id;
+        if state.key_state == KeyState::Destroyed {
+            return Err(Error::KeyDestroyed { name: name.to_string().into() });
+        }
         let key = KeyInner {
             id,
             generation: AtomicU64::new(generation),
@@ -248,15 +294,17 @@ impl KeyView<'_> {
             let same = state.versions[first..].iter().take_while(|held| held.version == version);
             return match same.into_iter().find(|held| held.material_id == material_id) {
                 Some(held) => Named::Held(held),
-                None => Named::Unknown,
+                None => state.barred(key_id, version, material_id).unwrap_or(Named::Unknown),
             };
         }
         let mut former = state.former.iter().filter(|former| former.key_id == key_id).peekable();
         match former.peek() {
-            None => Named::Foreign,
+            None => state.barred(key_id, version, material_id).unwrap_or(Named::Foreign),
             Some(_) => former
                 .find(|former| former.version == version && former.material_id == material_id)
-                .map_or(Named::Unknown, Named::Held),
+                .map(Named::Held)
+                .or_else(|| state.barred(key_id, version, material_id))
+                .unwrap_or(Named::Unknown),
         }
     }
 }
@@ -284,19 +332,43 @@ struct State {
     versions: Box<[Version]>,
     /// The same material under the names it sealed by elsewhere.
     former: Box<[Version]>,
+    /// Versions that open nothing, under all their names.
+    barred: Box<[Barred]>,
+    dates: Dates,
+}
+
+/// When something comes to a key by time alone.
+#[derive(Clone, Copy)]
+pub(super) struct Dates {
+    /// Its next rotation, and why.
+    pub(super) due: Option<(Time, &'static str)>,
+    /// The next end of what a version may do.
+    pub(super) turns: Option<Time>,
+    /// The store's highest time when this was found.
+    pub(super) high: Time,
 }
 
 impl KeyInner {
     /// Brings the state up to date with the store.
     #[cold]
     pub(super) fn follow(&self, store: &Inner) -> Result<()> {
+        self.renew(store, false)
+    }
+
+    /// Takes the state anew, because a date has come.
+    #[cold]
+    pub(super) fn reload(&self, store: &Inner) -> Result<()> {
+        self.renew(store, true)
+    }
+
+    fn renew(&self, store: &Inner, again: bool) -> Result<()> {
         // Before the snapshot: a change that comes after it will be followed again.
         let generation = store.seen.generation();
         let newer = store.read(|snapshot| {
             let missing = || Error::KeyNotFound { name: self.id.to_string().into() };
             let document = snapshot.key_by_id(self.id)?.ok_or_else(missing)?;
             let (revision, held) = self.state.read(|state| (state.revision, state.versions.clone()));
-            match document.revision > revision {
+            match document.revision > revision || again {
                 true => State::load(store, snapshot, &document, Some(&held)).map(Some),
                 false => Ok(None),
             }
@@ -305,7 +377,8 @@ impl KeyInner {
         if let Some(newer) = newer {
             // Threads that read one after the other may come here in another order.
             store.with_local(|_| {
-                if self.state.read(|state| state.revision) < newer.revision {
+                let revision = self.state.read(|state| state.revision);
+                if revision < newer.revision || again && revision == newer.revision {
                     self.each_use.store(newer.each_use, Ordering::Relaxed);
                     self.attention.store(0, Ordering::Relaxed);
                     self.state.replace(Box::new(newer));
@@ -332,9 +405,28 @@ impl KeyInner {
     pub(super) fn id(&self) -> KeyId {
         self.id
     }
+
+    pub(super) fn dates(&self) -> Dates {
+        self.state.read(|state| state.dates)
+    }
+
+    fn refuse_destroyed(&self) -> Result<()> {
+        match self.state.read(|state| state.key_state) {
+            KeyState::Destroyed => Err(Error::KeyDestroyed { name: self.id.to_string().into() }),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl State {
+    #[cold]
+    fn barred(&self, key_id: KeyId, version: u32, material_id: MaterialId) -> Option<Named<'_>> {
+        let is = |barred: &&Barred| {
+            (barred.key_id, barred.version, barred.material_id) == (key_id, version, material_id)
+        };
+        self.barred.iter().find(is).map(Named::Barred)
+    }
+
     /// Unwraps a key's versions, but for those that are held already. A key that may not be used has none in memory.
     fn load(
         store: &Inner,
@@ -344,9 +436,41 @@ impl State {
     ) -> Result<State> {
         let mut versions = Vec::new();
         let mut former = Vec::new();
-        let usable = document.state == KeyState::Enabled;
+        let mut barred = Vec::new();
+        let mut turns = Vec::new();
+        let recovery = store.options.recovery;
+        let now = clock::now(snapshot);
+        let usable = match document.state {
+            KeyState::Enabled => true,
+            KeyState::Compromised => recovery,
+            _ => false,
+        };
         let stored = if usable { snapshot.versions(document)? } else { Vec::new() };
+        let none = stored.is_empty();
         for version in stored {
+            let ends = [
+                document.policy.originator_end(version.created),
+                document.policy.recipient_end(version.created),
+                version.valid_to,
+            ];
+            turns.extend(ends.into_iter().flatten().filter(|end| *end > now));
+            let [originator_over, recipient_over, expired] =
+                ends.map(|end| end.is_some_and(|end| end <= now));
+            let why = match version.state {
+                VersionState::Destroyed => Some(Why::Destroyed),
+                VersionState::PendingImport => Some(Why::NoMaterial),
+                _ if expired => Some(Why::NoMaterial),
+                VersionState::Compromised => Some(Why::Compromised).filter(|_| !recovery),
+                VersionState::Current | VersionState::NonCurrent => {
+                    Some(Why::Ended).filter(|_| recipient_over && !recovery)
+                }
+            };
+            if let Some(why) = why {
+                let names = version.former.iter().copied().chain([(document.id, version.version)]);
+                let material_id = version.material_id;
+                barred.extend(names.map(|(key_id, version)| Barred { key_id, version, material_id, why }));
+                continue;
+            }
             let ready = held.and_then(|held| find(held, &version));
             let (material, usage) = match ready {
                 Some(ready) => (ready.material.clone(), ready.usage.clone()),
@@ -361,7 +485,8 @@ impl State {
                 material_id: version.material_id,
                 material,
                 usage,
-                seals: version.state == VersionState::Current,
+                seals: version.state == VersionState::Current && !originator_over,
+                recovered: recipient_over || version.state == VersionState::Compromised,
             };
             for (key_id, version) in version.former {
                 former.push(Version { key_id, version, ..one.clone() });
@@ -369,7 +494,8 @@ impl State {
             versions.push(one);
         }
         store.options.check_locked()?;
-        if usable && versions.is_empty() || versions.windows(2).any(|pair| pair[0].version > pair[1].version)
+        if usable && none && document.state == KeyState::Enabled
+            || versions.windows(2).any(|pair| pair[0].version > pair[1].version)
         {
             return Err(Error::StoreIntegrity {
                 what: format!("keys row {}: its versions do not fit together", document.id).into(),
@@ -381,21 +507,18 @@ impl State {
             spec: document.spec,
             key_state: document.state,
             access: Access::compile(document, &store.actor),
-            each_use: document.policy.audit_each_use || document.policy.audit_fail_closed,
+            each_use: document.policy.audit_each_use
+                || document.policy.audit_fail_closed
+                || versions.iter().any(|version: &Version| version.recovered),
+            barred: barred.into(),
+            dates: Dates {
+                due: rotation::next(document).filter(|_| document.state == KeyState::Enabled),
+                turns: turns.into_iter().min(),
+                high: snapshot.manifest.time(),
+            },
             versions: versions.into(),
             former: former.into(),
         })
-    }
-}
-
-/// Why a key may not be used.
-#[cold]
-fn unusable(state: &State, id: KeyId) -> Error {
-    let name = id.to_string().into();
-    match state.key_state {
-        KeyState::Disabled => Error::KeyDisabled { name },
-        KeyState::Destroyed => Error::KeyDestroyed { name },
-        other => Error::InvalidKeyState { name, state: other.name() },
     }
 }
 

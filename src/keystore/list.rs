@@ -8,7 +8,7 @@ use super::json::{from_hex, hex};
 use super::manage::describe;
 use super::names::{Alias, KeyId};
 use super::snapshot::{Snapshot, bucket_of, page_place};
-use super::types::{AliasMetadata, AliasPage, KeyPage, PageRequest, StoreInfo};
+use super::types::{AliasMetadata, AliasPage, KeyPage, PageRequest, StoreInfo, VersionState};
 use super::{Store, material};
 use crate::error::{Error, Result};
 
@@ -101,6 +101,9 @@ impl Store {
         for entry in &entries {
             let key = key_of(snapshot, entry)?;
             for version in snapshot.versions(&key)? {
+                if version.state == VersionState::Destroyed || version.wrapped.is_empty() {
+                    continue;
+                }
                 material::open(&self.inner.secrets, key.id, &version)?;
             }
             for alias in &key.aliases {
@@ -210,7 +213,7 @@ fn walk(
     Ok((found, None))
 }
 
-fn key_of(snapshot: &mut Snapshot<'_>, entry: &Entry) -> Result<KeyDocument> {
+pub(super) fn key_of(snapshot: &mut Snapshot<'_>, entry: &Entry) -> Result<KeyDocument> {
     let id = match entry.place.get(2..).map(<[u8; 16]>::try_from) {
         Some(Ok(id)) if snapshot.secrets.key_place(KeyId(id)) == entry.place => KeyId(id),
         _ => return Err(Table::Keys.broken(&entry.place, "it is in a place where no key can be")),

@@ -2,12 +2,14 @@
 
 use super::change::{Change, Deed};
 use super::document::{ALIASES, AliasDocument, KeyDocument, check_description};
+use super::lifecycle::{read_tags, refuse_period};
 use super::material::Made;
 use super::names::{Alias, KeyId, KeyName};
 use super::snapshot::Snapshot;
-use super::time::Time;
-use super::types::{CreateKey, KeyMetadata, KeyState, Origin, RotationType, VersionState};
-use super::{Store, material};
+use super::types::{CreateKey, KeyMetadata, KeyState, KeyUsage, Origin, RotationType};
+use super::version::origin_name;
+use super::{Store, clock, material, states, trail};
+use crate::audit::KeyRef;
 use crate::crypto::{Kek, fill_random};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -15,45 +17,31 @@ use crate::operation::Operation;
 impl Store {
     /// A key by id or alias, verified.
     pub fn describe_key(&self, name: &KeyName) -> Result<KeyMetadata> {
-        self.inner.read(|snapshot| {
-            let key = snapshot.key(name)?;
-            describe(snapshot, &key)
-        })
+        self.look(Operation::DescribeKey, name, |snapshot, key| describe(snapshot, key))
     }
 
-    /// Makes a key with its first version.
+    /// Makes a key with its first version; without one, in PendingImport, where the request says `external`.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT for a policy or tag out of its bounds; UNSUPPORTED_OPERATION for an external sealing key, or an
+    /// external key with a rotation period; ALREADY_EXISTS for an alias that is taken.
     pub fn create_key(&self, request: &CreateKey) -> Result<KeyMetadata> {
+        if request.external {
+            if request.spec.usage() == KeyUsage::EncapsulateDecapsulate {
+                return Err(Error::UnsupportedOperation {
+                    what: "a sealing key's material cannot be imported",
+                });
+            }
+            return self.new_key(Operation::CreateKey, request, Origin::External, None);
+        }
         let material = self.locked(material::draw(self.inner.secrets.on_fork)?)?;
-        self.new_key(Operation::CreateKey, request, Origin::Keyfold, &material)
+        self.new_key(Operation::CreateKey, request, Origin::Keyfold, Some(&material))
     }
 
     /// Makes a key of exactly 32 bytes of the caller's own material (refused when all bytes are equal).
     pub fn import_key_material(&self, request: &CreateKey, material: &[u8]) -> Result<KeyMetadata> {
         let material = self.locked(material::take(material, self.inner.secrets.on_fork)?)?;
-        self.new_key(Operation::ImportKeyMaterial, request, Origin::External, &material)
-    }
-
-    /// Adds a version, which new envelopes use at once; older versions go on opening what they sealed. Each call
-    /// that returns success has added one version, whatever other processes do at the same time. KEY_DISABLED for a
-    /// disabled key, which stays as it is.
-    pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
-        let secrets = &self.inner.secrets;
-        let material = self.locked(material::draw(secrets.on_fork)?)?;
-        self.inner.change(Deed::on(Operation::RotateKeyOnDemand, name), |change| {
-            let mut key = change.key(name)?;
-            let number = key.next_version;
-            let made = self.made(Origin::Keyfold, RotationType::OnDemand);
-            let version = material::version(secrets, key.id, number, made, &material)?;
-            if let Some(before) = key.versions.last_mut() {
-                before.state = VersionState::NonCurrent;
-            }
-            key.next_version = number
-                .checked_add(1)
-                .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
-            key.versions.push(version);
-            change.update_key(&mut key)?;
-            describe(change.snapshot(), &key)
-        })
+        self.new_key(Operation::ImportKeyMaterial, request, Origin::External, Some(&material))
     }
 
     /// Lets a key be used again.
@@ -86,7 +74,7 @@ impl Store {
         let deed = Deed::on(Operation::UpdateAlias, key).with("aliasName", alias.as_str());
         self.inner.change(deed, |change| {
             let mut to = change.key(key)?;
-            let (mut from, row) = owner(change, alias)?;
+            let (mut from, row) = bearer(change, alias)?;
             if from.id != to.id {
                 from.aliases.retain(|other| other != alias);
                 bear(&mut to, alias)?;
@@ -102,7 +90,8 @@ impl Store {
     pub fn delete_alias(&self, alias: &Alias) -> Result<()> {
         let deed = Deed::new(Operation::DeleteAlias).with("aliasName", alias.as_str());
         self.inner.change(deed, |change| {
-            let (mut key, (revision, _)) = owner(change, alias)?;
+            let (mut key, (revision, _)) = bearer(change, alias)?;
+            states::permit(Operation::DeleteAlias, &key, &KeyName::Alias(alias.clone()), false)?;
             key.aliases.retain(|other| other != alias);
             change.remove_alias(alias, revision)?;
             change.update_key(&mut key)
@@ -114,29 +103,36 @@ impl Store {
         self.inner.options.check_locked().map(|()| material)
     }
 
-    /// A version that this handle's principal makes now.
-    fn made(&self, origin: Origin, rotation_type: RotationType) -> Made {
-        Made { origin, created: Time::now(), rotation_type, by: self.inner.actor.principal.clone() }
-    }
-
     fn new_key(
         &self,
         operation: Operation,
         request: &CreateKey,
         origin: Origin,
-        material: &Kek,
+        material: Option<&Kek>,
     ) -> Result<KeyMetadata> {
         check_description(&request.description)?;
-        let secrets = &self.inner.secrets;
-        let made = self.made(origin, RotationType::Initial);
-        let (id, created) = (draw_id()?, made.created);
-        let first = material::version(secrets, id, 1, made, material)?;
-        let mut key = KeyDocument::new(id, request.spec, origin, created, self.inner.actor.principal.clone());
-        key.description = request.description.clone();
-        key.aliases = request.alias.iter().cloned().collect();
-        key.next_version = 2;
-        key.versions = vec![first];
-        self.inner.change(Deed::new(operation), |change| {
+        let tags = read_tags(&request.tags)?;
+        request.policy.check()?;
+        refuse_period(&request.policy, origin)?;
+        let id = draw_id()?;
+        self.inner.change(deed_of(operation, request, origin), |change| {
+            let now = clock::now(change.snapshot());
+            let principal = self.inner.actor.principal.clone();
+            let mut key = KeyDocument::new(id, request.spec, origin, now, principal.clone());
+            key.description = request.description.clone();
+            key.tags = tags;
+            key.policy = request.policy.clone();
+            key.rotation_from = key.policy.rotation_period_days.map(|_| now);
+            key.aliases = request.alias.iter().cloned().collect();
+            match material {
+                Some(material) => {
+                    let made =
+                        Made { origin, created: now, rotation_type: RotationType::Initial, by: principal };
+                    key.versions = vec![material::version(&self.inner.secrets, id, 1, made, material)?];
+                    key.next_version = 2;
+                }
+                None => key.state = KeyState::PendingImport,
+            }
             if let Some(alias) = &request.alias {
                 refuse_taken(change.snapshot(), alias)?;
                 change.put_alias(alias, None, id)?;
@@ -147,21 +143,46 @@ impl Store {
     }
 
     fn set_state(&self, operation: Operation, name: &KeyName, state: KeyState) -> Result<KeyMetadata> {
-        let set = self.inner.change(Deed::on(operation, name), |change| {
-            let mut key = change.key(name)?;
-            if key.state != state {
-                key.state = state;
-                change.update_key(&mut key)?;
-            }
-            describe(change.snapshot(), &key)
-        })?;
-        if let Some(kept) = self.inner.kept_handle(set.key_id) {
-            // For the sake of the material that goes with it. The change is made; should this fail, the handle's next
-            // use tries again, and fails in its turn.
-            let _ = kept.follow(&self.inner);
-        }
-        Ok(set)
+        self.edit(Deed::on(operation, name), name, |_, key| {
+            let changed = key.state != state;
+            key.state = state;
+            Ok(changed)
+        })
     }
+
+    /// Reads about one key, whose state must permit it.
+    pub(super) fn look<R>(
+        &self,
+        operation: Operation,
+        name: &KeyName,
+        mut work: impl FnMut(&mut Snapshot<'_>, &KeyDocument) -> Result<R>,
+    ) -> Result<R> {
+        let mut about = Vec::new();
+        let looked = self.inner.read(|snapshot| {
+            let key = snapshot.key(name)?;
+            let material_id = key.versions.last().map_or([0; 8], |newest| newest.material_id);
+            about = vec![KeyRef { key_id: key.id.0, version: key.newest(), material_id }];
+            states::permit(operation, &key, name, self.inner.options.recovery)?;
+            work(snapshot, &key)
+        });
+        trail::read(&self.inner, Deed::on(operation, name), about, looked.as_ref().err());
+        looked
+    }
+}
+
+/// `requestParameters` of a new key.
+fn deed_of(operation: Operation, request: &CreateKey, origin: Origin) -> Deed {
+    let mut deed = Deed::new(operation)
+        .with("keySpec", request.spec.name())
+        .with("keyUsage", request.spec.usage().name())
+        .with("origin", origin_name(origin));
+    if let Some(alias) = &request.alias {
+        deed = deed.with("aliasName", alias.as_str());
+    }
+    if !request.description.is_empty() {
+        deed = deed.with("description", request.description.as_str());
+    }
+    deed
 }
 
 pub(super) fn describe(snapshot: &mut Snapshot<'_>, key: &KeyDocument) -> Result<KeyMetadata> {
@@ -175,11 +196,11 @@ pub(super) fn refuse_taken(snapshot: &mut Snapshot<'_>, alias: &Alias) -> Result
     }
 }
 
-/// The key that bears an alias, and the alias's row.
-fn owner(change: &mut Change<'_>, alias: &Alias) -> Result<(KeyDocument, (u64, AliasDocument))> {
+/// The key that bears an alias, whatever its state, and the alias's row.
+fn bearer(change: &mut Change<'_>, alias: &Alias) -> Result<(KeyDocument, (u64, AliasDocument))> {
     let row = change.snapshot().alias(alias)?;
     let row = row.ok_or_else(|| Error::KeyNotFound { name: alias.as_str().into() })?;
-    Ok((change.key(&KeyName::Alias(alias.clone()))?, row))
+    Ok((change.key_in_any_state(&KeyName::Alias(alias.clone()))?, row))
 }
 
 /// Enters an alias in a key's document.

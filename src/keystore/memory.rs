@@ -70,6 +70,9 @@ impl Backend for Memory {
     fn check_usable(&self) -> Result<()> {
         self.shared.settled.check()
     }
+    fn scrub(&self) -> Result<bool> {
+        Ok(true)
+    }
     fn engine_version(&self) -> Option<String> {
         None
     }

@@ -1,25 +1,151 @@
 //! Rotation: on demand, by period, by count, at the end of an originator period. `docs/KEYS.md`, "Rotation".
 
-use super::Store;
+use serde::Serialize;
+
+use super::backend::Table;
+use super::change::{Change, Deed};
+use super::clock::{self, DAY};
 use super::document::KeyDocument;
 use super::handle::KeyInner;
 use super::inner::Inner;
-use super::names::KeyName;
+use super::list::key_of;
+use super::manage::describe;
+use super::material::Made;
+use super::names::{KeyId, KeyName};
 use super::time::Time;
-use super::types::{KeyMetadata, PageRequest, VersionMetadata};
-use crate::error::Result;
+use super::types::{KeyMetadata, KeyState, Origin, PageRequest, RotationType, VersionMetadata, VersionState};
+use super::{Store, material, trail};
+use crate::audit::KeyRef;
+use crate::error::{Error, Result};
+use crate::operation::Operation;
 
-use serde::Serialize;
+/// Keys looked at, and rotated, in one transaction.
+const BATCH: usize = 256;
+/// How long a rotation that failed waits for another attempt, and how long a handle goes without a look: milliseconds.
+const AGAIN: u64 = 600_000;
+const LOOK: u64 = 60_000;
 
-/// When a key rotates next by its period.
-pub(super) fn next(_key: &KeyDocument) -> Option<Time> {
-    None
+/// When a key rotates next by itself, and why. `None` for a key in a state that never rotates.
+pub(super) fn next(key: &KeyDocument) -> Option<(Time, &'static str)> {
+    if !matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
+        return None;
+    }
+    let by_period = match (key.policy.rotation_period_days, key.rotation_from) {
+        (Some(days), Some(from)) => Some((from.plus_days(days), "ROTATION_PERIOD")),
+        _ => None,
+    };
+    // The next material of an imported key is its owner's to bring.
+    let current = key.current().filter(|_| key.origin != Origin::External);
+    let by_end = current.and_then(|current| key.policy.originator_end(current.created));
+    by_period.into_iter().chain(by_end.map(|end| (end, "ORIGINATOR_PERIOD"))).min_by_key(|(time, _)| *time)
 }
 
-/// Rotates a key that is due; exactly once, whatever other processes do. Answers in how many milliseconds at most it
-/// wants to be asked again.
-pub(super) fn attend(_inner: &Inner, _key: &KeyInner) -> Result<u64> {
-    Ok(60_000)
+/// Whether a key rotates now.
+fn is_due(key: &KeyDocument, now: Time) -> bool {
+    key.state == KeyState::Enabled && next(key).is_some_and(|(time, _)| time <= now)
+}
+
+/// Rotates a key that is due, exactly once, whatever other processes do; and has the handle look again where a date has
+/// come for a version. Answers in how many milliseconds at most it wants to be asked again. That a key cannot be rotated
+/// is no reason to refuse its use: what may not seal any more does not.
+pub(super) fn attend(inner: &Inner, key: &KeyInner) -> Result<u64> {
+    let mut longest = LOOK;
+    let dates = key.dates();
+    let now = clock::at(dates.high);
+    if let Some((due, reason)) = dates.due
+        && due <= now
+    {
+        // The refusal is an event already.
+        if rotate_when(inner, key.id(), reason, is_due).is_err() {
+            longest = AGAIN;
+        }
+        key.follow(inner)?;
+    }
+    if key.dates().turns.is_some_and(|turns| turns <= now) {
+        key.reload(inner)?;
+    }
+    let dates = key.dates();
+    let due = dates.due.map(|(due, _)| due).filter(|due| *due > now);
+    let soonest = [due, dates.turns].into_iter().flatten().min();
+    let wait = soonest.map_or(u64::MAX, |time| time.0.saturating_sub(now.0).max(1).saturating_mul(1_000));
+    Ok(wait.min(longest))
+}
+
+/// Rotates a key whose newest version is still the expected one, for a reason that the caller found. Whether it did; if
+/// not, another process was first.
+///
+/// # Errors
+/// Those of any change; KEY_DISABLED and the like by the key's state.
+#[allow(dead_code)]
+pub(super) fn rotate_now(
+    inner: &Inner,
+    key_id: KeyId,
+    reason: &'static str,
+    expected_version: u32,
+) -> Result<bool> {
+    rotate_when(inner, key_id, reason, |key, _| key.newest() == expected_version)
+}
+
+fn rotate_when(
+    inner: &Inner,
+    id: KeyId,
+    reason: &'static str,
+    when: impl Fn(&KeyDocument, Time) -> bool,
+) -> Result<bool> {
+    let name = KeyName::Id(id);
+    let deed = || Deed::on(Operation::RotateKey, &name).with("reason", reason);
+    if inner.options.read_only {
+        let about = KeyRef { key_id: id.0, version: 0, material_id: [0; 8] };
+        trail::refused(inner, deed(), vec![about], &Error::StoreReadOnly);
+        return Err(Error::StoreReadOnly);
+    }
+    inner.change(deed(), |change| {
+        let now = clock::now(change.snapshot());
+        // As it stands now: whoever comes second goes on with what the first one made.
+        match change.snapshot().key_by_id(id)? {
+            Some(key) if when(&key, now) => {}
+            _ => {
+                change.nothing_to_do();
+                return Ok(false);
+            }
+        }
+        let mut key = change.key(&name)?;
+        add_version(change, &mut key, RotationType::Automatic)?;
+        Ok(true)
+    })
+}
+
+/// Adds a version of fresh material, as the current one.
+fn add_version(change: &mut Change<'_>, key: &mut KeyDocument, why: RotationType) -> Result<()> {
+    let inner = change.inner;
+    let now = clock::now(change.snapshot());
+    let material = material::draw(inner.secrets.on_fork)?;
+    inner.options.check_locked()?;
+    let number = key.next_version;
+    let by = inner.actor.principal.clone();
+    let made = Made { origin: Origin::Keyfold, created: now, rotation_type: why, by };
+    let version = material::version(&inner.secrets, key.id, number, made, &material)?;
+    if let Some(before) = key.versions.last_mut().filter(|before| before.state == VersionState::Current) {
+        before.state = VersionState::NonCurrent;
+    }
+    key.next_version = number
+        .checked_add(1)
+        .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
+    key.versions.push(version);
+    match why {
+        RotationType::OnDemand => key.on_demand_rotations += 1,
+        _ => come_round(key, now),
+    }
+    change.update_key(key)
+}
+
+/// Moves a schedule on by the periods that are over: whole ones, so that late rotations do not move it.
+fn come_round(key: &mut KeyDocument, now: Time) {
+    if let (Some(from), Some(days)) = (key.rotation_from, key.policy.rotation_period_days) {
+        let period = u64::from(days).max(1) * DAY;
+        let over = now.0.saturating_sub(from.0) / period;
+        key.rotation_from = Some(Time(from.0 + over * period));
+    }
 }
 
 /// How a key's rotation stands.
@@ -53,19 +179,118 @@ pub struct RotationPage {
 }
 
 impl Store {
+    /// Adds a version, which new envelopes use at once; older versions go on opening what they sealed. Each call
+    /// that returns success has added one version, whatever other processes do at the same time.
+    ///
+    /// # Errors
+    /// LIMIT_EXCEEDED after as many as the key's policy permits (25 unless it says otherwise); KEY_DISABLED for a
+    /// disabled key, which stays as it is; by the table of docs/KEYS.md in other states.
+    pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
+        self.inner.change(Deed::on(Operation::RotateKeyOnDemand, name), |change| {
+            let mut key = change.key(name)?;
+            let limit = key.policy.on_demand_limit();
+            if key.on_demand_rotations >= limit {
+                return Err(Error::LimitExceeded {
+                    what: "rotations on demand of this key (on_demand_limit in its policy)",
+                    limit: limit.into(),
+                });
+            }
+            add_version(change, &mut key, RotationType::OnDemand)?;
+            describe(change.snapshot(), &key)
+        })
+    }
+
     /// Whether and when a key rotates.
-    pub fn key_rotation_status(&self, _name: &KeyName) -> Result<RotationStatus> {
-        todo!()
+    ///
+    /// # Errors
+    /// UNSUPPORTED_OPERATION for a key without material, KEY_DESTROYED.
+    pub fn key_rotation_status(&self, name: &KeyName) -> Result<RotationStatus> {
+        self.look(Operation::GetKeyRotationStatus, name, |snapshot, key| {
+            let now = clock::now(snapshot);
+            Ok(RotationStatus {
+                key_id: key.id.to_string(),
+                key_rotation_enabled: key.policy.rotation_period_days.is_some(),
+                rotation_period_in_days: key.policy.rotation_period_days,
+                next_rotation_date: next(key).map(|(time, _)| time.to_string()),
+                due: is_due(key, now),
+                on_demand_rotations: key.on_demand_rotations,
+                on_demand_limit: key.policy.on_demand_limit(),
+            })
+        })
     }
 
     /// A key's versions: when, why, by whom.
-    pub fn list_key_rotations(&self, _name: &KeyName, _page: &PageRequest) -> Result<RotationPage> {
-        todo!()
+    pub fn list_key_rotations(&self, name: &KeyName, page: &PageRequest) -> Result<RotationPage> {
+        let limit = if page.limit == 0 { 100 } else { page.limit };
+        if limit > 1_000 {
+            return Err(Error::TooLarge { what: "a page's limit", limit: 1_000 });
+        }
+        // How many were given out before: no version is ever taken away, and new ones come at the end.
+        let bad = Error::InvalidArgument { what: "this is not where a page of rotations begins" };
+        let below = match &page.after {
+            None => None,
+            Some(token) => Some(token.parse::<usize>().map_err(|_| bad.clone())?),
+        };
+        self.look(Operation::ListKeyRotations, name, |snapshot, key| {
+            let versions = snapshot.versions(key)?;
+            let end = below.unwrap_or(versions.len());
+            if end > versions.len() {
+                return Err(bad.clone());
+            }
+            let begin = end.saturating_sub(limit as usize);
+            let rotations =
+                versions[begin..end].iter().rev().map(|version| version.metadata(&key.policy)).collect();
+            Ok(RotationPage { rotations, next: (begin > 0).then(|| begin.to_string()) })
+        })
     }
 
-    /// Rotates every key that is due, many in one transaction; for cron. `progress` is told how many of how many keys
-    /// were looked at.
-    pub fn rotate_due(&self, _progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<KeyMetadata>> {
-        todo!()
+    /// Rotates every key that is due, up to 256 in one transaction; for cron. `progress` is told how many of how many
+    /// keys were looked at, outside any transaction.
+    pub fn rotate_due(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Vec<KeyMetadata>> {
+        let inner = &*self.inner;
+        if inner.options.read_only {
+            return Err(Error::StoreReadOnly);
+        }
+        let total = inner.read(|snapshot| Ok(snapshot.manifest.keys))?;
+        let (mut looked, mut after, mut rotated) = (0, Vec::new(), Vec::new());
+        progress(0, total);
+        loop {
+            let (last, count, due) = inner.read(|snapshot| {
+                let now = clock::now(snapshot);
+                let entries = snapshot.rows.list(Table::Keys, &after, BATCH)?;
+                let mut due = Vec::new();
+                for entry in &entries {
+                    let key = key_of(snapshot, entry)?;
+                    due.extend(is_due(&key, now).then_some(key.id));
+                }
+                Ok((entries.last().map(|last| last.place.clone()), entries.len() as u64, due))
+            })?;
+            let Some(last) = last else { break };
+            if !due.is_empty() {
+                rotated.extend(self.rotate_all(&due)?);
+            }
+            (looked, after) = (looked + count, last);
+            progress(looked, total.max(looked));
+        }
+        Ok(rotated)
+    }
+
+    /// Those of the keys that are still due, in one transaction.
+    fn rotate_all(&self, ids: &[KeyId]) -> Result<Vec<KeyMetadata>> {
+        self.inner.change(Deed::new(Operation::RotateKey).with("keys", ids.len()), |change| {
+            let mut rotated = Vec::new();
+            for id in ids {
+                let now = clock::now(change.snapshot());
+                if change.snapshot().key_by_id(*id)?.is_some_and(|key| is_due(&key, now)) {
+                    let mut key = change.key(&KeyName::Id(*id))?;
+                    add_version(change, &mut key, RotationType::Automatic)?;
+                    rotated.push(describe(change.snapshot(), &key)?);
+                }
+            }
+            if rotated.is_empty() {
+                change.nothing_to_do();
+            }
+            Ok(rotated)
+        })
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::document::{DOCUMENT_LIMIT, Unknown, Unreadable, VERSIONS_A_PAGE, read_date, read_time};
 use super::json::{Fields, Refused, from_hex, hex};
 use super::names::KeyId;
+use super::policy::KeyPolicy;
 use super::time::Time;
 use super::types::{Origin, RotationType, VersionMetadata, VersionState};
 use crate::crypto::MaterialId;
@@ -90,7 +91,7 @@ impl VersionDocument {
         Value::Object(out)
     }
 
-    pub(super) fn metadata(&self) -> VersionMetadata {
+    pub(super) fn metadata(&self, policy: &KeyPolicy) -> VersionMetadata {
         VersionMetadata {
             version: self.version,
             material_id: self.material_id,
@@ -99,8 +100,8 @@ impl VersionDocument {
             created: self.created.to_string(),
             rotation_type: self.rotation_type,
             created_by: self.created_by.clone(),
-            originator_end: None,
-            recipient_end: None,
+            originator_end: policy.originator_end(self.created).map(|time| time.to_string()),
+            recipient_end: policy.recipient_end(self.created).map(|time| time.to_string()),
             valid_to: self.valid_to.map(|time| time.to_string()),
         }
     }

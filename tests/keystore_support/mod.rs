@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use keyfold::keystore::{CreateKey, InitOptions, KeyName, Location, OpenOptions, Store};
+use keyfold::keystore::{CreateKey, InitOptions, KeyName, KeyPolicy, Location, OpenOptions, Store};
 use keyfold::root::KeyFile;
 
 pub struct Place {
@@ -79,7 +79,8 @@ pub fn named(text: &str) -> KeyName {
 }
 
 pub fn with_alias(text: &str) -> CreateKey {
-    CreateKey { alias: Some(text.parse().unwrap()), description: String::new(), ..CreateKey::default() }
+    let policy = KeyPolicy { on_demand_limit: Some(10_000), ..KeyPolicy::default() };
+    CreateKey { alias: Some(text.parse().unwrap()), policy, ..CreateKey::default() }
 }
 
 pub fn long() -> bool {

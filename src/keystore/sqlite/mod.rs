@@ -31,6 +31,9 @@ use crate::sync::{ForkGuard, ForkLock};
 /// only instants between its transactions.
 const LONGEST_WAIT: Duration = Duration::from_millis(4);
 
+/// How long scrubbing waits for readers.
+const SCRUB_WAIT: Duration = Duration::from_millis(500);
+
 pub(super) struct Sqlite {
     shared: Arc<Shared>,
 }
@@ -173,6 +176,20 @@ impl Backend for Sqlite {
         }
     }
 
+    fn scrub(&self) -> Result<bool> {
+        let deadline = Instant::now() + SCRUB_WAIT.min(self.shared.busy_timeout);
+        loop {
+            self.check_usable()?;
+            if self.shared.fold_log()? {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            thread::sleep(jittered(LONGEST_WAIT));
+        }
+    }
+
     fn engine_version(&self) -> Option<String> {
         Some(rusqlite::version().into())
     }
@@ -227,6 +244,23 @@ impl Shared {
         }
         begin(self.ready(&mut slot, Mode::Frozen)?, "BEGIN").map_err(|e| failed("reading", &e))?;
         self.begun(slot, Access::Read, Some(before))
+    }
+
+    /// Folds the log into the file and cuts it to nothing. False while a reader or another writer is in the way.
+    fn fold_log(&self) -> Result<bool> {
+        let mut slot = self.writer.lock();
+        let connection = self.ready(&mut slot, Mode::Write)?;
+        let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+        match connection.query_row(sql, [], |row| row.get::<_, i64>(0)) {
+            Ok(busy) => Ok(busy == 0),
+            Err(error) => match failed("folding the log of", &error) {
+                Error::StoreBusy => Ok(false),
+                other => {
+                    self.poison_if_io(&error);
+                    Err(other)
+                }
+            },
+        }
     }
 
     /// The slot's connection, to the file that has the store's name now.

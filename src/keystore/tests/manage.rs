@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::crypto::{contexts, with_lane};
 use crate::error::{Error, Status};
 use crate::keystore::{
-    Alias, CreateKey, Key, KeyId, KeyName, KeyState, Named, Origin, PageRequest, Planted, Store,
+    Alias, CreateKey, Key, KeyId, KeyName, KeyPolicy, KeyState, Named, Origin, PageRequest, Planted, Store,
 };
 
 fn alias(text: &str) -> Alias {
@@ -17,7 +17,8 @@ fn named(text: &str) -> KeyName {
 }
 
 fn with_alias(text: &str) -> CreateKey {
-    CreateKey { alias: Some(alias(text)), description: String::new(), ..CreateKey::default() }
+    let policy = KeyPolicy { on_demand_limit: Some(10_000), ..KeyPolicy::default() };
+    CreateKey { alias: Some(alias(text)), policy, ..CreateKey::default() }
 }
 
 fn current(key: &Key) -> (u32, [u8; 8]) {

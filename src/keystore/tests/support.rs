@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 
 use crate::error::{Result, Status};
 use crate::keystore::backend::Table;
-use crate::keystore::{Alias, CreateKey, InitOptions, KeyName, Location, OpenOptions, Store};
+use crate::keystore::{Alias, CreateKey, InitOptions, KeyName, KeyPolicy, Location, OpenOptions, Store};
 use crate::root::KeyFile;
 
 pub(super) struct Place {
@@ -200,7 +200,8 @@ pub(super) fn named(text: &str) -> KeyName {
 }
 
 pub(super) fn with_alias(text: &str) -> CreateKey {
-    CreateKey { alias: Some(alias(text)), description: String::new(), ..CreateKey::default() }
+    let policy = KeyPolicy { on_demand_limit: Some(10_000), ..KeyPolicy::default() };
+    CreateKey { alias: Some(alias(text)), policy, ..CreateKey::default() }
 }
 
 pub(super) fn status<T>(result: Result<T>) -> Status {
