@@ -267,4 +267,4 @@ fn uuid_of_random(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 #[path = "event_tests.rs"]
-mod tests;
+pub(super) mod tests;

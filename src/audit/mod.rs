@@ -6,8 +6,10 @@
 
 mod base64;
 mod event;
+mod file_sink;
 mod filter;
 mod json;
+mod jsonl;
 mod names;
 mod note;
 #[cfg(test)]
@@ -19,13 +21,15 @@ mod verify;
 
 pub use event::EventType;
 pub(crate) use event::{Event, KeyRef, Source, redacted};
+pub use file_sink::FileSink;
 pub use filter::Filter;
+pub use jsonl::verify_jsonl;
 pub use note::{Checkpoint, VerifierKey};
 pub(crate) use note::{SignedCheckpoint, SigningKey, parse_signed};
-pub use sink::{FileSink, SinkStatus};
-pub(crate) use sink::{Sink, Sinks};
+pub use sink::SinkStatus;
+pub(crate) use sink::{Callback, Sinks};
 pub(crate) use tiles::export_tiles;
-pub use tiles::{verify_jsonl, verify_tiles};
+pub use tiles::verify_tiles;
 pub(crate) use tree::{Hash, RightEdge, leaf_hash};
 pub use verify::{BadEntry, TrailReport};
 pub(crate) use verify::{Log, verify};

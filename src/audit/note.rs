@@ -193,7 +193,7 @@ fn open<'a>(note: &'a str, key: &VerifierKey) -> Result<&'a str> {
     verified.then_some(text).ok_or_else(|| invalid("a checkpoint is not signed by the log's key"))
 }
 
-fn parse_text(text: &str) -> Result<Checkpoint> {
+pub(super) fn parse_text(text: &str) -> Result<Checkpoint> {
     let malformed = || invalid("a checkpoint's text is not three lines of name, size and root hash");
     let mut lines = text.strip_suffix('\n').ok_or_else(malformed)?.split('\n');
     let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
@@ -218,4 +218,4 @@ fn invalid(what: &str) -> Error {
 
 #[cfg(test)]
 #[path = "note_tests.rs"]
-mod tests;
+pub(super) mod tests;

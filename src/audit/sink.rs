@@ -1,29 +1,56 @@
 //! Copies of the trail outside the store: JSON Lines files that rotate, and a host's callback. Sinks are fed after the
-//! commit, in order, and never hold up a call.
+//! commit, in order, and never hold up a call: what a sink cannot take waits in its queue, and what the queue cannot hold
+//! is dropped, counted, and told in the trail.
 
-use std::path::PathBuf;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::error::Result;
+use super::event::{Event, EventType};
+use super::file_sink::{FileSink, OpenFile};
+use super::verify::seq_of;
+use crate::error::{Error, Result};
+use crate::sync::{Swap, coarse_millis, fork_id};
+
+/// Lines that wait for a sink.
+pub(super) const QUEUE_LIMIT: usize = 65_536;
+/// Lines that a sink is given at a time.
+const BATCH: usize = 256;
+/// Sinks of one open store.
+const SINKS_LIMIT: usize = 16;
+/// A sink that failed is tried again after so many milliseconds, twice as many each time.
+const PAUSE: std::ops::RangeInclusive<u64> = 50..=5_000;
 
 /// Takes committed events.
-pub(crate) trait Sink: Send + Sync {
+pub(super) trait Sink: Send + Sync {
     /// What it is, for people and for events about it.
     fn describe(&self) -> String;
-    /// Lines without their line ends, in the order of their sequence numbers. An error is counted and told in the trail.
-    fn take(&self, events: &[String]) -> Result<()>;
+    /// Lines without their line ends. Answers how many of them, from the first on, it has taken, and why not all: `None`
+    /// when it is merely full for the moment. Never waits. Called by one thread at a time.
+    fn take(&self, lines: &[String]) -> (usize, Option<Error>);
 }
 
-/// A JSON Lines file.
-#[derive(Clone, Debug)]
-pub struct FileSink {
-    /// Mode 0600; opened again when it was moved or deleted.
-    pub path: PathBuf,
-    /// Rotated at about so many bytes; 0 never.
-    pub rotate_bytes: u64,
-    /// Old files kept.
-    pub keep: u32,
+/// A host's own sink: given one event's line at a time, from a thread that flushes, with no lock of the library held that
+/// a call of the library would need. False: it failed, and is given the same line again later.
+pub(crate) type Callback = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+impl Sink for Callback {
+    fn describe(&self) -> String {
+        "callback".into()
+    }
+
+    fn take(&self, lines: &[String]) -> (usize, Option<Error>) {
+        let taken = lines.iter().take_while(|line| self(line)).count();
+        let failed = Error::Io {
+            doing: "handing an event to",
+            path: "the callback".into(),
+            reason: "it failed".into(),
+        };
+        (taken, (taken < lines.len()).then_some(failed))
+    }
 }
 
 /// How a sink stands.
@@ -31,34 +58,221 @@ pub struct FileSink {
 pub struct SinkStatus {
     /// What it is.
     pub sink: String,
-    /// Events given to it.
+    /// Events it has taken.
     pub delivered: u64,
-    /// Events it lost: its queue was full, or it failed.
+    /// Events that wait for it.
+    pub waiting: u64,
+    /// Events it lost: its queue was full.
     pub dropped: u64,
-    /// Why it failed last.
+    /// Why it failed last; `None` since it works again.
     pub last_error: Option<String>,
 }
 
-/// The sinks of an open store.
+/// The sinks of an open store. A child of a fork has none of its parent's: it can add its own.
+pub(crate) struct Sinks {
+    all: Swap<Vec<Arc<Fed>>>,
+}
+
+impl Default for Sinks {
+    fn default() -> Sinks {
+        Sinks { all: Swap::new(Box::default()) }
+    }
+}
+
+/// A sink, its queue, and how it does.
+struct Fed {
+    sink: Box<dyn Sink>,
+    /// The process that added it: locks of another one's may be held for ever.
+    fork: u64,
+    queue: Mutex<Queue>,
+    /// Held by whoever is handing lines to the sink.
+    at_work: Mutex<()>,
+}
+
 #[derive(Default)]
-pub(crate) struct Sinks {}
+struct Queue {
+    lines: VecDeque<String>,
+    delivered: u64,
+    dropped: u64,
+    /// Of `dropped`, those that the trail was told of.
+    told: u64,
+    failing: Option<Error>,
+    try_at: u64,
+    pause: u64,
+}
 
 impl Sinks {
-    pub(crate) fn add(&self, _sink: Box<dyn Sink>) -> Result<()> {
-        todo!()
+    /// # Errors
+    /// LIMIT_EXCEEDED: there are 16 already.
+    pub(crate) fn add_callback(&self, callback: Callback) -> Result<()> {
+        self.add(Box::new(callback))
     }
 
-    pub(crate) fn add_file(&self, _file: &FileSink) -> Result<()> {
-        todo!()
+    /// # Errors
+    /// IO: the file cannot be opened, or is neither a file nor a pipe. LIMIT_EXCEEDED.
+    pub(crate) fn add_file(&self, file: &FileSink) -> Result<()> {
+        self.add(Box::new(OpenFile::open(file)?))
     }
 
-    /// Hands committed events on. Called outside any transaction and lock. What the sinks have to tell (failed,
-    /// recovered, dropped so many) comes back as service events.
-    pub(crate) fn feed(&self, _events: &[String]) -> Vec<super::Event> {
-        todo!()
+    pub(super) fn add(&self, sink: Box<dyn Sink>) -> Result<()> {
+        let fork = fork_id();
+        let fed = Arc::new(Fed { sink, fork, queue: Mutex::default(), at_work: Mutex::default() });
+        let mut all = self.mine();
+        if all.len() >= SINKS_LIMIT {
+            return Err(Error::LimitExceeded { what: "sinks of an open store", limit: SINKS_LIMIT as u64 });
+        }
+        all.push(fed);
+        self.all.replace(Box::new(all));
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.read(|all| all.is_empty())
+    }
+
+    /// Hands committed lines on: events, and checkpoints among them. Called outside any transaction and lock. What the
+    /// sinks have to tell (failed, recovered, dropped so many) comes back as service events. Called with no lines, it
+    /// tries again what is waiting.
+    pub(crate) fn feed(&self, lines: &[String]) -> Vec<Event> {
+        let mut events = Vec::new();
+        for fed in self.mine() {
+            fed.enqueue(lines, &mut events);
+            fed.deliver(&mut events);
+        }
+        events
     }
 
     pub(crate) fn status(&self) -> Vec<SinkStatus> {
-        todo!()
+        let status = |fed: &Arc<Fed>| {
+            let queue = held(&fed.queue);
+            SinkStatus {
+                sink: fed.sink.describe(),
+                delivered: queue.delivered,
+                waiting: queue.lines.len() as u64,
+                dropped: queue.dropped,
+                last_error: queue.failing.as_ref().map(Error::to_string),
+            }
+        };
+        self.mine().iter().map(status).collect()
+    }
+
+    /// Those that this process added.
+    fn mine(&self) -> Vec<Arc<Fed>> {
+        let fork = fork_id();
+        self.all.read(|all| all.iter().filter(|fed| fed.fork == fork).cloned().collect())
     }
 }
+
+impl Fed {
+    /// Threads that committed one after the other may come here the other way round: lines find their place by their
+    /// sequence number.
+    fn enqueue(&self, lines: &[String], events: &mut Vec<Event>) {
+        let mut queue = held(&self.queue);
+        for line in lines {
+            if queue.lines.len() >= QUEUE_LIMIT {
+                queue.dropped += 1;
+                if queue.failing.is_none() {
+                    let full = Error::LimitExceeded { what: "a sink's queue", limit: QUEUE_LIMIT as u64 };
+                    self.failed(&mut queue, full, events);
+                }
+                continue;
+            }
+            let seq = seq_of(line);
+            let later =
+                queue.lines.iter().rev().take_while(|other| seq.is_some() && seq_of(other) > seq).count();
+            let at = queue.lines.len() - later;
+            queue.lines.insert(at, line.clone());
+        }
+    }
+
+    fn deliver(&self, events: &mut Vec<Event>) {
+        // Whoever finds another at work leaves his lines to him: the other looks at the queue once more after his work.
+        while let Some(at_work) = free(&self.at_work) {
+            let more = self.deliver_batches(events);
+            drop(at_work);
+            if !more || held(&self.queue).lines.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// False when the sink takes nothing more for now.
+    fn deliver_batches(&self, events: &mut Vec<Event>) -> bool {
+        loop {
+            let batch: Vec<String> = {
+                let queue = held(&self.queue);
+                if queue.failing.is_some() && coarse_millis() < queue.try_at {
+                    return false;
+                }
+                queue.lines.iter().take(BATCH).cloned().collect()
+            };
+            if batch.is_empty() {
+                return true;
+            }
+            let (taken, error) = self.sink.take(&batch);
+            let mut queue = held(&self.queue);
+            // Lines that came meanwhile stand behind these, or a little before: then those are dealt out again, which
+            // whoever reads the copy passes over.
+            for line in &batch[..taken] {
+                if let Some(at) = queue.lines.iter().position(|waiting| waiting == line) {
+                    queue.lines.remove(at);
+                }
+            }
+            queue.delivered += taken as u64;
+            match error {
+                Some(error) => {
+                    self.failed(&mut queue, error, events);
+                    return false;
+                }
+                None if taken == 0 => return false,
+                None => self.works(&mut queue, events),
+            }
+        }
+    }
+
+    fn failed(&self, queue: &mut Queue, error: Error, events: &mut Vec<Event>) {
+        if queue.failing.is_none() {
+            queue.pause = *PAUSE.start();
+            let mut event = self.event("SinkFailed");
+            event.error = Some(error.clone());
+            events.push(event);
+        }
+        queue.try_at = coarse_millis() + queue.pause;
+        queue.pause = (queue.pause * 2).min(*PAUSE.end());
+        queue.failing = Some(error);
+    }
+
+    fn works(&self, queue: &mut Queue, events: &mut Vec<Event>) {
+        if queue.failing.take().is_some() {
+            let mut event = self.event("SinkRecovered");
+            event.additional.insert("dropped".into(), (queue.dropped - queue.told).into());
+            event.additional.insert("waiting".into(), queue.lines.len().into());
+            events.push(event);
+            queue.told = queue.dropped;
+        }
+    }
+
+    fn event(&self, name: &'static str) -> Event {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let mut event = Event::new(name, EventType::ServiceEvent, now);
+        event.additional.insert("sink".into(), Value::from(self.sink.describe()));
+        event
+    }
+}
+
+/// A panic of a host's callback leaves nothing half done under a lock.
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn free<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match lock.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "sink_tests.rs"]
+mod tests;

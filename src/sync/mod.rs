@@ -6,6 +6,7 @@ mod clock;
 mod entropy;
 mod fork;
 mod process;
+mod quiet;
 mod swap;
 mod thread;
 
@@ -14,6 +15,7 @@ pub(crate) use clock::{clocks_ahead, coarse_millis, ticks};
 pub(crate) use entropy::kernel_random;
 pub(crate) use fork::{ForkDetection, fork_detection, fork_id};
 pub(crate) use process::{effective_user, processors};
+pub(crate) use quiet::write_quietly;
 pub(crate) use swap::Swap;
 pub(crate) use thread::thread_index;
 
