@@ -95,7 +95,8 @@ fn check_version(version: i32) -> Result<()> {
 
 /// Refuses files that are no store of a version we know, without leaving a trace beside them. The header's numbers
 /// are constant from a store's making on, so they can be read past locks and log; only the file's length may be at
-/// odds with its header while another process folds the log in, and then it is looked at again.
+/// odds with its header while another process folds the log in, and then it is looked at again. Where that stays so, a
+/// process died folding: only SQLite's own recovery can tell what the file is, and the look at the tables comes after it.
 pub(super) fn identify(path: &Path, inode: Inode) -> Result<()> {
     for _ in 0..50 {
         match identify_once(path, inode) {
@@ -105,7 +106,14 @@ pub(super) fn identify(path: &Path, inode: Inode) -> Result<()> {
             identified => return identified,
         }
     }
-    identify_once(path, inode)
+    match identify_once(path, inode) {
+        Err(Error::NotAStore { why: NO_DATABASE, .. }) if has_log(path) => Ok(()),
+        identified => identified,
+    }
+}
+
+fn has_log(path: &Path) -> bool {
+    std::fs::metadata(files::beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 const NO_DATABASE: &str = "it is not an SQLite database";
