@@ -170,6 +170,9 @@ pub enum Error {
     /// The principal may not do this with the key.
     #[error("{principal} may not {operation} with key \"{name}\"")]
     AccessDenied { principal: Box<str>, operation: &'static str, name: Box<str> },
+    /// The principal may not do this with the store.
+    #[error("{principal} may not {operation}: {why}")]
+    NotPermitted { principal: Box<str>, operation: &'static str, why: &'static str },
     /// The key, or the version that the data is under, was destroyed.
     #[error("key \"{name}\" was destroyed")]
     KeyDestroyed { name: Box<str> },
@@ -283,7 +286,7 @@ impl Error {
             Error::StoreUnsafe { .. } => Status::StoreUnsafe,
             Error::Io { .. } => Status::Io,
             Error::FileExists { .. } => Status::FileExists,
-            Error::AccessDenied { .. } => Status::AccessDenied,
+            Error::AccessDenied { .. } | Error::NotPermitted { .. } => Status::AccessDenied,
             Error::KeyDestroyed { .. } => Status::KeyDestroyed,
             Error::CryptoperiodEnded { .. } => Status::CryptoperiodEnded,
             Error::InvalidKeyUsage { .. } => Status::InvalidKeyUsage,

@@ -1,10 +1,25 @@
 //! Who may: the one decision, for uses and for management alike. `docs/KEYS.md`, "Who may".
+//!
+//! Every public operation comes to [`Access::decide`], and nothing else answers the question.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::approvals;
 use super::change::Change;
+use super::clock;
+use super::constraint::Constraint;
 use super::document::KeyDocument;
+use super::grants::{GrantDocument, GrantId};
 use super::handle::Wish;
+use super::inner::Inner;
+use super::names::KeyId;
 use super::options::OpenOptions;
+use super::snapshot::Snapshot;
+use super::time::Time;
+use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::operation::{Kind, Operation};
+use crate::sync::coarse_millis;
 
 /// Who an open store acts as.
 #[derive(Clone, Debug)]
@@ -60,37 +75,415 @@ pub(super) fn check_principal(name: &str) -> Result<()> {
     }
 }
 
-/// What a key's document permits to one actor, ready for the data path.
-pub(super) struct Access {}
+/// Whom an operation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Every principal who can open the store.
+    Anyone,
+    /// The key's owner, and whom a grant lets.
+    Use,
+    /// The key's owner, the store's administrators, and whom a grant lets where it can be granted.
+    Manage,
+    /// The store's administrators.
+    Administer,
+}
 
-impl Access {
-    /// From a verified document.
-    pub(super) fn compile(_document: &KeyDocument, _actor: &Actor) -> Access {
-        Access {}
+/// The table of docs/KEYS.md, "Who may".
+pub(super) fn scope(operation: Operation) -> Scope {
+    use Operation::*;
+    match operation {
+        Encrypt
+        | Decrypt
+        | ReEncryptFrom
+        | ReEncryptTo
+        | GenerateDataKey
+        | GenerateDataKeyWithoutPlaintext
+        | GenerateMac
+        | VerifyMac
+        | GetPublicKey
+        | ExportKey
+        | Explain => Scope::Use,
+        // Names, states, dates and counts are not secret: whoever has the file reads them.
+        DescribeKey | ListKeys | ListAliases | ListRoots | GetKeyRotationStatus | ListKeyRotations
+        | GetKeyLastUsage | GetKeyUsage | ListApprovals | DescribeStore | VerifyStore | VerifyAuditTrail
+        | GenerateRandom => Scope::Anyone,
+        CreateKey | ImportKey | InitializeStore | Heartbeat => Scope::Anyone,
+        // What was decided before and is due now: the library's own doing, whoever's call it happens in.
+        RotateKey | DestroyKey => Scope::Anyone,
+        // Decided once more where they are done, by what they are about.
+        ListRetirableGrants | Approve | WithdrawApproval => Scope::Anyone,
+        ListGrants
+        | ReadAuditTrail
+        | ImportKeyMaterial
+        | GetParametersForImport
+        | RotateKeyOnDemand
+        | EnableKey
+        | CancelKeyDeletion
+        | UpdateKeyDescription
+        | UpdateKeyPolicy
+        | TagResource
+        | UntagResource
+        | CreateAlias
+        | CreateGrant
+        | RetireGrant
+        | DisableKey
+        | ScheduleKeyDeletion
+        | MarkKeyCompromised
+        | DeleteImportedKeyMaterial
+        | UpdateAlias
+        | DeleteAlias
+        | RevokeGrant => Scope::Manage,
+        ExportAuditTrail | BackUpStore | AddRoot | RemoveRoot | ChangeRoot | UpdateStoreSettings
+        | RestoreStore | RepairStore => Scope::Administer,
+    }
+}
+
+/// Whether a grant can have the operation.
+pub(super) fn is_grantable(operation: Operation) -> bool {
+    operation.kind() == Kind::Use
+        || matches!(operation, Operation::DescribeKey | Operation::CreateGrant | Operation::RetireGrant)
+}
+
+/// A set of operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Operations(u128);
+
+const _: () = assert!(Operation::ALL.len() <= 128);
+
+impl Operations {
+    pub(super) const ALL: Operations = Operations(u128::MAX);
+
+    pub(super) fn of(operations: &[Operation]) -> Operations {
+        Operations(operations.iter().fold(0, |set, &operation| set | 1 << operation as u32))
     }
 
-    /// Whether the actor may do what is wished. Takes no lock and allocates nothing for an owner.
+    #[inline]
+    pub(super) fn has(self, operation: Operation) -> bool {
+        self.0 & 1 << operation as u32 != 0
+    }
+
+    pub(super) fn and(self, other: Operations) -> Operations {
+        Operations(self.0 & other.0)
+    }
+}
+
+/// A grant of the principal, ready for the data path.
+struct Rule {
+    grant: GrantId,
+    operations: Operations,
+    constraint: Constraint,
+    expires: Option<Time>,
+    /// The same on the coarse clock, which nobody sets back.
+    deadline: u64,
+    limited: bool,
+    /// Its uses were found to be used up.
+    exhausted: AtomicBool,
+}
+
+/// What a key's document permits to one actor.
+pub(super) struct Access {
+    key: KeyId,
+    principal: Box<str>,
+    owner: bool,
+    administrator: bool,
+    /// It is about a grant that this principal may retire.
+    retires: bool,
+    rules: Box<[Rule]>,
+}
+
+/// What limits the number of uses.
+pub(super) enum Limits {
+    /// Nothing.
+    None,
+    /// These grants, all of them limited: one of them must have a use left.
+    Of(Vec<GrantId>),
+}
+
+impl Access {
+    /// From a verified document, at a time of the store's clock.
+    pub(super) fn compile(key: &KeyDocument, actor: &Actor, now: Time) -> Access {
+        let mine = key.grants.iter().filter(|grant| grant.grantee == actor.principal);
+        Access {
+            key: key.id,
+            principal: actor.principal.as_str().into(),
+            owner: key.owner == actor.principal,
+            administrator: false,
+            retires: false,
+            rules: mine.map(|grant| Rule::compile(grant, now)).collect(),
+        }
+    }
+
+    /// On the store itself.
+    fn store(actor: &Actor) -> Access {
+        Access {
+            key: KeyId([0; 16]),
+            principal: actor.principal.as_str().into(),
+            owner: false,
+            administrator: false,
+            retires: false,
+            rules: Box::default(),
+        }
+    }
+
+    /// THE decision. `now`: the coarse clock's milliseconds.
+    #[inline]
+    fn decide(&self, operation: Operation, context: Option<&Context<'_>>, now: u64) -> bool {
+        decided();
+        match scope(operation) {
+            Scope::Anyone => true,
+            Scope::Administer => self.administrator,
+            Scope::Use => self.owner || self.granted(operation, context, now),
+            Scope::Manage => {
+                self.owner
+                    || self.administrator
+                    || self.retires && operation == Operation::RetireGrant
+                    || self.granted(operation, None, now)
+            }
+        }
+    }
+
+    fn granted(&self, operation: Operation, context: Option<&Context<'_>>, now: u64) -> bool {
+        self.rules.iter().any(|rule| rule.allows(operation, context, now))
+    }
+
+    /// Whether the actor may do what is wished. Takes no lock and allocates nothing unless it refuses.
     ///
     /// # Errors
     /// ACCESS_DENIED.
     #[inline]
-    pub(super) fn permit(&self, _wish: &Wish<'_>) -> Result<()> {
-        Ok(())
+    pub(super) fn permit(&self, wish: &Wish<'_>, now: u64) -> Result<()> {
+        match self.decide(wish.operation, wish.context.as_ref(), now) {
+            true => Ok(()),
+            false => Err(self.denied(wish.operation)),
+        }
+    }
+
+    #[cold]
+    fn denied(&self, operation: Operation) -> Error {
+        denied(&self.principal, operation, &self.key.to_string())
+    }
+
+    /// Whether the actor may use the key for anything.
+    pub(super) fn may_use(&self) -> bool {
+        let uses = |operations: Operations| {
+            Operation::ALL.iter().any(|&o| o.kind() == Kind::Use && operations.has(o))
+        };
+        self.owner || self.rules.iter().any(|rule| uses(rule.operations))
+    }
+
+    /// Whether some use may be limited in number.
+    pub(super) fn is_limited(&self) -> bool {
+        !self.owner && self.rules.iter().any(|rule| rule.limited)
+    }
+
+    /// What limits the number of uses of this kind.
+    pub(super) fn limits(&self, wish: &Wish<'_>) -> Limits {
+        let now = coarse_millis();
+        let matching =
+            || self.rules.iter().filter(|rule| rule.allows(wish.operation, wish.context.as_ref(), now));
+        match self.owner || matching().any(|rule| !rule.limited) {
+            true => Limits::None,
+            false => Limits::Of(matching().map(|rule| rule.grant).collect()),
+        }
+    }
+
+    /// Takes note that a grant has no use left: its next call is refused before anything is done.
+    pub(super) fn exhaust(&self, grant: GrantId) {
+        if let Some(rule) = self.rules.iter().find(|rule| rule.grant == grant) {
+            rule.exhausted.store(true, Ordering::Relaxed);
+        }
     }
 }
 
-/// Whether the actor may do the deed at all: dual control, and operations on the store itself.
+impl Rule {
+    fn compile(grant: &GrantDocument, now: Time) -> Rule {
+        let wait = |end: Time| end.0.saturating_sub(now.0).saturating_mul(1_000);
+        Rule {
+            grant: grant.id,
+            operations: Operations::of(&grant.operations),
+            constraint: grant.constraint.clone(),
+            expires: grant.expires,
+            deadline: grant.expires.map_or(u64::MAX, |end| coarse_millis().saturating_add(wait(end))),
+            limited: grant.uses.is_some(),
+            exhausted: AtomicBool::new(false),
+        }
+    }
+
+    /// Conditions on the context and the number of uses speak of uses alone.
+    fn allows(&self, operation: Operation, context: Option<&Context<'_>>, now: u64) -> bool {
+        // Whoever may describe a key by a grant may see who else may.
+        let asked = if operation == Operation::ListGrants { Operation::DescribeKey } else { operation };
+        let use_too = || self.constraint.holds(context) && !self.exhausted.load(Ordering::Relaxed);
+        self.operations.has(asked)
+            && (operation.kind() != Kind::Use || use_too())
+            && now < self.deadline
+            && self.expires.is_none_or(|end| Time::now() < end)
+    }
+}
+
+/// What has been decided about a change under way.
+#[derive(Default)]
+pub(super) struct Authority {
+    pub(super) administrator: bool,
+    /// Somebody may do this, as far as it has come.
+    decided: bool,
+    needs_approval: bool,
+    approved: bool,
+}
+
+impl Authority {
+    /// For tests that write what no operation writes.
+    #[cfg(test)]
+    pub(super) fn given() -> Authority {
+        Authority { decided: true, ..Authority::default() }
+    }
+
+    /// The approval that the change needs is there, and is used up with it.
+    pub(super) fn approve(&mut self) {
+        self.approved = true;
+    }
+
+    pub(super) fn is_approved(&self) -> bool {
+        self.approved
+    }
+}
+
+/// Whether the actor may do the deed, as far as it is not about one key: that is decided when the change comes to its key.
 ///
 /// # Errors
 /// ACCESS_DENIED, APPROVAL_REQUIRED.
-pub(super) fn authorise_change(_change: &mut Change<'_>) -> Result<()> {
-    Ok(())
+pub(super) fn authorise_change(change: &mut Change<'_>) -> Result<()> {
+    let (inner, operation) = (change.inner, change.deed.operation);
+    let settings = change.snapshot().settings()?.changeable;
+    let on_key = change.deed.request.contains_key("keyId");
+    change.authority.administrator = settings.administrators.contains(&inner.actor.principal);
+    change.authority.needs_approval = approvals::needed(&settings, operation);
+    // Material that makes a key of its own is nobody's yet.
+    let makes_key = operation == Operation::ImportKeyMaterial && !on_key;
+    if matches!(scope(operation), Scope::Use | Scope::Manage) && !makes_key {
+        return Ok(());
+    }
+    let access = Access { administrator: change.authority.administrator, ..Access::store(&inner.actor) };
+    if !access.decide(operation, None, coarse_millis()) && !makes_key {
+        return Err(not_administrator(&inner.actor, operation));
+    }
+    change.authority.decided = true;
+    match change.authority.needs_approval && !on_key {
+        true => approvals::consume(change, None),
+        false => Ok(()),
+    }
 }
 
 /// Whether the actor may do the deed to this key.
 ///
 /// # Errors
 /// ACCESS_DENIED, APPROVAL_REQUIRED.
-pub(super) fn authorise_key(_change: &mut Change<'_>, _key: &KeyDocument) -> Result<()> {
-    Ok(())
+pub(super) fn authorise_key(change: &mut Change<'_>, key: &KeyDocument) -> Result<()> {
+    let (inner, operation) = (change.inner, change.deed.operation);
+    let now = clock::now(change.snapshot());
+    let mut access = Access::compile(key, &inner.actor, now);
+    access.administrator = change.authority.administrator;
+    access.retires = operation == Operation::RetireGrant && {
+        let wanted = change.deed.request.get("grantId").and_then(|id| id.as_str());
+        key.grants
+            .iter()
+            .any(|grant| Some(grant.id.to_string().as_str()) == wanted && grant.retired_by(&inner.actor))
+    };
+    if !access.decide(operation, None, coarse_millis()) {
+        return Err(access.denied(operation));
+    }
+    change.authority.decided = true;
+    match change.authority.needs_approval {
+        true => approvals::consume(change, Some(key.id)),
+        false => Ok(()),
+    }
+}
+
+/// Called before a change is written: one that nobody decided about, or that lacks its approval, is not.
+///
+/// # Errors
+/// INTERNAL, APPROVAL_REQUIRED.
+pub(super) fn conclude(change: &Change<'_>) -> Result<()> {
+    let authority = &change.authority;
+    if !authority.decided {
+        return Err(Error::Internal {
+            what: "a change came to its end and nobody had asked who may make it",
+        });
+    }
+    match authority.needs_approval && !authority.approved {
+        true => Err(Error::ApprovalRequired { operation: change.deed.operation.name() }),
+        false => Ok(()),
+    }
+}
+
+/// Whether the actor may do something that changes nothing, to a key or (where there is none) to the store.
+///
+/// # Errors
+/// ACCESS_DENIED.
+pub(super) fn authorise_read(
+    inner: &Inner,
+    snapshot: &mut Snapshot<'_>,
+    operation: Operation,
+    key: Option<&KeyDocument>,
+) -> Result<()> {
+    authorise_use(inner, snapshot, operation, key, None)
+}
+
+/// The same under a context.
+pub(super) fn authorise_use(
+    inner: &Inner,
+    snapshot: &mut Snapshot<'_>,
+    operation: Operation,
+    key: Option<&KeyDocument>,
+    context: Option<&Context<'_>>,
+) -> Result<()> {
+    let mut access = match key {
+        Some(key) => Access::compile(key, &inner.actor, clock::now(snapshot)),
+        None => Access::store(&inner.actor),
+    };
+    if matches!(scope(operation), Scope::Manage | Scope::Administer) {
+        access.administrator = is_administrator(inner, snapshot)?;
+    }
+    match access.decide(operation, context, coarse_millis()) {
+        true => Ok(()),
+        false if key.is_some() => Err(access.denied(operation)),
+        false => Err(not_administrator(&inner.actor, operation)),
+    }
+}
+
+/// Whether the actor is an administrator of the store.
+pub(super) fn is_administrator(inner: &Inner, snapshot: &mut Snapshot<'_>) -> Result<bool> {
+    Ok(snapshot.settings()?.changeable.administrators.contains(&inner.actor.principal))
+}
+
+pub(super) fn denied(principal: &str, operation: Operation, name: &str) -> Error {
+    Error::AccessDenied { principal: principal.into(), operation: operation.name(), name: name.into() }
+}
+
+#[cold]
+fn not_administrator(actor: &Actor, operation: Operation) -> Error {
+    not_permitted(actor, operation, "that is for the store's administrators")
+}
+
+pub(super) fn not_permitted(actor: &Actor, operation: Operation, why: &'static str) -> Error {
+    Error::NotPermitted { principal: actor.principal.as_str().into(), operation: operation.name(), why }
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+fn decided() {}
+
+#[cfg(test)]
+fn decided() {
+    tests::DECISIONS.with(|decisions| decisions.set(decisions.get() + 1));
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Decisions of this thread.
+        pub(in crate::keystore) static DECISIONS: Cell<u64> = const { Cell::new(0) };
+    }
 }

@@ -5,18 +5,19 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::access::{self, Authority};
 use super::backend::{Access, Backend, Entry, Row, Table, conflict};
 use super::clock::Opening;
 use super::document::{AliasDocument, DOCUMENT_LIMIT, KeyDocument, PAGES, VERSIONS_A_PAGE};
 use super::epochs::Seen;
 use super::failpoint;
 use super::inner::Inner;
-use super::manifest::{Manifest, WRITER, bucket_digest, roots_digest};
+use super::manifest::{Manifest, Settings, WRITER, bucket_digest, roots_digest};
 use super::names::{Alias, KeyId, KeyName};
 use super::secrets::Secrets;
 use super::snapshot::{ROOTS_LIMIT, Snapshot, bucket_of, page_place};
 use super::version::{PageDocument, VersionDocument};
-use super::{access, anchor, states, trail};
+use super::{anchor, states, trail};
 use crate::audit::KeyRef;
 use crate::error::{Error, Result};
 use crate::operation::{Kind, Operation};
@@ -84,8 +85,9 @@ fn try_change<R>(
         let needs = format!("a later release (writer {})", snapshot.manifest.min_writer);
         return Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() });
     }
+    let (authority, touched) = (Authority::default(), BTreeSet::new());
     let mut change =
-        Change { snapshot, inner, deed, about, touched: BTreeSet::new(), written: false, quiet: false };
+        Change { snapshot, inner, deed, about, authority, touched, written: false, quiet: false };
     access::authorise_change(&mut change)?;
     let result = work(&mut change)?;
     let (epoch, mac) = change.finish()?;
@@ -100,6 +102,8 @@ pub(super) struct Change<'a> {
     pub(super) deed: &'a Deed,
     /// The keys it is about, for its event.
     about: &'a mut Vec<KeyRef>,
+    /// What has been decided about it so far.
+    pub(super) authority: Authority,
     touched: BTreeSet<u16>,
     written: bool,
     /// There was nothing to do after all, and nothing to tell.
@@ -200,6 +204,44 @@ impl<'a> Change<'a> {
         self.snapshot.rows.remove_if(Table::Roots, &entry.place, entry.revision)
     }
 
+    /// Writes the settings over those that were read in this change.
+    pub(super) fn put_settings(&mut self, settings: &Settings) -> Result<()> {
+        let place = self.snapshot.secrets.store_id;
+        let row = self.put_single(Table::Settings, &place, settings.write())?;
+        self.snapshot.manifest.settings = row;
+        Ok(())
+    }
+
+    /// Writes the row of approvals.
+    pub(super) fn put_approvals(&mut self, document: String) -> Result<()> {
+        let place = self.snapshot.secrets.store_id;
+        let row = self.put_single(Table::Approvals, &place, document)?;
+        self.snapshot.manifest.approvals = Some(row);
+        Ok(())
+    }
+
+    /// Writes a row that the manifest names; its MAC.
+    fn put_single(&mut self, table: Table, place: &[u8], document: String) -> Result<[u8; 32]> {
+        let was = self.snapshot.rows.get(table, place)?.map(|row| row.revision);
+        let row = self.seal(table, place, was.unwrap_or(0) + 1, document);
+        self.written = true;
+        self.snapshot.rows.put_if(table, place, was, &row)?;
+        Ok(row.mac)
+    }
+
+    /// Begins or ends the count of a limited grant's uses. The row is outside the tree.
+    pub(super) fn put_uses(&mut self, place: &[u8], document: String) -> Result<()> {
+        let row = self.seal(Table::GrantUses, place, 1, document);
+        self.snapshot.rows.put_if(Table::GrantUses, place, None, &row)
+    }
+
+    pub(super) fn remove_uses(&mut self, place: &[u8]) -> Result<()> {
+        match self.snapshot.rows.get(Table::GrantUses, place)? {
+            Some(row) => self.snapshot.rows.remove_if(Table::GrantUses, place, row.revision),
+            None => Ok(()),
+        }
+    }
+
     /// Writes a row as a library of another time might have.
     #[cfg(all(test, feature = "sqlite"))]
     pub(super) fn put_raw(&mut self, table: Table, place: &[u8], document: String) -> Result<[u8; 32]> {
@@ -207,6 +249,7 @@ impl<'a> Change<'a> {
         let row = self.seal(table, place, was.unwrap_or(0) + 1, document);
         let mac = row.mac;
         self.written = true;
+        self.authority = Authority::given();
         match table {
             Table::Keys | Table::Aliases => self.put_member(table, place.to_vec(), was, row)?,
             _ => self.snapshot.rows.put_if(table, place, was, &row)?,
@@ -299,6 +342,7 @@ impl<'a> Change<'a> {
     /// Writes the groups that were touched and the next manifest, and commits. A change that found nothing to do
     /// leaves the store as it is.
     fn finish(mut self) -> Result<(u64, [u8; 32])> {
+        access::conclude(&self)?;
         if !self.written {
             if !self.quiet {
                 trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::access::Access;
+use super::access::{Access, Limits};
 use super::document::KeyDocument;
 use super::inner::Inner;
 use super::names::{KeyId, KeyName};
@@ -13,7 +13,7 @@ use super::time::Time;
 use super::types::{KeySpec, KeyState, VersionState};
 use super::usage::VersionUsage;
 use super::version::VersionDocument;
-use super::{Store, clock, material, narrow, rotation, states, trail};
+use super::{Store, clock, grants, material, narrow, rotation, states, trail};
 use crate::audit::KeyRef;
 use crate::context::Context;
 use crate::crypto::{Kek, MaterialId};
@@ -152,6 +152,15 @@ impl Key {
         &self.store
     }
 
+    pub(super) fn narrowed(&self) -> Option<&Arc<narrow::Narrowed>> {
+        self.narrowed.as_ref()
+    }
+
+    /// The same key through another narrowing.
+    pub(super) fn with_narrowed(&self, narrowed: Arc<narrow::Narrowed>) -> Key {
+        Key { narrowed: Some(narrowed), ..self.clone() }
+    }
+
     /// Runs `f` on the key as it stands now, if the wish is permitted: by the store's state, by the handle's narrowing, by
     /// the key's state, and by its grants. FORKED, ACCESS_DENIED, KEY_DISABLED, STORE_POISONED… when it is not; that
     /// refusal is an event. Takes no lock and allocates nothing unless the store has changed or something is due. `f` may
@@ -166,18 +175,18 @@ impl Key {
         if now >= self.inner.attention.load(Ordering::Relaxed) {
             self.inner.attend(store, now)?;
         }
-        self.inner.state.read(|state| match self.permit(state, wish) {
+        self.inner.state.read(|state| match self.permit(state, wish, now) {
             Ok(()) => f(&KeyView { state, now }),
             Err(error) => Err(self.refuse(wish, error)),
         })
     }
 
     #[inline]
-    fn permit(&self, state: &State, wish: &Wish<'_>) -> Result<()> {
+    fn permit(&self, state: &State, wish: &Wish<'_>, now: u64) -> Result<()> {
         if let Some(narrowed) = &self.narrowed {
-            narrowed.permit(wish)?;
+            narrowed.permit(self.inner.id, &self.store.inner.actor, wish, now)?;
         }
-        state.access.permit(wish)?;
+        state.access.permit(wish, now)?;
         match state.key_state {
             KeyState::Enabled => Ok(()),
             _ => self.permit_state(state, wish),
@@ -209,8 +218,36 @@ impl Key {
         outcome: std::result::Result<(), &Error>,
     ) -> Result<()> {
         match outcome {
-            Ok(()) if !self.inner.each_use.load(Ordering::Relaxed) => Ok(()),
+            Ok(()) if !self.inner.each_use.load(Ordering::Relaxed) && !self.is_counted() => Ok(()),
             _ => self.settle_cold(wish, version, outcome),
+        }
+    }
+
+    /// Whether uses of this handle may be limited in number.
+    #[inline]
+    fn is_counted(&self) -> bool {
+        self.narrowed.is_some() || self.inner.limited.load(Ordering::Relaxed)
+    }
+
+    /// Counts one use against what limits this handle and the grant that permits it.
+    #[cold]
+    fn charge(&self, wish: &Wish<'_>) -> Result<()> {
+        let (id, store) = (self.inner.id, &*self.store.inner);
+        let granted = self.inner.state.read(|state| state.access.limits(wish));
+        let spent = match &self.narrowed {
+            Some(narrowed) => narrowed.spend(id, &store.actor, wish)?,
+            None => false,
+        };
+        match granted {
+            Limits::None => Ok(()),
+            Limits::Of(limited) => grants::spend(store, id, wish, &limited, |grant| {
+                self.inner.state.read(|state| state.access.exhaust(grant));
+            })
+            .inspect_err(|_| {
+                if let Some(narrowed) = self.narrowed.as_ref().filter(|_| spent) {
+                    narrowed.give_back();
+                }
+            }),
         }
     }
 
@@ -221,6 +258,12 @@ impl Key {
         version: KeyRef,
         outcome: std::result::Result<(), &Error>,
     ) -> Result<()> {
+        if self.is_counted() {
+            self.charge(wish).map_err(|error| self.refuse(wish, error))?;
+        }
+        if outcome.is_ok() && !self.inner.each_use.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         trail::used(&self.store.inner, self, wish, version, wish.bytes, outcome)
     }
 
@@ -254,6 +297,7 @@ impl Key {
             generation: AtomicU64::new(generation),
             attention: AtomicU64::new(0),
             each_use: AtomicBool::new(state.each_use),
+            limited: AtomicBool::new(state.access.is_limited()),
             state: Swap::new(Box::new(state)),
         };
         Ok(Key { store: store.clone(), inner: inner.keep_handle(id, Arc::new(key)), narrowed: None })
@@ -318,6 +362,8 @@ pub(super) struct KeyInner {
     attention: AtomicU64,
     /// The key wants an event for each use.
     each_use: AtomicBool,
+    /// The principal's uses may be limited in number by a grant.
+    limited: AtomicBool,
     state: Swap<State>,
 }
 
@@ -380,6 +426,7 @@ impl KeyInner {
                 let revision = self.state.read(|state| state.revision);
                 if revision < newer.revision || again && revision == newer.revision {
                     self.each_use.store(newer.each_use, Ordering::Relaxed);
+                    self.limited.store(newer.access.is_limited(), Ordering::Relaxed);
                     self.attention.store(0, Ordering::Relaxed);
                     self.state.replace(Box::new(newer));
                 }
@@ -440,11 +487,14 @@ impl State {
         let mut turns = Vec::new();
         let recovery = store.options.recovery;
         let now = clock::now(snapshot);
-        let usable = match document.state {
-            KeyState::Enabled => true,
-            KeyState::Compromised => recovery,
-            _ => false,
-        };
+        let access = Access::compile(document, &store.actor, now);
+        // Who may not use a key has none of it in memory.
+        let usable = access.may_use()
+            && match document.state {
+                KeyState::Enabled => true,
+                KeyState::Compromised => recovery,
+                _ => false,
+            };
         let stored = if usable { snapshot.versions(document)? } else { Vec::new() };
         let none = stored.is_empty();
         for version in stored {
@@ -506,7 +556,7 @@ impl State {
             revision: document.revision,
             spec: document.spec,
             key_state: document.state,
-            access: Access::compile(document, &store.actor),
+            access,
             each_use: document.policy.audit_each_use
                 || document.policy.audit_fail_closed
                 || versions.iter().any(|version: &Version| version.recovered),

@@ -178,7 +178,7 @@ fn count(snapshot: &mut Snapshot<'_>, table: Table) -> Result<u64> {
 }
 
 /// The entries of a page, and where the next begins. Whole verified buckets are walked, so nothing can be missing.
-fn walk(
+pub(super) fn walk(
     snapshot: &mut Snapshot<'_>,
     table: Table,
     page: &PageRequest,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::approvals::StoreSettings;
 use super::backend::{Entry, Mac};
 use super::clock::{self, Opening, Sighting};
 use super::document::{Unknown, Unreadable, read_time};
@@ -35,6 +36,8 @@ pub(super) struct Manifest {
     pub(super) settings: Mac,
     /// Digest of all root slots.
     pub(super) roots: Mac,
+    /// MAC of the row of approvals; `None` before the first approval.
+    pub(super) approvals: Option<Mac>,
     pub(super) keys: u64,
     /// MACs of the group rows; an absent group is empty.
     pub(super) groups: BTreeMap<u8, Mac>,
@@ -57,6 +60,7 @@ const MANIFEST_FIELDS: &[&str] = &[
     "schema",
     "settings",
     "roots",
+    "approvals",
     "keys",
     "previous",
     "groups",
@@ -74,6 +78,7 @@ impl Manifest {
             schema,
             settings: [0; 32],
             roots: [0; 32],
+            approvals: None,
             keys: 0,
             groups: BTreeMap::new(),
             previous: [0; 32],
@@ -100,6 +105,7 @@ impl Manifest {
             schema: fields.bytes("schema")?,
             settings: fields.bytes("settings")?,
             roots: fields.bytes("roots")?,
+            approvals: fields.take_if_there("approvals").as_ref().map(bytes).transpose()?,
             keys: fields.number("keys")?,
             groups: read_digests(fields.object("groups")?)?,
             previous: fields.bytes("previous")?,
@@ -124,6 +130,9 @@ impl Manifest {
         put("schema", hex(&self.schema).into());
         put("settings", hex(&self.settings).into());
         put("roots", hex(&self.roots).into());
+        if let Some(approvals) = &self.approvals {
+            put("approvals", hex(approvals).into());
+        }
         put("keys", self.keys.into());
         put("groups", write_digests(&self.groups));
         self.unknown.write_end(out)
@@ -155,31 +164,58 @@ pub(super) fn claimed_identity(text: &str) -> Read<([u8; 16], [u8; 16])> {
     Ok((fields.bytes("store_id")?, fields.bytes("incarnation")?))
 }
 
-/// What holds for the whole store from its making.
+/// What holds for the whole store.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) created: Time,
     pub(super) development: bool,
     /// The oldest envelope format that may be opened.
     envelope_format_floor: u64,
+    /// What can be changed: who manages the store, and what needs two.
+    pub(super) changeable: StoreSettings,
     unknown: Unknown,
 }
 
+const SETTINGS_FIELDS: &[&str] = &[
+    "created",
+    "development",
+    "envelope_format_floor",
+    "dual_control",
+    "approval_seconds",
+    "administrators",
+];
+
 impl Settings {
-    pub(super) fn new(development: bool) -> Settings {
-        Settings { created: Time::now(), development, envelope_format_floor: 1, unknown: Unknown::default() }
+    /// Of a new store; whoever makes it is its administrator.
+    pub(super) fn new(development: bool, administrator: &str) -> Settings {
+        let changeable =
+            StoreSettings { administrators: vec![administrator.into()], ..StoreSettings::default() };
+        Settings {
+            created: Time::now(),
+            development,
+            envelope_format_floor: 1,
+            changeable,
+            unknown: Unknown::default(),
+        }
     }
 
     pub(super) fn read(text: &str) -> Read<Settings> {
         let mut fields = Fields::parse(text, LIMIT)?;
-        let unknown = Unknown::begin(&mut fields, &["created", "development", "envelope_format_floor"])?;
+        let unknown = Unknown::begin(&mut fields, SETTINGS_FIELDS)?;
         let created = read_time(&mut fields)?;
         let development = fields.flag("development")?;
         let envelope_format_floor = fields.number("envelope_format_floor")?;
         if envelope_format_floor > 1 {
             return Err(Unreadable::TooNew("a later release".into()));
         }
-        Ok(Settings { created, development, envelope_format_floor, unknown: unknown.end(fields) })
+        let mut changeable = Map::new();
+        for name in &SETTINGS_FIELDS[3..] {
+            changeable.insert((*name).into(), fields.take(name)?);
+        }
+        let changeable = serde_json::from_value(changeable.into())
+            .map_err(|_| "dual control and administrators are malformed")?;
+        let unknown = unknown.end(fields);
+        Ok(Settings { created, development, envelope_format_floor, changeable, unknown })
     }
 
     pub(super) fn write(&self) -> String {
@@ -187,6 +223,9 @@ impl Settings {
         out.insert("created".into(), self.created.to_string().into());
         out.insert("development".into(), self.development.into());
         out.insert("envelope_format_floor".into(), self.envelope_format_floor.into());
+        out.insert("dual_control".into(), self.changeable.dual_control.clone().into());
+        out.insert("approval_seconds".into(), self.changeable.approval_seconds.into());
+        out.insert("administrators".into(), self.changeable.administrators.clone().into());
         self.unknown.write_end(out)
     }
 }

@@ -17,25 +17,29 @@
 //! | `export`, `backup` | whole keys on their way to another store; whole stores |
 //! | `states`, `policy`, `lifecycle`, `destruction`, `rotation`, `import`, `clock` | a key's life: what each state permits, and what changes it |
 //! | `mac`, `sealing` | kinds of keys beside those that wrap |
-//! | `access`, `grants`, `narrow`, `approvals` | who may |
+//! | `access`, `constraint`, `grants`, `narrow`, `approvals`, `dry_run` | who may |
 //! | `trail`, `usage`, `audit` | events, counts, and the trail as callers see it |
 //! | `anchor` | the memory outside the store against an older file |
 
 mod access;
 mod anchor;
+mod approval_document;
 mod approvals;
 mod audit;
 mod backend;
 mod backup;
 mod change;
 mod clock;
+mod constraint;
 mod counters;
 mod destruction;
 mod document;
+mod dry_run;
 mod epochs;
 mod export;
 mod failpoint;
 mod fork;
+mod grant_document;
 mod grants;
 mod handle;
 mod import;

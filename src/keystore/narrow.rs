@@ -1,8 +1,19 @@
 //! Handles with fewer rights than their key's: for plugins and threads. `docs/KEYS.md`, "Narrowed handles".
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::access::{Actor, Operations, denied};
+use super::constraint::Constraint;
 use super::handle::{Key, Wish};
-use crate::error::Result;
-use crate::operation::Operation;
+use super::names::KeyId;
+use super::time::Time;
+use crate::error::{Error, Result};
+use crate::operation::{Kind, Operation};
+use crate::sync::{coarse_millis, fork_id};
+
+/// Narrowings of one handle, one upon the other.
+const DEPTH: usize = 32;
 
 /// What a handle is to be narrowed to. All that is given holds together with what the handle was narrowed to before.
 #[derive(Clone, Debug, Default)]
@@ -19,23 +30,120 @@ pub struct Narrowing {
     pub millis: Option<u64>,
 }
 
-pub(super) struct Narrowed {}
+/// What a handle was narrowed to, by all its narrowings together.
+#[derive(Clone)]
+pub(super) struct Narrowed {
+    operations: Operations,
+    constraints: Vec<Constraint>,
+    /// Uses left: of this handle, and of each it was narrowed from that had a number. Shared with all copies.
+    left: Vec<Arc<AtomicU64>>,
+    /// When it ends: milliseconds of the coarse clock, and of the system's. A suspended machine stops the one, and the other
+    /// can be set; whichever comes first holds.
+    until: (u64, u64),
+    /// A copy of the counters in a forked child would be uses twice over.
+    born: u64,
+    depth: usize,
+}
 
 impl Narrowed {
+    fn everything() -> Narrowed {
+        Narrowed {
+            operations: Operations::ALL,
+            constraints: Vec::new(),
+            left: Vec::new(),
+            until: (u64::MAX, u64::MAX),
+            born: fork_id(),
+            depth: 0,
+        }
+    }
+
+    fn narrow(mut self, to: &Narrowing) -> Result<Narrowed> {
+        if to.operations.iter().any(|operation| operation.kind() != Kind::Use) {
+            return Err(Error::InvalidArgument { what: "a handle is narrowed to uses of its key" });
+        }
+        if self.depth == DEPTH {
+            return Err(Error::LimitExceeded { what: "narrowings of one handle", limit: DEPTH as u64 });
+        }
+        if !to.operations.is_empty() {
+            self.operations = self.operations.and(Operations::of(&to.operations));
+        }
+        if to.context_equals.is_some() || to.context_subset.is_some() {
+            let [equals, subset] = [&to.context_equals, &to.context_subset]
+                .map(|pairs| pairs.as_ref().map(|pairs| pairs.iter().map(|(name, value)| (name, value))));
+            self.constraints.push(Constraint::new(equals, subset)?);
+        }
+        if let Some(uses) = to.uses {
+            self.left.push(Arc::new(AtomicU64::new(uses)));
+        }
+        if let Some(millis) = to.millis {
+            let (coarse, wall) = self.until;
+            self.until = (
+                coarse.min(coarse_millis().saturating_add(millis)),
+                wall.min(Time::now_millis().saturating_add(millis)),
+            );
+        }
+        self.depth += 1;
+        Ok(self)
+    }
+
     /// # Errors
     /// ACCESS_DENIED.
-    pub(super) fn permit(&self, _wish: &Wish<'_>) -> Result<()> {
-        todo!()
+    pub(super) fn permit(&self, key: KeyId, actor: &Actor, wish: &Wish<'_>, now: u64) -> Result<()> {
+        let (coarse, wall) = self.until;
+        let in_time = now < coarse && (wall == u64::MAX || Time::now_millis() < wall);
+        let here = self.left.is_empty() || fork_id() == self.born;
+        match self.operations.has(wish.operation)
+            && self.constraints.iter().all(|constraint| constraint.holds(wish.context.as_ref()))
+            && in_time
+            && here
+            && self.left.iter().all(|left| left.load(Ordering::Relaxed) > 0)
+        {
+            true => Ok(()),
+            false => Err(refused(key, actor, wish)),
+        }
     }
+
+    /// Takes one use; whether there was a number to take it from.
+    ///
+    /// # Errors
+    /// ACCESS_DENIED when none is left; then none is taken.
+    pub(super) fn spend(&self, key: KeyId, actor: &Actor, wish: &Wish<'_>) -> Result<bool> {
+        for (at, left) in self.left.iter().enumerate() {
+            let took = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            if took.is_err() {
+                self.left[..at].iter().for_each(|left| drop(left.fetch_add(1, Ordering::Relaxed)));
+                return Err(refused(key, actor, wish));
+            }
+        }
+        Ok(!self.left.is_empty())
+    }
+
+    /// Gives back what [`Narrowed::spend`] took.
+    pub(super) fn give_back(&self) {
+        self.left.iter().for_each(|left| drop(left.fetch_add(1, Ordering::Relaxed)));
+    }
+}
+
+#[cold]
+fn refused(key: KeyId, actor: &Actor, wish: &Wish<'_>) -> Error {
+    denied(&format!("a narrowed handle of {}", actor.principal), wish.operation, &key.to_string())
 }
 
 impl Key {
     /// Another handle on the same key with fewer rights; this one stays as it is. It can be narrowed further and cannot be
-    /// widened.
+    /// widened: what it was narrowed to goes with every copy. The store that [`Key::store`] answers is a wider right; give a
+    /// narrowed handle to code that cannot reach it.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT.
-    pub fn narrow(&self, _to: &Narrowing) -> Result<Key> {
-        todo!()
+    /// INVALID_ARGUMENT for operations that are no uses and for conditions without a pair; LIMIT_EXCEEDED after 32
+    /// narrowings.
+    pub fn narrow(&self, to: &Narrowing) -> Result<Key> {
+        let before = self.narrowed().map_or_else(Narrowed::everything, |narrowed| (**narrowed).clone());
+        Ok(self.with_narrowed(Arc::new(before.narrow(to)?)))
+    }
+
+    /// Whether it has fewer rights than its key's.
+    pub fn is_narrowed(&self) -> bool {
+        self.narrowed().is_some()
     }
 }

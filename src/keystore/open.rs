@@ -43,7 +43,8 @@ impl Store {
         let slot = Slot::make(root, &store_id, &secret, &options.slot)?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options.open))?;
         options.open.check_locked()?;
-        let (settings, seen) = (Settings::new(options.development), epochs::of(store_id));
+        let settings = Settings::new(options.development, &actor.principal);
+        let seen = epochs::of(store_id);
         let backend = Sqlite::make(&place, &options.open, |backend| {
             let first = Some((&slot.id, slot.write()));
             found(backend, &secrets, &seen, incarnation, &settings.write(), first)
@@ -106,12 +107,13 @@ impl Store {
     /// A store in memory with the same API, for tests; gone when its last clone and key handle are.
     pub fn in_memory() -> Result<Store> {
         start()?;
-        let (options, settings) = (OpenOptions::default(), Settings::new(true));
+        let options = OpenOptions::default();
+        let actor = Actor::of(&options)?;
+        let settings = Settings::new(true, &actor.principal);
         let (secret, store_id, incarnation) = draw_store(on_fork(&options))?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options))?;
         let (backend, seen) = (Box::new(Memory::new()), epochs::of(store_id));
         found(&*backend, &secrets, &seen, incarnation, &settings.write(), None)?;
-        let actor = Actor::of(&options)?;
         Ok(Store { inner: Inner::new(backend, secrets, seen, options, actor, None) })
     }
 }
