@@ -51,7 +51,7 @@ help:
 	@echo 'Keyfold $(VERSION): envelope encryption with named, versioned keys behind one C header.'
 	@echo
 	@echo '  make build     command, libraries, headers, pkg-config and CMake files, wheel: all in build/'
-	@echo '  make demo      card records encrypted in C, opened in Python and Go, and the other way round'
+	@echo '  make demo      card records from C to Python to Go; a key rotated, disabled, and its trail verified'
 	@echo '  make test      every suite; make test-rust, -c, -package, -embedding, -python, -go, -cli,'
 	@echo '                 -interop, -documents run one each'
 	@echo '  make test-long the Rust suites with as many rounds as a release gets (KEYFOLD_LONG=1; not part of make test)'

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    approvals, audit, backup, data, datakey, doctor, grants, help, init, inspect, keys, mac, reencrypt,
-    rewrap, roots, seal, stores,
+    approvals, audit, backup, data, datakey, doctor, grants, help, init, inspect, keys, mac, random,
+    reencrypt, rewrap, roots, seal, stores,
 };
 
 /// Envelope encryption under named, versioned keys in a key store
@@ -49,6 +49,8 @@ pub(super) enum Command {
     Mac(mac::Mac),
     /// Check the message authentication code of a file
     VerifyMac(mac::VerifyMac),
+    /// Random bytes; needs no store
+    Random(random::Random),
     /// Show what an envelope says about itself, without any key; nothing of it is authenticated
     Inspect(inspect::Inspect),
     /// Say why an envelope opens or does not, without decrypting it

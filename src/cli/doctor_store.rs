@@ -96,7 +96,7 @@ impl Report {
             self.warning(
                 "compromised",
                 format!("{} marked so{part}", of(found.compromised)),
-                "move their data to other keys with: keyfold reencrypt --recovery",
+                "decrypt with --recovery what they sealed, and encrypt it under other keys",
             );
         }
     }

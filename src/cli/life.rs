@@ -230,7 +230,9 @@ impl Compromise {
         self.sure.confirm(session, &question)?;
         let key = store.mark_key_compromised(&name, &self.reason).map_err(|e| by_the_name(&self.name, e))?;
         changed(session, &key, &format!("key \"{}\" is marked as compromised", self.name))?;
-        session.note("make another key, and move the data to it with: keyfold reencrypt --recovery")
+        session.note(
+            "make another key, and encrypt anew what this one sealed (decrypt --recovery, then encrypt): a rewrap keeps its data keys",
+        )
     }
 }
 

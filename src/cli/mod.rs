@@ -31,6 +31,7 @@ mod output;
 mod policy;
 mod progress;
 mod prompt;
+mod random;
 mod reencrypt;
 mod rewrap;
 mod roots;
@@ -94,6 +95,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Seal(seal) => seal.run(&session),
         Command::Mac(mac) => mac.run(&session),
         Command::VerifyMac(verify) => verify.run(&session),
+        Command::Random(random) => random.run(&session),
         Command::Grant(grant) => grant.run(&session),
         Command::Can(can) => can.run(&session),
         Command::Approve(approve) => approve.run(&session),
