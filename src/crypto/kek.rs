@@ -15,8 +15,8 @@ pub(crate) type WrapNonce = [u8; WRAP_NONCE_SIZE];
 const PREFIX_WRAPS: u32 = 1 << 24;
 /// … or so many milliseconds.
 const PREFIX_MILLIS: u64 = 3_600_000;
-/// Sizes of secrets that can be wrapped.
-const SECRET_SIZES: std::ops::RangeInclusive<usize> = 16..=1088;
+/// Sizes of secrets that can be wrapped. The longest is the private half of an RSA key for imports.
+const SECRET_SIZES: std::ops::RangeInclusive<usize> = 16..=4096;
 
 static LAST_ID: AtomicU64 = AtomicU64::new(0);
 
@@ -57,7 +57,7 @@ impl Kek {
         self.material_id
     }
 
-    /// Wraps `secret` (16 to 1,088 bytes) under a fresh nonce (sticky prefix, FORMAT.md), tag last:
+    /// Wraps `secret` (16 to 4,096 bytes) under a fresh nonce (sticky prefix, FORMAT.md), tag last:
     /// `out.len() == secret.len() + 16`. One GCM call when the lane's prefix for this key is ready. Errors: RANDOM,
     /// FORKED; `out` is then as it was.
     pub(crate) fn wrap(

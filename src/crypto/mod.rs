@@ -1,5 +1,5 @@
 //! The only code that names a cipher crate: AES-256-GCM behind two engines, XAES-256-GCM wrapping, SHA-256, HMAC,
-//! HKDF, Argon2id, Ed25519, and the fork-safe generator. It knows no keys by name.
+//! HKDF, HPKE, RSA-OAEP, Argon2id, Ed25519, and the fork-safe generator. It knows no keys by name.
 
 mod aead;
 mod cache;
@@ -11,9 +11,14 @@ mod engine_portable;
 pub mod floor;
 mod generator;
 mod hash;
+mod hpke;
 mod kek;
 mod lane;
+mod mac;
 mod password;
+mod rsa;
+#[cfg(feature = "aws-lc")]
+mod rsa_aws_lc;
 mod selftest;
 mod xaes;
 
@@ -23,11 +28,14 @@ pub(crate) use generator::reseed;
 #[cfg(test)]
 pub(crate) use generator::script;
 pub(crate) use hash::{ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
+pub(crate) use hpke::{Kem, SealingSecret};
 #[cfg(test)]
 pub(crate) use kek::tests::contexts;
 pub(crate) use kek::{Kek, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
 pub(crate) use lane::{Lane, fill_random, with_lane};
+pub(crate) use mac::{MacHash, MacSecret};
 pub(crate) use password::{Argon2Params, argon2id};
+pub(crate) use rsa::{RsaPair, rsa_generate, rsa_open};
 pub(crate) use selftest::passed as self_test;
 
 /// A tag did not verify. Carries nothing: there is one answer for every cause.

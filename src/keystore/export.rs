@@ -8,7 +8,7 @@ use super::lifecycle::read_tags;
 use super::manage::{describe, refuse_taken};
 use super::material::{Binding, Made, open, refuse_equal, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
-use super::types::{KeyMetadata, KeyState, PageRequest};
+use super::types::{KeyMetadata, KeySpec, KeyState, PageRequest};
 use super::version::VersionDocument;
 use super::{Key, Store, states};
 use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
@@ -54,8 +54,9 @@ impl Store {
             if version.wrapped.is_empty() {
                 return Ok(version);
             }
-            let material = open(secrets, key.id, &version)?;
-            (version.nonce, version.wrapped) = wrap(&keys.material, &exported(key.id, &version), &material)?;
+            let material = open(secrets, key.id, key.spec, &version)?;
+            (version.nonce, version.wrapped) =
+                wrap(&keys.material, &exported(key.id, key.spec, &version), &material)?;
             Ok(version)
         };
         key.versions = versions.into_iter().map(rewrap).collect::<Result<_>>()?;
@@ -100,17 +101,17 @@ impl Store {
             if old.wrapped.is_empty() {
                 return Ok(old);
             }
-            let binding = exported(key.id, &old);
+            let binding = exported(key.id, key.spec, &old);
             let material = unwrap(&keys.material, &binding, &old.nonce, &old.wrapped, secrets.on_fork)?
                 .ok_or(Error::InvalidKeyMaterial { why: "a version's material does not open" })?;
-            refuse_equal(material.material().expose())?;
+            refuse_equal(material.expose())?;
             let made = Made {
                 origin: old.origin,
                 created: old.created,
                 rotation_type: old.rotation_type,
                 by: old.created_by.clone(),
             };
-            let fresh = version(secrets, key.id, old.version, made, &material)?;
+            let fresh = version(secrets, key.id, key.spec, old.version, made, &material)?;
             Ok(old.rewrapped(fresh.nonce, fresh.wrapped))
         };
         let mut older = std::mem::take(&mut key.versions)
@@ -221,11 +222,12 @@ fn wrap_secret(under: &Key, secret: &Key32) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-fn exported(key_id: KeyId, version: &VersionDocument) -> Binding {
+fn exported(key_id: KeyId, spec: KeySpec, version: &VersionDocument) -> Binding {
     Binding {
         magic: EXPORTED,
         store_id: [0; 16],
         key_id,
+        spec,
         version: version.version,
         material_id: version.material_id,
         origin: version.origin,

@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::access::{Access, Limits};
 use super::document::KeyDocument;
 use super::inner::Inner;
+use super::material::Material;
 use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::time::Time;
-use super::types::{KeySpec, KeyState, VersionState};
+use super::types::{KeySpec, KeyState, KeyUsage, VersionState};
 use super::usage::VersionUsage;
 use super::version::VersionDocument;
 use super::{Store, clock, grants, material, narrow, rotation, states, trail};
 use crate::audit::KeyRef;
 use crate::context::Context;
-use crate::crypto::{Kek, MaterialId};
+use crate::crypto::{Kek, MacSecret, MaterialId, SealingSecret};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 use crate::sync::Swap;
@@ -41,13 +42,6 @@ pub(crate) struct Wish<'a> {
     pub(crate) bytes: u64,
 }
 
-/// What a version's material is.
-#[derive(Clone)]
-pub(crate) enum Material {
-    /// Wraps data keys.
-    Kek(Arc<Kek>),
-}
-
 /// One version of a key as the data path needs it. Borrowed for the length of a call.
 #[derive(Clone)]
 pub(crate) struct Version {
@@ -68,7 +62,34 @@ impl Version {
     pub(crate) fn kek(&self) -> Result<&Kek> {
         match &self.material {
             Material::Kek(kek) => Ok(kek),
+            other => Err(self.wrong_usage(other)),
         }
+    }
+
+    /// The HMAC key. INVALID_KEY_USAGE for a key of another usage.
+    pub(crate) fn mac(&self) -> Result<&MacSecret> {
+        match &self.material {
+            Material::Mac(mac) => Ok(mac),
+            other => Err(self.wrong_usage(other)),
+        }
+    }
+
+    /// The sealing key's private half. INVALID_KEY_USAGE for a key of another usage.
+    pub(crate) fn sealing(&self) -> Result<&SealingSecret> {
+        match &self.material {
+            Material::Sealing(pair) => Ok(pair),
+            other => Err(self.wrong_usage(other)),
+        }
+    }
+
+    #[cold]
+    fn wrong_usage(&self, material: &Material) -> Error {
+        let usage = match material {
+            Material::Kek(_) => KeyUsage::EncryptDecrypt,
+            Material::Mac(_) => KeyUsage::GenerateVerifyMac,
+            Material::Sealing(_) => KeyUsage::EncapsulateDecapsulate,
+        };
+        Error::InvalidKeyUsage { name: self.key_id.to_string().into(), usage: usage.name() }
     }
 
     /// As the trail names it.
@@ -145,6 +166,11 @@ impl Key {
     /// The key's id.
     pub fn id(&self) -> KeyId {
         self.inner.id
+    }
+
+    /// What its material is. A key's never changes.
+    pub fn spec(&self) -> KeySpec {
+        self.inner.spec
     }
 
     /// The store it belongs to.
@@ -294,6 +320,7 @@ impl Key {
         }
         let key = KeyInner {
             id,
+            spec: state.spec,
             generation: AtomicU64::new(generation),
             attention: AtomicU64::new(0),
             each_use: AtomicBool::new(state.each_use),
@@ -330,6 +357,12 @@ impl KeyView<'_> {
         self.state.versions.iter().find(|held| held.material_id == material_id)
     }
 
+    /// The versions of this number whose material ids begin so: what a MAC names.
+    pub(super) fn begin_with(&self, version: u32, id: [u8; 2]) -> impl Iterator<Item = &Version> {
+        let all = self.state.versions.iter();
+        all.filter(move |held| held.version == version && held.material_id.starts_with(&id))
+    }
+
     /// The version a cell names by key id, number and material id.
     pub(crate) fn named(&self, key_id: KeyId, version: u32, material_id: MaterialId) -> Named<'_> {
         let state = self.state;
@@ -356,6 +389,7 @@ impl KeyView<'_> {
 /// A key as this process holds it; shared by all its handles on one open store.
 pub(super) struct KeyInner {
     id: KeyId,
+    spec: KeySpec,
     /// The store's generation that `state` is known to be true for.
     generation: AtomicU64,
     /// When something wants to be seen to (a rotation that is due, uses to be written down): coarse milliseconds.
@@ -525,8 +559,8 @@ impl State {
             let (material, usage) = match ready {
                 Some(ready) => (ready.material.clone(), ready.usage.clone()),
                 None => {
-                    let kek = material::open(&store.secrets, document.id, &version)?;
-                    (Material::Kek(Arc::new(kek)), Arc::default())
+                    let material = material::open(&store.secrets, document.id, document.spec, &version)?;
+                    (material, Arc::default())
                 }
             };
             let one = Version {

@@ -104,7 +104,7 @@ impl Store {
                 if version.state == VersionState::Destroyed || version.wrapped.is_empty() {
                     continue;
                 }
-                material::open(&self.inner.secrets, key.id, &version)?;
+                material::open(&self.inner.secrets, key.id, key.spec, &version)?;
             }
             for alias in &key.aliases {
                 if snapshot.alias(alias)?.map(|(_, row)| row.key_id) != Some(key.id) {

@@ -3,14 +3,14 @@
 use super::change::{Change, Deed};
 use super::document::{ALIASES, AliasDocument, KeyDocument, check_description};
 use super::lifecycle::{read_tags, refuse_period};
-use super::material::Made;
+use super::material::{Made, Material};
 use super::names::{Alias, KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::types::{CreateKey, KeyMetadata, KeyState, KeyUsage, Origin, RotationType};
 use super::version::origin_name;
 use super::{Store, clock, material, states, trail};
 use crate::audit::KeyRef;
-use crate::crypto::{Kek, fill_random};
+use crate::crypto::fill_random;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 
@@ -34,13 +34,14 @@ impl Store {
             }
             return self.new_key(Operation::CreateKey, request, Origin::External, None);
         }
-        let material = self.locked(material::draw(self.inner.secrets.on_fork)?)?;
+        let material = self.locked(material::draw(request.spec, self.inner.secrets.on_fork)?)?;
         self.new_key(Operation::CreateKey, request, Origin::Keyfold, Some(&material))
     }
 
-    /// Makes a key of exactly 32 bytes of the caller's own material (refused when all bytes are equal).
+    /// Makes a key of the caller's own material, of exactly the spec's size: 32, 48 or 64 bytes (refused when all are
+    /// equal).
     pub fn import_key_material(&self, request: &CreateKey, material: &[u8]) -> Result<KeyMetadata> {
-        let material = self.locked(material::take(material, self.inner.secrets.on_fork)?)?;
+        let material = self.locked(material::take(request.spec, material, self.inner.secrets.on_fork)?)?;
         self.new_key(Operation::ImportKeyMaterial, request, Origin::External, Some(&material))
     }
 
@@ -99,7 +100,7 @@ impl Store {
     }
 
     /// Material in pages as the store's options want them.
-    fn locked(&self, material: Kek) -> Result<Kek> {
+    fn locked(&self, material: Material) -> Result<Material> {
         self.inner.options.check_locked().map(|()| material)
     }
 
@@ -108,7 +109,7 @@ impl Store {
         operation: Operation,
         request: &CreateKey,
         origin: Origin,
-        material: Option<&Kek>,
+        material: Option<&Material>,
     ) -> Result<KeyMetadata> {
         check_description(&request.description)?;
         let tags = read_tags(&request.tags)?;
@@ -128,7 +129,8 @@ impl Store {
                 Some(material) => {
                     let made =
                         Made { origin, created: now, rotation_type: RotationType::Initial, by: principal };
-                    key.versions = vec![material::version(&self.inner.secrets, id, 1, made, material)?];
+                    key.versions =
+                        vec![material::version(&self.inner.secrets, id, request.spec, 1, made, material)?];
                     key.next_version = 2;
                 }
                 None => key.state = KeyState::PendingImport,

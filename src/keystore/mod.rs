@@ -86,8 +86,10 @@ pub use backup::{BackupReport, RepairReport};
 pub use destruction::Destroyed;
 pub use grants::{CreateGrant, GrantMetadata, GrantPage};
 pub use handle::Key;
-pub(crate) use handle::{KeyView, Material, Named, Version, Wish};
+pub(crate) use handle::{KeyView, Named, Version, Wish};
 pub use import::{ImportParameters, WrappingAlgorithm};
+#[cfg(test)]
+pub(crate) use material::Material;
 #[cfg(test)]
 pub(crate) use material::opened as materials_opened;
 pub use names::{Alias, KeyId, KeyName};

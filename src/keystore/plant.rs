@@ -28,7 +28,7 @@ impl Store {
         let secrets = &self.inner.secrets;
         let mut documents = Vec::new();
         for planted in versions {
-            let kek = material::of(&planted.material, secrets.on_fork)?;
+            let kek = material::of(KeySpec::Symmetric, &planted.material, secrets.on_fork)?;
             let now = Time::now();
             let made = Made {
                 origin: Origin::External,
@@ -36,7 +36,8 @@ impl Store {
                 rotation_type: RotationType::Imported,
                 by: self.inner.actor.principal.clone(),
             };
-            let mut version = material::version(secrets, id, planted.version, made, &kek)?;
+            let mut version =
+                material::version(secrets, id, KeySpec::Symmetric, planted.version, made, &kek)?;
             version.state = VersionState::NonCurrent;
             version.former = planted.former.clone();
             documents.push(version);

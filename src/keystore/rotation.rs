@@ -119,12 +119,12 @@ fn rotate_when(
 fn add_version(change: &mut Change<'_>, key: &mut KeyDocument, why: RotationType) -> Result<()> {
     let inner = change.inner;
     let now = clock::now(change.snapshot());
-    let material = material::draw(inner.secrets.on_fork)?;
+    let material = material::draw(key.spec, inner.secrets.on_fork)?;
     inner.options.check_locked()?;
     let number = key.next_version;
     let by = inner.actor.principal.clone();
     let made = Made { origin: Origin::Keyfold, created: now, rotation_type: why, by };
-    let version = material::version(&inner.secrets, key.id, number, made, &material)?;
+    let version = material::version(&inner.secrets, key.id, key.spec, number, made, &material)?;
     if let Some(before) = key.versions.last_mut().filter(|before| before.state == VersionState::Current) {
         before.state = VersionState::NonCurrent;
     }

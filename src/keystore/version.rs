@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{DOCUMENT_LIMIT, Unknown, Unreadable, VERSIONS_A_PAGE, read_date, read_time};
-use super::json::{Fields, Refused, from_hex, hex};
+use super::json::{Fields, Refused, bytes, from_hex, hex};
 use super::names::KeyId;
 use super::policy::KeyPolicy;
 use super::time::Time;
@@ -25,6 +25,8 @@ pub(super) struct VersionDocument {
     pub(super) created_by: String,
     /// When imported material expires.
     pub(super) valid_to: Option<Time>,
+    /// What imported material must be when it is imported again.
+    pub(super) commitment: Option<[u8; 32]>,
     pub(super) nonce: [u8; 24],
     /// The material (32 to 64 bytes) and its tag; empty when it is gone.
     pub(super) wrapped: Vec<u8>,
@@ -61,6 +63,7 @@ impl VersionDocument {
             rotation_type,
             created_by: fields.text("created_by")?,
             valid_to: read_date(&mut fields, "valid_to")?,
+            commitment: fields.take_if_there("commitment").map(|value| bytes(&value)).transpose()?,
             nonce: fields.bytes("nonce")?,
             wrapped,
             former: read_former(fields.take_if_there("former"))?,
@@ -80,6 +83,9 @@ impl VersionDocument {
         put("created_by", self.created_by.clone().into());
         if let Some(valid_to) = self.valid_to {
             put("valid_to", valid_to.to_string().into());
+        }
+        if let Some(commitment) = &self.commitment {
+            put("commitment", hex(commitment).into());
         }
         put("nonce", hex(&self.nonce).into());
         put("wrapped", hex(&self.wrapped).into());

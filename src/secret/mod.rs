@@ -81,6 +81,11 @@ impl SecretBytes {
     pub(crate) fn expose_mut(&mut self) -> &mut [u8] {
         &mut self.slot.bytes_mut()[..self.len]
     }
+
+    /// Whether a fork wiped these bytes; see [`Key32::lost_to_fork`].
+    pub(crate) fn lost_to_fork(&self) -> bool {
+        self.slot.lost_to_fork()
+    }
 }
 
 /// How the secret pages of this process are really protected; shown by `doctor` and over the C ABI.

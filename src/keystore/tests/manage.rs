@@ -320,7 +320,9 @@ fn a_disabled_keys_material_is_gone_when_the_call_returns() {
     let key = store.key(&named("k")).unwrap();
     let (kek, id) = key
         .view(&crate::keystore::Wish::ANY, |view| {
-            let crate::keystore::Material::Kek(kek) = &view.current().unwrap().material;
+            let crate::keystore::Material::Kek(kek) = &view.current().unwrap().material else {
+                panic!("a symmetric key")
+            };
             let (mut nonce, mut wrapped) = ([0; 24], [0; 48]);
             with_lane(|lane| kek.wrap(lane, b"", &[1; 32], &mut nonce, &mut wrapped))?;
             Ok((Arc::downgrade(kek), kek.id()))
