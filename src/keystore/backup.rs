@@ -5,8 +5,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Store;
+use super::change::Deed;
 use super::options::{Location, OpenOptions};
 use crate::error::Result;
+use crate::operation::Operation;
 use crate::root::Root;
 
 /// What a backup holds.
@@ -68,6 +70,9 @@ impl Store {
 
     /// Seals the manifest anew with its time, so that readers who refuse an old one go on.
     pub fn heartbeat(&self) -> Result<()> {
-        todo!()
+        self.inner.change(Deed::new(Operation::Heartbeat), |change| {
+            change.renew_manifest();
+            Ok(())
+        })
     }
 }

@@ -9,7 +9,7 @@ use super::access::{self, Authority};
 use super::backend::{Access, Backend, Entry, Row, Table, conflict};
 use super::clock::Opening;
 use super::document::{AliasDocument, DOCUMENT_LIMIT, KeyDocument, PAGES, VERSIONS_A_PAGE};
-use super::epochs::Seen;
+use super::epochs::{Mark, Seen};
 use super::failpoint;
 use super::inner::Inner;
 use super::manifest::{Manifest, Settings, WRITER, bucket_digest, roots_digest};
@@ -17,10 +17,12 @@ use super::names::{Alias, KeyId, KeyName};
 use super::secrets::Secrets;
 use super::snapshot::{ROOTS_LIMIT, Snapshot, bucket_of, page_place};
 use super::version::{PageDocument, VersionDocument};
-use super::{anchor, states, trail};
+use super::{admin, anchor, states, trail};
 use crate::audit::KeyRef;
+use crate::crypto::ed25519_public;
 use crate::error::{Error, Result};
 use crate::operation::{Kind, Operation};
+use crate::secret::Key32;
 
 /// A management call, as authority, dual control and the trail see it.
 pub(super) struct Deed {
@@ -56,11 +58,10 @@ pub(super) fn change<R>(
     let operation = deed.operation;
     let done = try_change(inner, &deed, &mut about, work);
     match done {
-        Ok((result, epoch)) => {
-            if operation.kind() == Kind::Lower {
-                anchor::confirm(inner, epoch)?;
-            } else {
-                anchor::later(inner, epoch);
+        Ok(result) => {
+            match operation.kind() {
+                Kind::Lower => anchor::confirm(inner, operation, &about)?,
+                _ => anchor::later(inner),
             }
             Ok(result)
         }
@@ -76,23 +77,32 @@ fn try_change<R>(
     deed: &Deed,
     about: &mut Vec<KeyRef>,
     work: impl FnOnce(&mut Change<'_>) -> Result<R>,
-) -> Result<(R, u64)> {
+) -> Result<R> {
     let (backend, secrets, seen) = (&*inner.backend, &inner.secrets, &*inner.seen);
     let snapshot = Snapshot::begin(backend, secrets, seen, Access::Write)?;
     // Nobody else writes from here on, so this state stands whatever becomes of the change.
-    seen.note(snapshot.manifest.epoch, &snapshot.manifest.mac);
+    seen.note(snapshot.manifest.mark());
     if snapshot.manifest.min_writer > WRITER {
         let needs = format!("a later release (writer {})", snapshot.manifest.min_writer);
         return Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() });
     }
+    admin::permit(&snapshot.manifest, secrets, &inner.actor, deed.operation)?;
     let (authority, touched) = (Authority::default(), BTreeSet::new());
-    let mut change =
-        Change { snapshot, inner, deed, about, authority, touched, written: false, quiet: false };
+    let mut change = Change {
+        snapshot,
+        inner,
+        deed,
+        about,
+        authority,
+        touched,
+        written: false,
+        quiet: false,
+        admin: None,
+    };
     access::authorise_change(&mut change)?;
     let result = work(&mut change)?;
-    let (epoch, mac) = change.finish()?;
-    seen.note(epoch, &mac);
-    Ok((result, epoch))
+    seen.note(change.finish()?);
+    Ok(result)
 }
 
 /// A change under way.
@@ -108,6 +118,8 @@ pub(super) struct Change<'a> {
     written: bool,
     /// There was nothing to do after all, and nothing to tell.
     quiet: bool,
+    /// The admin seed that this change brings.
+    admin: Option<Key32>,
 }
 
 impl<'a> Change<'a> {
@@ -137,6 +149,11 @@ impl<'a> Change<'a> {
     /// The change found that another one did already what it was for: it leaves no event.
     pub(super) fn nothing_to_do(&mut self) {
         self.quiet = true;
+    }
+
+    /// Writes the change's manifest even if nothing else is written, for its time.
+    pub(super) fn renew_manifest(&mut self) {
+        self.written = true;
     }
 
     /// Names a key, with its newest version, in the deed's event.
@@ -191,6 +208,16 @@ impl<'a> Change<'a> {
         self.snapshot.bucket(bucket_of(&place))?;
         self.snapshot.rows.remove_if(Table::Aliases, &place, was)?;
         self.touch(Table::Aliases, &place, None)
+    }
+
+    /// From this change on only who has this seed may change the store. STORE_BUSY where another was quicker.
+    pub(super) fn begin_admin(&mut self, seed: Key32) -> Result<()> {
+        match self.snapshot.manifest.admin_public.replace(ed25519_public(&seed)) {
+            None => self.admin = Some(seed),
+            Some(_) => return Err(Error::StoreBusy),
+        }
+        self.written = true;
+        Ok(())
     }
 
     pub(super) fn put_root(&mut self, slot_id: &[u8; 16], document: String) -> Result<()> {
@@ -341,15 +368,15 @@ impl<'a> Change<'a> {
 
     /// Writes the groups that were touched and the next manifest, and commits. A change that found nothing to do
     /// leaves the store as it is.
-    fn finish(mut self) -> Result<(u64, [u8; 32])> {
+    fn finish(mut self) -> Result<Mark> {
         access::conclude(&self)?;
         if !self.written {
             if !self.quiet {
                 trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
             }
-            let (epoch, mac) = (self.snapshot.manifest.epoch, self.snapshot.manifest.mac);
+            let mark = self.snapshot.manifest.mark();
             self.snapshot.rows.commit()?;
-            return Ok((epoch, mac));
+            return Ok(mark);
         }
         let mut groups = BTreeSet::new();
         for number in std::mem::take(&mut self.touched) {
@@ -378,12 +405,12 @@ impl<'a> Change<'a> {
         manifest.roots = roots_digest(self.snapshot.secrets, &manifest.incarnation, &slots);
         let was = manifest.epoch;
         manifest.advance(self.inner.opening);
-        let mac = put_manifest(&mut self.snapshot, Some(was))?;
+        put_manifest(&mut self.snapshot, Some(was), self.admin.as_ref())?;
         failpoint::hit("before commit");
-        let epoch = self.snapshot.manifest.epoch;
+        let mark = self.snapshot.manifest.mark();
         self.snapshot.rows.commit()?;
         failpoint::hit("after commit");
-        Ok((epoch, mac))
+        Ok(mark)
     }
 
     fn put_group(&mut self, number: u8) -> Result<()> {
@@ -408,6 +435,7 @@ pub(super) fn found(
     let mut manifest = Manifest::new(secrets.store_id, incarnation, rows.schema()?);
     let settings = secrets.seal(Table::Settings, &incarnation, &secrets.store_id, 1, settings.into());
     manifest.settings = settings.mac;
+    manifest.admin_public = secrets.store_secret.admin.as_ref().map(ed25519_public);
     rows.put_if(Table::Settings, &secrets.store_id, None, &settings)?;
     if let Some((slot_id, document)) = slot {
         let row = secrets.seal(Table::Roots, &incarnation, slot_id, 1, document);
@@ -416,25 +444,26 @@ pub(super) fn found(
     let slots = rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
     manifest.roots = roots_digest(secrets, &incarnation, &slots);
     manifest.advance(Opening([0; 8]));
-    let epoch = manifest.epoch;
     let mut snapshot =
         Snapshot { rows, secrets, manifest, groups: Default::default(), buckets: Default::default() };
-    let mac = put_manifest(&mut snapshot, None)?;
+    put_manifest(&mut snapshot, None, None)?;
+    let mark = snapshot.manifest.mark();
     snapshot.rows.commit()?;
-    seen.note(epoch, &mac);
+    seen.note(mark);
     Ok(())
 }
 
-fn put_manifest(snapshot: &mut Snapshot<'_>, was: Option<u64>) -> Result<[u8; 32]> {
-    let manifest = &snapshot.manifest;
-    let place = &snapshot.secrets.store_id;
-    let row = snapshot.secrets.seal(
-        Table::Manifest,
-        &manifest.incarnation,
-        place,
-        manifest.epoch,
-        manifest.write(),
-    );
+/// Writes the manifest, signed by this seed or else by the handle's own where the store asks for that.
+pub(super) fn put_manifest(
+    snapshot: &mut Snapshot<'_>,
+    was: Option<u64>,
+    seed: Option<&Key32>,
+) -> Result<()> {
+    let (manifest, secrets) = (&snapshot.manifest, snapshot.secrets);
+    let text = admin::sign(manifest, seed.or(secrets.store_secret.admin.as_ref()))?;
+    let place = &secrets.store_id;
+    let row = secrets.seal(Table::Manifest, &manifest.incarnation, place, manifest.epoch, text);
     snapshot.rows.put_if(Table::Manifest, place, was, &row)?;
-    Ok(row.mac)
+    snapshot.manifest.mac = row.mac;
+    Ok(())
 }

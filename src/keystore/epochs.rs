@@ -14,8 +14,12 @@ use crate::sync::ForkLock;
 /// The highest manifest seen, by epoch.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Mark {
-    epoch: u64,
-    mac: Mac,
+    /// Which incarnation: a restore begins the next one.
+    pub(super) life: u64,
+    pub(super) epoch: u64,
+    pub(super) mac: Mac,
+    /// The admin root's public key, where there is one: it stays.
+    pub(super) admin: Option<[u8; 32]>,
 }
 
 pub(super) struct Seen {
@@ -69,23 +73,31 @@ impl Seen {
     }
 
     /// Whether a verified manifest may follow, that was read in a snapshot begun after `before` was taken.
-    pub(super) fn check(&self, before: Mark, epoch: u64, mac: &Mac) -> Result<()> {
-        if epoch < before.epoch {
-            return Err(Error::StoreRolledBack { seen: before.epoch, found: epoch });
+    ///
+    /// # Errors
+    /// STORE_ROLLED_BACK for an earlier state, STORE_FORKED for another one of the same epoch.
+    pub(super) fn check(&self, before: Mark, found: Mark) -> Result<()> {
+        let (was, is) = ((before.life, before.epoch), (found.life, found.epoch));
+        if is < was {
+            return Err(Error::StoreRolledBack { seen: before.epoch, found: found.epoch });
         }
-        if epoch == before.epoch && !ct_eq(mac, &before.mac) {
+        if is == was && !ct_eq(&found.mac, &before.mac) {
+            return Err(Error::StoreForked { epoch: found.epoch });
+        }
+        if before.admin.is_some() && before.admin != found.admin {
             return Err(Error::StoreIntegrity {
-                what: format!("manifest: epoch {epoch} was another state before").into(),
+                what: "manifest: it is not signed by the store's admin root".into(),
             });
         }
         Ok(())
     }
 
-    /// Takes note of a state that is committed, or of the one a snapshot showed that stood to its end; handles look again before their next use.
-    pub(super) fn note(&self, epoch: u64, mac: &Mac) {
+    /// Takes note of a state that is committed, or of the one a snapshot showed that stood to its end; handles look again
+    /// before their next use.
+    pub(super) fn note(&self, seen: Mark) {
         let mut mark = self.mark.lock();
-        if epoch > mark.epoch {
-            *mark = Mark { epoch, mac: *mac };
+        if (seen.life, seen.epoch) > (mark.life, mark.epoch) {
+            *mark = seen;
             self.generation.fetch_add(1, Ordering::Release);
         }
     }

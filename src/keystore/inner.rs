@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::access::Actor;
+use super::anchor::{self, Anchor};
 use super::backend::{Access, Backend, DataVersion};
 use super::change::{Change, Deed, change};
 use super::clock::Opening;
@@ -32,6 +33,8 @@ pub(super) struct Inner {
     pub(super) local: Arc<Local>,
     /// Who this handle acts as.
     pub(super) actor: Actor,
+    /// The memory outside the store.
+    pub(super) anchor: Anchor,
     /// What the trail needs to know between calls.
     pub(super) trail: Trail,
     /// Tells this opening of the store from others.
@@ -61,6 +64,7 @@ impl Inner {
         seen: Arc<Seen>,
         options: OpenOptions,
         actor: Actor,
+        anchor: Anchor,
         slot_in_use: Option<[u8; 16]>,
     ) -> Arc<Inner> {
         let trail = Trail::new(&options, &actor, &secrets);
@@ -74,6 +78,7 @@ impl Inner {
             options,
             local,
             actor,
+            anchor,
             trail,
             opening: Opening::draw(),
             born: fork_id(),
@@ -139,6 +144,7 @@ impl Inner {
             false => u64::MAX,
         };
         self.fresh_until.fetch_max(until, Ordering::Release);
+        anchor::attend(self);
         Ok(())
     }
 
@@ -202,6 +208,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         fork::forget(&self.local);
         trail::close(self);
+        anchor::close(self);
         if self.path().is_none() && fork::is_settled() {
             epochs::forget(&self.seen);
         }

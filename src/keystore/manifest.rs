@@ -8,6 +8,7 @@ use super::approvals::StoreSettings;
 use super::backend::{Entry, Mac};
 use super::clock::{self, Opening, Sighting};
 use super::document::{Unknown, Unreadable, read_time};
+use super::epochs::Mark;
 use super::json::{Fields, Refused, bytes, from_hex, hex};
 use super::secrets::{MacInput, Secrets};
 use super::time::Time;
@@ -28,6 +29,10 @@ pub(super) struct Manifest {
     pub(super) mac: Mac,
     pub(super) store_id: [u8; 16],
     pub(super) incarnation: [u8; 16],
+    /// Numbers the incarnations of this store id, from 1.
+    pub(super) life: u64,
+    /// What verifies the manifest's signature, where only an admin root may change the store.
+    pub(super) admin_public: Option<[u8; 32]>,
     pub(super) min_reader: u64,
     pub(super) min_writer: u64,
     /// Hash of the tables' definitions.
@@ -53,6 +58,9 @@ pub(super) struct Manifest {
 const MANIFEST_FIELDS: &[&str] = &[
     "store_id",
     "incarnation",
+    "life",
+    "admin_public",
+    "signature",
     "min_reader",
     "min_writer",
     "time",
@@ -73,6 +81,8 @@ impl Manifest {
             mac: [0; 32],
             store_id,
             incarnation,
+            life: 1,
+            admin_public: None,
             min_reader: READER,
             min_writer: WRITER,
             schema,
@@ -100,6 +110,8 @@ impl Manifest {
             mac,
             store_id: fields.bytes("store_id")?,
             incarnation: fields.bytes("incarnation")?,
+            life: fields.number("life")?,
+            admin_public: read_admin(&mut fields)?,
             min_reader,
             min_writer: fields.number("min_writer")?,
             schema: fields.bytes("schema")?,
@@ -122,6 +134,10 @@ impl Manifest {
         put("min_writer", self.min_writer.into());
         put("store_id", hex(&self.store_id).into());
         put("incarnation", hex(&self.incarnation).into());
+        put("life", self.life.into());
+        if let Some(public) = &self.admin_public {
+            put("admin_public", hex(public).into());
+        }
         put("time", self.time.to_string().into());
         if let Some(stepped) = &self.stepped {
             put("clock_stepped", stepped.write());
@@ -145,6 +161,20 @@ impl Manifest {
         (self.time, self.stepped) = clock::advance(self.time, self.stepped, by);
     }
 
+    /// Begins a new incarnation, later than any that was seen.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn begin_life(&mut self, incarnation: [u8; 16], seen: Mark) {
+        self.incarnation = incarnation;
+        self.life = self.life.max(seen.life) + 1;
+        self.epoch = self.epoch.max(seen.epoch);
+        self.groups.clear();
+    }
+
+    /// For the memory of what was seen.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { life: self.life, epoch: self.epoch, mac: self.mac, admin: self.admin_public }
+    }
+
     /// The highest time a change was made at.
     pub(super) fn time(&self) -> Time {
         self.time
@@ -154,6 +184,15 @@ impl Manifest {
     pub(super) fn finds_step(&self, by: Opening) -> Option<Time> {
         let found = clock::advance(self.time, self.stepped, by).1;
         found.filter(|_| found != self.stepped).map(|found| found.at)
+    }
+}
+
+/// An admin root's public key, where there is one. The signature itself was looked at before ([`super::admin`]).
+fn read_admin(fields: &mut Fields) -> Refused<Option<[u8; 32]>> {
+    let public = fields.take_if_there("admin_public").as_ref().map(bytes).transpose()?;
+    match (fields.take_if_there("signature").is_some(), public) {
+        (signed, public) if signed == public.is_some() => Ok(public),
+        _ => Err("a signature and its key come together"),
     }
 }
 

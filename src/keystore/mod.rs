@@ -19,10 +19,15 @@
 //! | `mac`, `sealing` | kinds of keys beside those that wrap |
 //! | `access`, `constraint`, `grants`, `narrow`, `approvals`, `dry_run` | who may |
 //! | `trail`, `usage`, `audit` | events, counts, and the trail as callers see it |
-//! | `anchor` | the memory outside the store against an older file |
+//! | `admin` | stores that only an admin root changes |
+//! | `anchor`, `anchor_file` | the memory outside the store against an older file |
 
 mod access;
+mod admin;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod anchor;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod anchor_file;
 mod approval_document;
 mod approvals;
 mod audit;

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::access::Actor;
+use super::anchor::Anchor;
 use super::change::found;
 use super::epochs;
 use super::fork;
@@ -18,6 +19,7 @@ use crate::secret::OnFork;
 
 #[cfg(feature = "sqlite")]
 use super::{
+    admin, anchor,
     backend::{Access, Backend, Table},
     roots::Slot,
     snapshot::{ROOTS_LIMIT, Snapshot, claimed_manifest},
@@ -39,7 +41,7 @@ impl Store {
         let actor = Actor::through(&options.open, options.slot.principal.as_deref())?;
         let place = Sqlite::vacant(&location.path, &options.open)?;
         root.check(Some(&place))?;
-        let (secret, store_id, incarnation) = draw_store(on_fork(&options.open))?;
+        let (secret, store_id, incarnation) = draw_store(on_fork(&options.open), options.slot.admin)?;
         let slot = Slot::make(root, &store_id, &secret, &options.slot)?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options.open))?;
         options.open.check_locked()?;
@@ -50,7 +52,10 @@ impl Store {
             found(backend, &secrets, &seen, incarnation, &settings.write(), first)
         })?;
         let open = options.open.clone();
-        Ok(Store { inner: Inner::new(Box::new(backend), secrets, seen, open, actor, Some(slot.id)) })
+        let anchor = Anchor::open(&secrets, &seen, &place, &open)?;
+        let inner = Inner::new(Box::new(backend), secrets, seen, open, actor, anchor, Some(slot.id));
+        anchor::begin(&inner);
+        Ok(Store { inner })
     }
 
     /// Opens a store; never makes one. The root unwraps the store secret outside any transaction; then manifest,
@@ -69,14 +74,24 @@ impl Store {
             return Err(Error::FingerprintMismatch { found: found.to_string().into() });
         }
         let seen = epochs::of(store_id);
+        // Before the snapshot, which then must not be older.
+        let anchor = Anchor::open(&secrets, &seen, backend.path().unwrap_or(&location.path), options)?;
         {
             let mut snapshot = Snapshot::begin(&backend, &secrets, &seen, Access::Read)?;
             confirm(&mut snapshot)?;
             snapshot.settings()?;
+            let signed = snapshot.manifest.admin_public.is_some();
+            if slot.admin && !(signed && admin::may_change(&snapshot.manifest, &secrets)) {
+                return Err(Error::StoreIntegrity {
+                    what: "manifest: it is not signed by the store's admin root".into(),
+                });
+            }
             snapshot.end(&seen)?;
         }
         let actor = Actor::through(options, slot.principal.as_deref())?;
-        let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), actor, Some(slot.id));
+        let slot = Some(slot.id);
+        let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), actor, anchor, slot);
+        anchor::begin(&inner);
         Ok(Store { inner })
     }
 }
@@ -110,11 +125,11 @@ impl Store {
         let options = OpenOptions::default();
         let actor = Actor::of(&options)?;
         let settings = Settings::new(true, &actor.principal);
-        let (secret, store_id, incarnation) = draw_store(on_fork(&options))?;
+        let (secret, store_id, incarnation) = draw_store(on_fork(&options), false)?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options))?;
         let (backend, seen) = (Box::new(Memory::new()), epochs::of(store_id));
         found(&*backend, &secrets, &seen, incarnation, &settings.write(), None)?;
-        Ok(Store { inner: Inner::new(backend, secrets, seen, options, actor, None) })
+        Ok(Store { inner: Inner::new(backend, secrets, seen, options, actor, Anchor::none(), None) })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::crypto::fill_random;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 use crate::root::{Inherit, Root, StoreSecret, Wrapped};
-use crate::secret::OnFork;
+use crate::secret::{Key32, OnFork};
 
 /// A root slot's document: bytes at most.
 const LIMIT: usize = 16_384;
@@ -41,7 +41,9 @@ impl Store {
 
     /// As [`Store::add_root`], for a slot that bears a principal, or the admin seed.
     pub fn add_root_as(&self, root: &dyn Root, options: &SlotOptions) -> Result<RootSlot> {
-        let slot = self.new_slot(root, options)?;
+        let first = options.admin && self.inner.read(|s| Ok(s.manifest.admin_public.is_none()))?;
+        let seed = first.then(|| Key32::new_with(OnFork::Wipe, |out| fill_random(out))).transpose()?;
+        let slot = self.new_slot(root, options, seed.as_ref())?;
         let deed = Deed::new(Operation::AddRoot).with("slot", slot.told());
         self.inner.change(deed, |change| {
             let slots = read_slots(change.snapshot())?;
@@ -49,21 +51,24 @@ impl Store {
                 return Err(Error::LimitExceeded { what: "root slots", limit: ROOTS_LIMIT as u64 });
             }
             slot.refuse_again(&slots)?;
+            seed.map_or(Ok(()), |seed| change.begin_admin(seed))?;
             change.put_root(&slot.id, slot.write())
         })?;
         Ok(slot.describe(None))
     }
 
-    /// Removes a root slot; never the last (LAST_ROOT). What the root could unwrap before, in copies of the store
+    /// Removes a root slot; never the last, nor the last that gives the admin seed (LAST_ROOT). What the root could unwrap before, in copies of the store
     /// made before, it still can.
     pub fn remove_root(&self, slot_id: &str) -> Result<()> {
         let id = parse_slot_id(slot_id)?;
         self.inner.change(Deed::new(Operation::RemoveRoot).with("slotId", slot_id), |change| {
             let rows = change.snapshot().root_rows()?;
             let (entry, _) = rows.iter().find(|(entry, _)| entry.place == id).ok_or_else(|| no_slot(&id))?;
-            match rows.len() {
-                1 => Err(Error::LastRoot),
-                _ => change.remove_root(entry),
+            let slots = read_slots(change.snapshot())?;
+            let mut admins = slots.iter().filter(|slot| slot.admin).map(|slot| slot.id);
+            match slots.len() == 1 || (admins.next() == Some(id) && admins.next().is_none()) {
+                true => Err(Error::LastRoot),
+                false => change.remove_root(entry),
             }
         })
     }
@@ -79,7 +84,7 @@ impl Store {
             })?,
         };
         let was = self.slot(&old)?;
-        let slot = self.new_slot(new, &was.options())?;
+        let slot = self.new_slot(new, &was.options(), None)?;
         let deed = Deed::new(Operation::ChangeRoot).with("slotId", hex(&old)).with("slot", slot.told());
         self.inner.change(deed, |change| {
             let rows = change.snapshot().root_rows()?;
@@ -97,13 +102,16 @@ impl Store {
         Ok(slot.describe(in_use.map(|id| if id == old { slot.id } else { id })))
     }
 
-    fn new_slot(&self, root: &dyn Root, options: &SlotOptions) -> Result<Slot> {
+    /// `seed` is the first admin seed, where the slot is to bring it.
+    fn new_slot(&self, root: &dyn Root, options: &SlotOptions, seed: Option<&Key32>) -> Result<Slot> {
         self.inner.check_usable()?;
         if self.inner.options.read_only {
             return Err(Error::StoreReadOnly);
         }
         root.check(self.inner.path())?;
-        Slot::make(root, &self.inner.secrets.store_id, &self.inner.secrets.store_secret, options)
+        let secrets = &self.inner.secrets;
+        let secret = secrets.store_secret.with_admin(seed.or(secrets.store_secret.admin.as_ref()))?;
+        Slot::make(root, &secrets.store_id, &secret, options)
     }
 
     fn slot(&self, id: &[u8; 16]) -> Result<Slot> {
@@ -143,6 +151,9 @@ impl Slot {
         options: &SlotOptions,
     ) -> Result<Slot> {
         options.principal.as_deref().map_or(Ok(()), check_principal)?;
+        if options.admin && secret.admin.is_none() {
+            return Err(super::admin::denied("this handle", "make an admin root"));
+        }
         let mut id = [0; 16];
         fill_random(&mut id)?;
         let bind = bind(store_id, &id, options.admin, options.principal.as_deref());
@@ -263,11 +274,15 @@ pub(super) fn read_slots(snapshot: &mut Snapshot<'_>) -> Result<Vec<Slot>> {
 }
 
 /// Names the store before its secrets are made.
-pub(super) fn draw_store(on_fork: OnFork) -> Result<(StoreSecret, [u8; 16], [u8; 16])> {
+pub(super) fn draw_store(on_fork: OnFork, admin: bool) -> Result<(StoreSecret, [u8; 16], [u8; 16])> {
     let (mut store_id, mut incarnation) = ([0; 16], [0; 16]);
     fill_random(&mut store_id)?;
     fill_random(&mut incarnation)?;
-    Ok((StoreSecret::draw(on_fork)?, store_id, incarnation))
+    let mut secret = StoreSecret::draw(on_fork)?;
+    if admin {
+        secret.admin = Some(Key32::new_with(on_fork, |out| fill_random(out))?);
+    }
+    Ok((secret, store_id, incarnation))
 }
 
 /// What a slot's root binds the secrets to. All but the principal have fixed sizes.

@@ -121,6 +121,15 @@ impl Secrets {
         Ok(SigningKey::new(format!("keyfold.dev/store/{}", super::json::hex(&self.store_id)), seed))
     }
 
+    /// The MAC of an anchor's document.
+    pub(super) fn anchor_mac(&self, text: &str) -> Result<Mac> {
+        let key = Key32::new_with(OnFork::Wipe, |out| {
+            hkdf_sha256(&self.store_id, self.store_secret.secret.expose(), b"keyfold/store/1/anchor", out);
+            Ok(())
+        })?;
+        Ok(hmac_sha256(key.expose(), &[text.as_bytes()]))
+    }
+
     /// HMAC under K_tree, for digests of the tree.
     pub(super) fn digest(&self, input: MacInput) -> Mac {
         input.mac(&self.tree)

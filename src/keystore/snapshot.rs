@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::admin;
 use super::backend::{Access, Backend, Entry, Row, Table, Transaction};
 use super::document::{AliasDocument, KeyDocument, Unreadable, VERSIONS_A_PAGE};
-use super::epochs::Seen;
+use super::epochs::{Mark, Seen};
 use super::json::hex;
 use super::manifest::{Group, Manifest, Settings, bucket_digest, roots_digest};
 use super::names::{Alias, KeyId, KeyName};
@@ -54,16 +55,16 @@ impl<'a> Snapshot<'a> {
     ) -> Result<Snapshot<'a>> {
         let before = seen.mark();
         let mut rows = backend.begin(access)?;
-        let manifest = read_manifest(&mut *rows, secrets)?;
-        seen.check(before, manifest.epoch, &manifest.mac)?;
+        let manifest = read_manifest(&mut *rows, secrets, before)?;
+        seen.check(before, manifest.mark())?;
         Ok(Snapshot { rows, secrets, manifest, groups: BTreeMap::new(), buckets: BTreeMap::new() })
     }
 
     /// Ends a snapshot that was read, and takes note of its epoch. STORE_BUSY: what was read is worth nothing.
     pub(super) fn end(self, seen: &Seen) -> Result<()> {
-        let (epoch, mac) = (self.manifest.epoch, self.manifest.mac);
+        let mark = self.manifest.mark();
         self.rows.commit()?;
-        seen.note(epoch, &mac);
+        seen.note(mark);
         Ok(())
     }
 
@@ -229,13 +230,14 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-/// The one manifest, verified: MAC, identity, schema.
-fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets) -> Result<Manifest> {
+/// The one manifest, verified: MAC, identity, signature, schema.
+fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets, before: Mark) -> Result<Manifest> {
     let Claimed { store_id, incarnation, row } = claimed_manifest(rows, Some(secrets.store_id))?;
     let place = &store_id;
     secrets.verify(Table::Manifest, &incarnation, place, &row)?;
     let manifest = Manifest::read(&row.document, row.revision, row.mac)
         .map_err(|unreadable| unreadable.error("the store"))?;
+    admin::verify(&manifest, &row.document, before)?;
     match rows.schema()? == manifest.schema {
         true => Ok(manifest),
         false => Err(Error::SchemaChanged { what: "it is not the one the manifest names".into() }),
@@ -245,8 +247,8 @@ fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets) -> Result<Manife
 /// Who a store says it is, and its manifest's row: all unverified.
 pub(super) struct Claimed {
     pub(super) store_id: [u8; 16],
-    incarnation: [u8; 16],
-    row: Row,
+    pub(super) incarnation: [u8; 16],
+    pub(super) row: Row,
 }
 
 /// What a store says of itself, of the store with this id when one is given.

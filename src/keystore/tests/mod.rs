@@ -1,5 +1,9 @@
 //! The store over its documents, in one process. Suites with several processes are in `tests/keystore_*.rs`.
 
+#[cfg(feature = "sqlite")]
+mod admin;
+#[cfg(feature = "sqlite")]
+mod anchor;
 mod export;
 #[cfg(feature = "sqlite")]
 mod later;

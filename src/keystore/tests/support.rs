@@ -11,7 +11,9 @@ use rusqlite::{Connection, params};
 
 use crate::error::{Result, Status};
 use crate::keystore::backend::Table;
-use crate::keystore::{Alias, CreateKey, InitOptions, KeyName, KeyPolicy, Location, OpenOptions, Store};
+use crate::keystore::{
+    Alias, AnchorPolicy, CreateKey, InitOptions, KeyName, KeyPolicy, Location, OpenOptions, Store,
+};
 use crate::root::KeyFile;
 
 pub(super) struct Place {
@@ -62,6 +64,25 @@ impl Place {
         self.open_with(&OpenOptions::default())
     }
 
+    /// Where an anchor may be: beside the roots.
+    pub(super) fn anchor(&self) -> PathBuf {
+        self.roots.path().join("state/anchor")
+    }
+
+    /// Options with that anchor.
+    pub(super) fn anchored(&self) -> OpenOptions {
+        OpenOptions { anchor: AnchorPolicy::File(self.anchor()), ..OpenOptions::default() }
+    }
+
+    /// What this process remembers of the store is forgotten, as if it began anew. No store may be open.
+    pub(super) fn forget(&self) {
+        let text: String =
+            self.sql().query_row("SELECT hex(id) FROM manifest", [], |row| row.get(0)).unwrap();
+        let mut id = [0; 16];
+        assert!(crate::keystore::json::from_hex(&text.to_lowercase(), &mut id));
+        crate::keystore::epochs::forget(&crate::keystore::epochs::of(id));
+    }
+
     pub(super) fn open_with(&self, options: &OpenOptions) -> Result<Store> {
         Store::open(&self.location(), &self.root("root"), options)
     }
@@ -100,6 +121,7 @@ impl Place {
             .args(["--exact", "keystore::tests::support::elsewhere", "--ignored"])
             .env("KEYFOLD_TEST_STORE", &self.path)
             .env("KEYFOLD_TEST_ROOT", self.root_path("root"))
+            .env("KEYFOLD_TEST_ANCHOR", self.anchor())
             .env("KEYFOLD_TEST_DO", what)
             .env("KEYFOLD_TEST_WITH", with)
             .env("KEYFOLD_FAILPOINT", failpoint)
@@ -187,6 +209,13 @@ fn elsewhere() {
             assert_eq!(error.status(), Status::StoreBusy);
         }
         "rotate" => drop(open(&OpenOptions::default()).unwrap().rotate_key(&named(&with)).unwrap()),
+        // Ends without closing the store, right after it was told that this is done.
+        "disable, anchored, and end" => {
+            let anchor = AnchorPolicy::File(std::env::var_os("KEYFOLD_TEST_ANCHOR").unwrap().into());
+            let store = open(&OpenOptions { anchor, ..OpenOptions::default() }).unwrap();
+            store.disable_key(&named(&with)).unwrap();
+            std::process::exit(0);
+        }
         other => panic!("nobody does {other}"),
     }
 }

@@ -233,7 +233,7 @@ fn older_files_and_logs_are_never_quietly_believed() {
     assert_eq!(place.verify(), Status::Ok);
 }
 
-/// Mutation seen to fail it: `Seen::check` without the comparison of MACs.
+/// S-09. Mutation seen to fail it: `Seen::check` without the comparison of MACs.
 #[test]
 fn two_states_of_one_epoch_are_refused() {
     let place = Place::new();
@@ -246,7 +246,7 @@ fn two_states_of_one_epoch_are_refused() {
     // Another process, which knows nothing of the change, goes another way from the same state.
     place.put_all(&fork);
     place.elsewhere("rotate", "k");
-    assert_eq!(place.verify(), Status::StoreIntegrity);
+    assert_eq!(place.verify(), Status::StoreForked);
     place.put_all(&one);
     assert_eq!(place.verify(), Status::Ok);
 }

@@ -1,0 +1,159 @@
+//! The anchor: a whole older store, refused after a restart. S-05, S-08, S-09, S-12 and S-13 of the threat model.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::support::{Place, named, status, with_alias};
+use crate::error::Status;
+use crate::keystore::{AnchorPolicy, InitOptions, KeyState, OpenOptions, Store};
+
+fn init(place: &Place) -> Store {
+    let options = InitOptions { open: place.anchored(), ..InitOptions::default() };
+    Store::init(&place.location(), &place.root("root"), &options).unwrap()
+}
+
+fn anchored(place: &Place) -> Status {
+    status(place.open_with(&place.anchored()))
+}
+
+/// S-05, T-95. Mutation seen to fail it: `Anchor::open` that takes no note of what the file knows.
+#[test]
+fn a_whole_older_store_is_refused_by_a_process_that_never_saw_a_later_one() {
+    let place = Place::new();
+    let store = init(&place);
+    store.create_key(&with_alias("k")).unwrap();
+    let old = place.dump();
+    store.rotate_key(&named("k")).unwrap();
+    let now = place.dump();
+    drop(store);
+    place.put_all(&old);
+    place.forget();
+    assert_eq!(anchored(&place), Status::StoreRolledBack);
+    place.forget();
+    let unanchored = OpenOptions { anchor: AnchorPolicy::Off, ..OpenOptions::default() };
+    assert_eq!(status(place.open_with(&unanchored)), Status::Ok, "nothing else remembers");
+    place.put_all(&now);
+    place.forget();
+    assert_eq!(anchored(&place), Status::Ok);
+}
+
+/// S-09, after a restart. Mutation seen to fail it: `Seen::check` without the comparison of MACs.
+#[test]
+fn another_state_of_the_anchored_epoch_is_a_fork() {
+    let place = Place::new();
+    let store = init(&place);
+    store.create_key(&with_alias("k")).unwrap();
+    let fork = place.dump();
+    store.disable_key(&named("k")).unwrap();
+    drop(store);
+    place.put_all(&fork);
+    place.elsewhere("rotate", "k");
+    place.forget();
+    assert_eq!(anchored(&place), Status::StoreForked);
+}
+
+/// S-13. Mutation seen to fail it: `change` that anchors every operation lazily.
+#[test]
+fn what_was_acknowledged_as_lowered_cannot_be_undone_by_an_older_store() {
+    let place = Place::new();
+    let store = init(&place);
+    store.create_key(&with_alias("k")).unwrap();
+    drop(store);
+    let before = place.dump();
+    place.elsewhere("disable, anchored, and end", "k");
+    place.put_all(&before);
+    place.forget();
+    assert_eq!(anchored(&place), Status::StoreRolledBack);
+}
+
+/// S-12, in bounded rounds. Mutation seen to fail it: `Seen::check` that refuses higher epochs than the anchor's.
+#[test]
+fn a_process_that_dies_between_commit_and_anchor_leaves_a_store_that_opens() {
+    let place = Place::new();
+    let store = init(&place);
+    for name in ["a", "b", "c"] {
+        store.create_key(&with_alias(name)).unwrap();
+    }
+    drop(store);
+    for (name, point) in [("a", "after commit"), ("b", "before anchor"), ("c", "after commit")] {
+        let before = fs::read(place.anchor()).unwrap();
+        assert!(!place.elsewhere_at("disable, anchored, and end", name, point), "it died there");
+        assert_eq!(fs::read(place.anchor()).unwrap(), before, "{point}: the anchor is behind");
+        place.forget();
+        let store = place.open_with(&place.anchored()).unwrap();
+        assert_eq!(store.describe_key(&named(name)).unwrap().key_state, KeyState::Disabled);
+        assert_ne!(fs::read(place.anchor()).unwrap(), before, "{point}: it was anchored anew");
+    }
+}
+
+/// S-12. Mutation seen to fail it: `confirm` that answers success whatever `record` says.
+#[test]
+fn without_its_anchor_a_store_is_read_and_raised_but_lowers_nothing() {
+    let place = Place::new();
+    let store = init(&place);
+    store.create_key(&with_alias("k")).unwrap();
+    assert!(store.info().unwrap().anchor.starts_with("missing "), "the first use is told");
+    drop(store);
+    assert!(place.open_with(&place.anchored()).unwrap().info().unwrap().anchor.starts_with("fresh "));
+    fs::remove_file(place.anchor()).unwrap();
+    let store = place.open_with(&place.anchored()).unwrap();
+    assert!(store.info().unwrap().anchor.starts_with("missing "), "a lost one is told");
+    assert!(place.anchor().exists(), "and made anew");
+    store.disable_key(&named("k")).unwrap();
+    drop(store);
+    // Where a folder should be there is a file: nobody, not even root, can write an anchor below it.
+    let broken = place.anchor().join("below");
+    let options = OpenOptions { anchor: AnchorPolicy::File(broken.clone()), ..OpenOptions::default() };
+    assert_eq!(status(place.open_with(&options)), Status::AnchorUnavailable);
+    let folder = place.anchor().with_file_name("gone");
+    let lost = OpenOptions { anchor: AnchorPolicy::File(folder.join("a")), ..OpenOptions::default() };
+    let store = place.open_with(&lost).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    fs::write(&folder, "a file").unwrap();
+    assert_eq!(status(store.enable_key(&named("k"))), Status::Ok);
+    assert_eq!(status(store.describe_key(&named("k"))), Status::Ok);
+    assert_eq!(status(store.disable_key(&named("k"))), Status::AnchorUnavailable);
+    assert!(store.info().unwrap().anchor.starts_with("unwritable "));
+    fs::remove_file(&folder).unwrap();
+    assert_eq!(status(store.disable_key(&named("k"))), Status::Ok, "it may be tried again");
+    assert!(store.info().unwrap().anchor.starts_with("fresh "));
+}
+
+/// S-08. Mutation seen to fail it: the fingerprint not compared.
+#[test]
+fn an_anchor_remembers_the_store_it_first_saw() {
+    let (place, other) = (Place::new(), Place::new());
+    drop(init(&place));
+    let options = InitOptions { open: place.anchored(), ..InitOptions::default() };
+    let fabricated = Store::init(&other.location(), &place.root("root"), &options);
+    assert_eq!(status(fabricated), Status::FingerprintMismatch);
+    drop(Store::init(&other.location(), &place.root("root"), &InitOptions::default()));
+    fs::copy(&other.path, &place.path).unwrap();
+    fs::set_permissions(&place.path, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(anchored(&place), Status::FingerprintMismatch);
+    assert_eq!(fs::metadata(place.anchor()).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Many raising operations are anchored lazily: at the latest after 100, and when the store is closed.
+#[test]
+fn raising_operations_are_anchored_after_a_hundred_epochs_and_on_closing() {
+    let place = Place::new();
+    let store = init(&place);
+    let made = store.create_key(&with_alias("k")).unwrap();
+    let epoch = || {
+        let known = store.inner.anchor.load(&store.inner.secrets).unwrap().unwrap();
+        (known.epoch, known.life)
+    };
+    for _ in 0..101 {
+        store.heartbeat().unwrap();
+    }
+    assert!(epoch().0 >= 101, "{:?}", epoch());
+    let last = store.info().unwrap().epoch;
+    let secrets = crate::keystore::Store { inner: store.inner.clone() };
+    store.rotate_key(&crate::keystore::KeyName::Id(made.key_id)).unwrap();
+    drop(store);
+    drop(secrets);
+    let reopened = place.open_with(&place.anchored()).unwrap();
+    let known = reopened.inner.anchor.load(&reopened.inner.secrets).unwrap().unwrap();
+    assert_eq!(known.epoch, last + 1);
+}
