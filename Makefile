@@ -40,6 +40,8 @@ SHIPPED  = RUSTFLAGS="$$(scripts/rust-flags)"
 
 # Not CC and CXX: aws-lc would be compiled anew whenever cargo is run by hand and then by make. Given to make, they arrive.
 export CARGO PYTHON GO VERSION SOVERSION BUILD OS_ARCH
+# Anchors of the suites' stores stay here.
+export XDG_STATE_HOME := $(CURDIR)/target/state
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

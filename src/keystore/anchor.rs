@@ -97,15 +97,16 @@ impl Anchor {
     }
 }
 
-#[cfg(not(test))]
+#[cfg(not(any(test, feature = "failpoints")))]
 fn automatic(store: &std::path::Path, store_id: &[u8; 16]) -> Option<PathBuf> {
     anchor_file::automatic(store, store_id, |name| std::env::var_os(name))
 }
 
-/// This crate's own tests leave no anchors in anybody's home.
-#[cfg(test)]
-fn automatic(_store: &std::path::Path, _store_id: &[u8; 16]) -> Option<PathBuf> {
-    None
+/// Test builds leave no anchors in anybody's home: they have an automatic one only where XDG_STATE_HOME says so.
+#[cfg(any(test, feature = "failpoints"))]
+fn automatic(store: &std::path::Path, store_id: &[u8; 16]) -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|_| !cfg!(test))?;
+    anchor_file::automatic(store, store_id, |name| (name == "XDG_STATE_HOME").then(|| state.clone()))
 }
 
 /// The first time, when a store was opened.
