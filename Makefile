@@ -47,7 +47,7 @@ export XDG_STATE_HOME := $(CURDIR)/target/state
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: help set-up build install dist demo test bench fuzz clean header generate fixtures sizes \
-        test-rust test-long test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
+        test-rust test-long test-c test-package test-embedding test-python test-go test-cli test-audit test-interop test-documents
 
 help:
 	@echo 'Keyfold $(VERSION): envelope encryption with named, versioned keys behind one C header.'
@@ -55,7 +55,7 @@ help:
 	@echo '  make build     command, libraries, headers, pkg-config and CMake files, wheel: all in build/'
 	@echo '  make demo      card records from C to Python to Go; a key rotated, disabled, and its trail verified'
 	@echo '  make test      every suite; make test-rust, -c, -package, -embedding, -python, -go, -cli,'
-	@echo '                 -interop, -documents run one each'
+	@echo '                 -audit, -interop, -documents run one each'
 	@echo '  make test-long the Rust suites with as many rounds as a release gets (KEYFOLD_LONG=1; not part of make test)'
 	@echo '  make bench     the measurements of docs/BENCHMARKS.md, on this machine'
 	@echo '  make fuzz      a bounded search for inputs that crash a parser (SECONDS=60 each)'
@@ -72,6 +72,7 @@ $(TOOLS): scripts/tools
 	@mkdir -p $(@D)
 	scripts/tools
 	$(CARGO) fetch --locked
+	cd tests/audit && $(GO) mod download
 	@touch $@
 
 # --- what is shipped -------------------------------------------------------------------------------------------
@@ -182,7 +183,7 @@ TESTS  := $(BUILD)/tests
 PYTEST := $(BUILD)/venv/bin/python -m pytest
 
 
-test: test-rust test-c test-package test-embedding test-python test-go test-cli test-interop test-documents
+test: test-rust test-c test-package test-embedding test-python test-go test-cli test-audit test-interop test-documents
 	@echo 'every suite passed'
 
 # One run with everything on, one with everything off: features only add.
@@ -228,6 +229,10 @@ test-go: build
 
 test-cli: build
 	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/cli/run
+
+# The exported trail, verified with a public tool.
+test-audit: | $(TOOLS)
+	tests/audit/run
 
 test-interop: build $(INSTALLED) $(TESTS)/interop-c $(TESTS)/interop-cpp $(TESTS)/interop-rust $(TESTS)/interop-go
 	tests/interop/run.py

@@ -248,3 +248,18 @@ fn a_line_without_end_is_not_read_into_memory() {
     let report = verify_jsonl(&[&path], &key().verifier()).unwrap();
     assert_eq!(report.first_bad.unwrap().kind, "malformed");
 }
+
+/// For tests/audit, which verifies it with a tool that is not ours: three levels of tiles, and an earlier checkpoint.
+#[test]
+#[ignore = "writes files for another suite"]
+fn an_export_for_other_tools() {
+    let folder = PathBuf::from(std::env::var_os("KEYFOLD_AUDIT_EXPORT").unwrap());
+    fs::create_dir_all(&folder).unwrap();
+    let size = 65_536 + 300;
+    let mut log = rows(size, size);
+    let (earlier, last) = (note(&log, 300), log.checkpoints[0].note.clone());
+    export_tiles(&mut log, &earlier, &folder).unwrap();
+    fs::copy(folder.join("checkpoint"), folder.join("earlier")).unwrap();
+    export_tiles(&mut log, &last, &folder).unwrap();
+    fs::write(folder.join("key"), key().verifier().to_string()).unwrap();
+}
