@@ -21,32 +21,46 @@ docs/ABI.md, and one for each status to which one reacts. No call returns False 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
-from typing import Any
+from typing import Any, Iterator, Sequence
 
 from . import _native
 from ._buffers import Data, reading, writing
 from ._context import Context, ContextLike
-from ._key import Key
+from ._key import Key, seal
 from ._library import LibraryTooOld, checked_unsigned as _checked
 from ._native import (
+    AccessDenied,
     AlreadyExists,
+    AnchorUnavailable,
+    ApprovalRequired,
     AuthenticationError,
+    BackupInvalid,
     BufferTooSmall,
     ContextRequired,
+    CryptoperiodEnded,
+    ExpiredImportToken,
     Forked,
+    GrantNotFound,
+    IncorrectKeyMaterial,
     InternalError,
     InvalidArgument,
     InvalidCiphertext,
     InvalidContext,
     InvalidHandle,
+    InvalidKeyState,
+    InvalidKeyUsage,
+    InvalidMac,
     InvalidName,
+    KeyDestroyed,
     KeyDisabled,
     KeyfoldError,
     KeyNotAllowed,
     KeyNotFound,
     KeyPolicyError,
+    KeyStopped,
     OutOfMemory,
     RootError,
     RootMismatch,
@@ -56,25 +70,47 @@ from ._native import (
     StoreBusy,
     StoreError,
     StoreExists,
+    StoreForked,
     StoreIntegrityError,
     StoreNotFound,
     StoreReadOnly,
+    StoreRolledBack,
+    TrailInvalid,
+    TrailUnavailable,
+    UnsupportedOperation,
     UsageError,
 )
-from ._options import StoreContext
+from ._manage import root_handles as _root_handles
+from ._options import StoreContext, store_options as _options
 from ._roots import KeyFile, Passphrase, Root, opened as _root_opened, path_encoded as _path
 from ._store import Store
+from ._trail import Trail, verify_jsonl, verify_tiles
 from ._types import (
     AliasMetadata,
+    Approval,
+    BackupReport,
+    BadEntry,
     DataKey,
+    Destroyed,
+    GrantMetadata,
+    ImportParameters,
+    KeyLastUsage,
     KeyMetadata,
+    KeyPolicy,
     KeyVersion,
     Opened,
     Protection,
+    RepairReport,
     Rewrapped,
     RootSlot,
+    RotationStatus,
+    SinkStatus,
     StoreInfo,
+    StoreSettings,
+    TrailReport,
+    VersionCounts,
     VersionMetadata,
+    record as _record,
     told as _told,
 )
 from ._version import __version__
@@ -90,6 +126,13 @@ def open(  # noqa: A001  (keyfold.open is what it is called)
     busy_timeout: float | None = None,
     allow_network_file_system: bool = False,
     require_locked_memory: bool = False,
+    principal: str | None = None,
+    source: str | None = None,
+    user_agent: str | None = None,
+    anchor: str | os.PathLike[str] | None | bool = None,
+    trail: bool = True,
+    trail_interval: float | None = None,
+    recovery: bool = False,
 ) -> Store:
     """Opens a key store that exists.
 
@@ -101,13 +144,37 @@ def open(  # noqa: A001  (keyfold.open is what it is called)
     :param busy_timeout: seconds to wait for another process's transaction; None is 5
     :param allow_network_file_system: accepts a place where file locks may not work
     :param require_locked_memory: fails when the system will not lock secret memory, instead of going on without
+    :param principal: who opens the store, 1 to 128 characters; None is "default". Where the root's slot bears a
+        principal, that one and no other
+    :param source: `sourceIPAddress` in the trail; None is the host's name
+    :param user_agent: `userAgent` in the trail
+    :param anchor: the file outside the store that remembers its highest epoch; None is one in the user's or the
+        host's state folder, False none
+    :param trail: whether uses of keys are recorded; changes are in any case
+    :param trail_interval: seconds after which uses under ready keys become an event; None is 60
+    :param recovery: opens versions past their recipient period and compromised keys; every such use is an event
     :raises StoreNotFound: there is no store
+    :raises AccessDenied: the root's slot bears another principal
     :raises RootMismatch: the root does not open it
     :raises RootUnsafe: the root's secret is not kept safely; the text says how to mend it
     :raises StoreIntegrityError: something in the store was changed without its root
     """
     flags = _native.OPEN_READ_ONLY if read_only else 0
-    options = _options(flags, fork, refresh, busy_timeout, allow_network_file_system, require_locked_memory)
+    options = _options(
+        flags,
+        fork=fork,
+        refresh=refresh,
+        busy_timeout=busy_timeout,
+        allow_network_file_system=allow_network_file_system,
+        require_locked_memory=require_locked_memory,
+        principal=principal,
+        source=source,
+        user_agent=user_agent,
+        anchor=anchor,
+        trail=trail,
+        trail_interval=trail_interval,
+        recovery=recovery,
+    )
     handle = _native.StoreHandle()
     with _root_opened(root) as raw:
         _native.keyfold_store_open(_path(location), raw, options, handle)
@@ -119,23 +186,119 @@ def init(
     root: Root,
     *,
     development: bool = False,
+    bind_principal: bool = False,
+    admin_root: bool = False,
     fork: str = "wipe",
     refresh: float | None = None,
     busy_timeout: float | None = None,
     allow_network_file_system: bool = False,
     require_locked_memory: bool = False,
+    principal: str | None = None,
+    source: str | None = None,
+    user_agent: str | None = None,
+    anchor: str | os.PathLike[str] | None | bool = None,
+    trail: bool = True,
+    trail_interval: float | None = None,
 ) -> Store:
     """Makes a new key store and opens it; parameters as for `open`.
 
     :param development: marks the store for development, for ever
+    :param bind_principal: the root's slot bears `principal`
+    :param admin_root: the root's slot holds the admin seed: only admin roots change the store
     :raises StoreExists: there is a file already
     """
     flags = _native.OPEN_DEVELOPMENT if development else 0
-    options = _options(flags, fork, refresh, busy_timeout, allow_network_file_system, require_locked_memory)
+    flags |= _native.OPEN_BIND_PRINCIPAL if bind_principal else 0
+    flags |= _native.OPEN_ADMIN_ROOT if admin_root else 0
+    options = _options(
+        flags,
+        fork=fork,
+        refresh=refresh,
+        busy_timeout=busy_timeout,
+        allow_network_file_system=allow_network_file_system,
+        require_locked_memory=require_locked_memory,
+        principal=principal,
+        source=source,
+        user_agent=user_agent,
+        anchor=anchor,
+        trail=trail,
+        trail_interval=trail_interval,
+    )
     handle = _native.StoreHandle()
     with _root_opened(root) as raw:
         _native.keyfold_store_init(_path(location), raw, options, handle)
     return Store(handle)
+
+
+def verify_backup(path: str | os.PathLike[str], root: Root) -> BackupReport:
+    """Verifies a backup that `Store.back_up` wrote, without restoring it.
+
+    :raises BackupInvalid: it is damaged, or no backup
+    """
+    text = _path(path)
+    with _root_opened(root) as raw:
+        return _record(BackupReport, _told(lambda out: _native.keyfold_backup_verify(text, raw, out)))
+
+
+def restore(
+    backup: str | os.PathLike[str],
+    location: str | os.PathLike[str],
+    roots: Sequence[Root],
+    *,
+    principal: str | None = None,
+    anchor: str | os.PathLike[str] | None | bool = None,
+) -> Store:
+    """Makes a store from a backup where none is, as a new incarnation of it, and opens it.
+
+    :param roots: one; or two with different principals, where the store's settings put it under dual control
+    """
+    handle, options = _native.StoreHandle(), _whole_store_options(principal, anchor)
+    with _opened_roots(roots) as raw:
+        _native.keyfold_store_restore(_path(backup), _path(location), raw, len(raw), options, handle)
+    return Store(handle)
+
+
+def repair(
+    location: str | os.PathLike[str],
+    roots: Sequence[Root],
+    *,
+    principal: str | None = None,
+    anchor: str | os.PathLike[str] | None | bool = None,
+) -> RepairReport:
+    """Mends a store whose manifest or tree is damaged, from what verifies, as a new incarnation of it."""
+    options, text = _whole_store_options(principal, anchor), _path(location)
+    with _opened_roots(roots) as raw:
+        return _record(
+            RepairReport,
+            _told(lambda out: _native.keyfold_store_repair(text, raw, len(raw), options, out)),
+        )
+
+
+def _whole_store_options(
+    principal: str | None, anchor: str | os.PathLike[str] | None | bool
+) -> _native.StoreOptions:
+    return _options(
+        0,
+        fork="wipe",
+        refresh=None,
+        busy_timeout=None,
+        allow_network_file_system=False,
+        require_locked_memory=False,
+        principal=principal,
+        source=None,
+        user_agent=None,
+        anchor=anchor,
+        trail=True,
+        trail_interval=None,
+    )
+
+
+@contextlib.contextmanager
+def _opened_roots(roots: Sequence[Root]) -> Iterator[Any]:
+    if isinstance(roots, (KeyFile, Passphrase)):
+        raise TypeError("roots is a sequence of roots, not one")
+    with contextlib.ExitStack() as open_:
+        yield _root_handles([open_.enter_context(_root_opened(root)) for root in roots])
 
 
 def in_memory() -> Store:
@@ -205,60 +368,50 @@ def open_handles() -> int:
     return _native.keyfold_open_handles()
 
 
-def _options(
-    flags: int,
-    fork: str,
-    refresh: float | None,
-    busy_timeout: float | None,
-    allow_network_file_system: bool,
-    require_locked_memory: bool,
-) -> _native.StoreOptions:
-    kinds = {"wipe": _native.Fork.WIPE, "inherit": _native.Fork.INHERIT}
-    if fork not in kinds:
-        raise ValueError(f'fork is "wipe" or "inherit", not {fork!r}')
-    flags |= _native.OPEN_ALLOW_NETWORK_FILE_SYSTEM if allow_network_file_system else 0
-    flags |= _native.OPEN_REQUIRE_LOCKED_MEMORY if require_locked_memory else 0
-    flags |= _native.OPEN_REFRESH_EVERY_CALL if refresh == 0 else 0
-    flags |= _native.OPEN_NO_WAIT if busy_timeout == 0 else 0
-    return _native.StoreOptions(
-        flags=flags,
-        fork=int(kinds[fork]),
-        refresh_millis=_millis("refresh", refresh),
-        busy_timeout_millis=_millis("busy_timeout", busy_timeout),
-    )
-
-
-def _millis(name: str, seconds: float | None) -> int:
-    if seconds is None or seconds == 0:
-        return 0
-    if not 0 < seconds < 4_000_000:
-        raise ValueError(f"{name} is a number of seconds, not {seconds!r}")
-    return max(1, round(seconds * 1000))
-
-
 __all__ = [
+    "AccessDenied",
     "AliasMetadata",
     "AlreadyExists",
+    "AnchorUnavailable",
+    "Approval",
+    "ApprovalRequired",
     "AuthenticationError",
+    "BackupInvalid",
+    "BackupReport",
+    "BadEntry",
     "BufferTooSmall",
     "Context",
     "ContextLike",
     "ContextRequired",
+    "CryptoperiodEnded",
     "DataKey",
+    "Destroyed",
+    "ExpiredImportToken",
     "Forked",
+    "GrantMetadata",
+    "GrantNotFound",
+    "ImportParameters",
+    "IncorrectKeyMaterial",
     "InternalError",
     "InvalidArgument",
     "InvalidCiphertext",
     "InvalidContext",
     "InvalidHandle",
+    "InvalidKeyState",
+    "InvalidKeyUsage",
+    "InvalidMac",
     "InvalidName",
     "Key",
+    "KeyDestroyed",
     "KeyDisabled",
     "KeyFile",
+    "KeyLastUsage",
     "KeyMetadata",
     "KeyNotAllowed",
     "KeyNotFound",
+    "KeyPolicy",
     "KeyPolicyError",
+    "KeyStopped",
     "KeyVersion",
     "KeyfoldError",
     "LibraryTooOld",
@@ -266,6 +419,7 @@ __all__ = [
     "OutOfMemory",
     "Passphrase",
     "Protection",
+    "RepairReport",
     "Rewrapped",
     "Root",
     "RootError",
@@ -273,17 +427,28 @@ __all__ = [
     "RootNotFound",
     "RootSlot",
     "RootUnsafe",
+    "RotationStatus",
+    "SinkStatus",
     "Status",
     "Store",
     "StoreBusy",
     "StoreContext",
     "StoreError",
     "StoreExists",
+    "StoreForked",
     "StoreInfo",
     "StoreIntegrityError",
     "StoreNotFound",
     "StoreReadOnly",
+    "StoreRolledBack",
+    "StoreSettings",
+    "Trail",
+    "TrailInvalid",
+    "TrailReport",
+    "TrailUnavailable",
+    "UnsupportedOperation",
     "UsageError",
+    "VersionCounts",
     "VersionMetadata",
     "__version__",
     "decrypted_size",
@@ -296,6 +461,12 @@ __all__ = [
     "open_handles",
     "protection",
     "random_bytes",
+    "repair",
     "reseed",
+    "restore",
+    "seal",
     "self_test",
+    "verify_backup",
+    "verify_jsonl",
+    "verify_tiles",
 ]

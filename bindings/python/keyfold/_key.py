@@ -13,7 +13,15 @@ from ._buffers import Data, Fill, Pointer, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
 from ._library import checked_unsigned
 from ._managed import Managed
-from ._options import StoreContext, decrypt_options, one_of_three, reencrypt_options, size_asked, stored
+from ._options import (
+    StoreContext,
+    decrypt_options,
+    millis,
+    one_of_three,
+    reencrypt_options,
+    size_asked,
+    stored,
+)
 from ._roots import path_encoded
 from ._types import DataKey, Rewrapped, key_id_text, rewrapped, taken
 
@@ -39,6 +47,65 @@ class Key(Managed):
         raw = (ctypes.c_uint8 * _native.KEY_ID_SIZE)()
         _native.keyfold_key_id(self._handle, ctypes.addressof(raw))
         return key_id_text(raw)
+
+    def narrow(
+        self,
+        *,
+        operations: Iterable[str] = (),
+        context_equals: ContextLike = None,
+        context_subset: ContextLike = None,
+        uses: int | None = None,
+        seconds: float | None = None,
+    ) -> Key:
+        """Another handle on the same key with fewer rights, to hand on; this one stays as it is.
+
+        It can be narrowed further, and never widened. All that is given holds together.
+
+        :param operations: names of the uses that stay allowed, such as ``["Encrypt"]``; none: all
+        :param context_equals: the context must be exactly this
+        :param context_subset: or must have these pairs
+        :param uses: so many uses at most, refused ones not counted
+        :param seconds: from now until it ends
+        """
+        if isinstance(operations, str):
+            raise TypeError("operations is a collection of names, not one str")
+        if uses is not None and uses < 1:
+            raise ValueError("uses is 1 or more")
+        names = ",".join(operations) or None
+        to = _native.Narrowing(operations=names, uses=uses or 0, millis=millis("seconds", seconds))
+        equals = None if context_equals is None else packed(context_equals) or b"\0\0"
+        subset = packed(context_subset)
+        handle = _native.KeyHandle()
+        _native.keyfold_key_narrow(self._handle, equals, length(equals), subset, length(subset), to, handle)
+        return Key(handle)
+
+    # Message authentication codes, and the public half of a sealing key.
+
+    def generate_mac(self, message: Data) -> bytes:
+        """The message authentication code of a message under an HMAC key's current version.
+
+        :raises InvalidKeyUsage: the key is not for MACs
+        """
+        n = ctypes.c_size_t()
+        with reading(message, "message") as (pointer, size):
+
+            def call(out: Pointer, capacity: int) -> int:
+                _native.keyfold_generate_mac(self._handle, pointer, size, out, capacity, n)
+                return n.value
+
+            return fresh(_native.MAC_MAX_SIZE, call)
+
+    def verify_mac(self, message: Data, mac: Data) -> None:
+        """Raises `InvalidMac` unless the code is that of the message, under the version it names."""
+        with reading(message, "message") as (pointer, size), reading(mac, "mac") as (code, code_len):
+            _native.keyfold_verify_mac(self._handle, pointer, size, code, code_len)
+
+    def public_key(self) -> bytes:
+        """The public half of a sealing key's current version, for `keyfold.seal` elsewhere.
+
+        It is not secret, and not authenticated by itself: bring it over a channel you trust.
+        """
+        return taken(lambda out: _native.keyfold_key_public(self._handle, out))
 
     # Messages.
 
@@ -460,6 +527,33 @@ class Key(Managed):
                     out,
                 )
             )
+
+
+def seal(
+    public_keys: bytes | Sequence[bytes],
+    message: Data,
+    *,
+    context: ContextLike = None,
+    store_context: StoreContext = "none",
+) -> bytes:
+    """Encrypts a message to the public halves of sealing keys, without a store.
+
+    Any of the keys opens it, with `Key.decrypt`; nobody who has only these public halves can.
+
+    :param public_keys: one `Key.public_key`, or several
+    """
+    several = [public_keys] if isinstance(public_keys, (bytes, bytearray)) else list(public_keys)
+    block, offsets, n = b"".join(several), _offsets(map(len, several)), ctypes.c_size_t()
+    options, pairs = _native.EncryptOptions(store_context=one_of_three(store_context)), packed(context)
+    given = (block, len(block), offsets, checked_unsigned("public_keys", len(several)))
+    with reading(message, "message") as (pointer, size):
+        _native.keyfold_sealed_size(checked_unsigned("size", size), *given, pairs, length(pairs), options, n)
+
+        def call(out: Pointer, capacity: int) -> int:
+            _native.keyfold_seal(*given, pointer, size, pairs, length(pairs), options, out, capacity, n)
+            return n.value
+
+        return fresh(n.value, call)
 
 
 def handles(keys: Sequence[Key]) -> Any:

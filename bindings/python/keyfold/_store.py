@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Callable, Iterator, Sequence, Union
+from typing import Any, Callable, Iterator, Mapping, Sequence, Union
 
 from . import _native
 from ._buffers import Data, Pointer, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
 from ._library import Encoded, Unsigned, checked_unsigned, encoded, encoded_or_none
 from ._key import Key, handles
-from ._managed import Managed
+from ._manage import Management, Policy, pages
 from ._options import StoreContext, decrypt_options, reencrypt_options
 from ._roots import Root, opened as root_opened, path_encoded
 from ._types import (
@@ -22,6 +22,7 @@ from ._types import (
     Rewrapped,
     RootSlot,
     StoreInfo,
+    json_text,
     key_id_text,
     opened,
     record,
@@ -29,11 +30,12 @@ from ._types import (
     taken,
     told,
 )
+from ._trail import Trail
 
 Lister = Callable[[Any, Union[Encoded, None], Unsigned, _native.Buffer], None]
 
 
-class Store(Managed):
+class Store(Management):
     """An open key store, for any number of threads. Made by `keyfold.open`, `keyfold.init`, `keyfold.in_memory`.
 
     A key is named by its id, by ``alias/NAME``, or by NAME alone. Keys opened from a store stay usable after it is
@@ -60,6 +62,11 @@ class Store(Managed):
         """Identity and state of the store."""
         return record(StoreInfo, told(lambda out: _native.keyfold_store_info(self._handle, out)))
 
+    @property
+    def trail(self) -> Trail:
+        """The store's trail: reading, verifying and exporting it, and where it goes besides."""
+        return Trail(self)
+
     def verify(self) -> int:
         """Reads everything in the store and verifies it; returns the number of keys."""
         count = ctypes.c_uint64()
@@ -68,12 +75,25 @@ class Store(Managed):
 
     # Keys.
 
-    def create_key(self, alias: str | None = None, *, description: str = "") -> KeyMetadata:
+    def create_key(
+        self,
+        alias: str | None = None,
+        *,
+        description: str = "",
+        spec: str = "SYMMETRIC_DEFAULT",
+        external: bool = False,
+        tags: Mapping[str, str] | None = None,
+        policy: Policy | None = None,
+    ) -> KeyMetadata:
         """Makes a key with its first version.
 
+        :param spec: "SYMMETRIC_DEFAULT" encrypts; "HMAC_256", "HMAC_384" and "HMAC_512" make MACs; "HPKE_X25519" and
+            "HPKE_X_WING" are sealing keys
+        :param external: makes it without material, to be imported (`parameters_for_import`)
+        :param tags: not secret
         :raises AlreadyExists: the alias is taken
         """
-        options = _native.KeyOptions(description=description)
+        options = _key_options(description, tags, policy, spec=spec, external=external)
         return self._key(
             lambda out: _native.keyfold_key_create(
                 self._handle, encoded_or_none(alias, "alias"), options, out
@@ -81,10 +101,18 @@ class Store(Managed):
         )
 
     def import_key_material(
-        self, material: Data, alias: str | None = None, *, description: str = ""
+        self,
+        material: Data,
+        alias: str | None = None,
+        *,
+        description: str = "",
+        spec: str = "SYMMETRIC_DEFAULT",
+        tags: Mapping[str, str] | None = None,
+        policy: Policy | None = None,
     ) -> KeyMetadata:
-        """Makes a key whose first version is exactly 32 random bytes of the caller's own."""
-        options, text = _native.KeyOptions(description=description), encoded_or_none(alias, "alias")
+        """Makes a key whose first version is random bytes of the caller's own: exactly 32 for SYMMETRIC_DEFAULT."""
+        options = _key_options(description, tags, policy, spec=spec)
+        text = encoded_or_none(alias, "alias")
         with reading(material, "material") as (pointer, size):
             return self._key(
                 lambda out: _native.keyfold_key_import_material(
@@ -307,17 +335,22 @@ class Store(Managed):
 
     # Small things.
 
-    @staticmethod
-    def _key(call: Callable[[_native.Buffer], None]) -> KeyMetadata:
-        return record(KeyMetadata, told(call))
-
     def _pages(self, call: Lister, name: str, page_size: int) -> Iterator[dict[str, Any]]:
-        if not 1 <= page_size <= 1000:
-            raise ValueError("page_size is 1 to 1,000")
-        after, limit = None, checked_unsigned("page_size", page_size, 32)
-        while True:
-            page = told(lambda out: call(self._handle, encoded_or_none(after), limit, out))
-            yield from page[name]
-            after = page.get("next")
-            if after is None:
-                return
+        return pages(lambda after, limit, out: call(self._handle, after, limit, out), name, page_size)
+
+
+def _key_options(
+    description: str,
+    tags: Mapping[str, str] | None,
+    policy: Policy | None,
+    *,
+    spec: str,
+    external: bool = False,
+) -> _native.KeyOptions:
+    return _native.KeyOptions(
+        flags=_native.KEY_EXTERNAL if external else 0,
+        description=description,
+        spec=spec,
+        tags=None if tags is None else json_text(dict(tags)),
+        policy=None if policy is None else json_text(policy),
+    )

@@ -25,6 +25,43 @@ class VersionMetadata:
     state: str
     origin: str
     created: datetime.datetime
+    rotation_type: str
+    created_by: str
+    originator_end: datetime.datetime | None
+    recipient_end: datetime.datetime | None
+    valid_to: datetime.datetime | None
+
+
+@dataclass(frozen=True)
+class KeyPolicy:
+    """What holds for one key; None and False are the defaults.
+
+    :ivar rotation_period_days: rotates by itself after so many days, 90 to 2,560
+    :ivar rotation_messages: rotates before a version has wrapped so many data keys
+    :ivar rotation_bytes: rotates before a version's messages together have so many bytes
+    :ivar on_demand_limit: rotations on demand in the key's life; None is 25, 0 none
+    :ivar originator_days: days in which a version may seal; after that it only opens
+    :ivar recipient_days: days in which a version may open
+    :ivar audit_each_use: an event for every single use instead of one an interval
+    :ivar audit_fail_closed: no event, no operation; implies `audit_each_use`
+    :ivar audit_redact: names of the context whose values stand in the trail as a keyed hash
+    :ivar stop_after_failures: stops the key after so many failed decrypts …
+    :ivar stop_window_seconds: … within so many seconds; None is 60
+    :ivar warn_percent: an event at so many per cent of a limit; None is 80
+    """
+
+    rotation_period_days: int | None = None
+    rotation_messages: int | None = None
+    rotation_bytes: int | None = None
+    on_demand_limit: int | None = None
+    originator_days: int | None = None
+    recipient_days: int | None = None
+    audit_each_use: bool = False
+    audit_fail_closed: bool = False
+    audit_redact: tuple[str, ...] = ()
+    stop_after_failures: int | None = None
+    stop_window_seconds: int | None = None
+    warn_percent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -35,10 +72,17 @@ class KeyMetadata:
     aliases: tuple[str, ...]
     description: str
     key_state: str
+    state_reason: str | None
     key_usage: str
     key_spec: str
     origin: str
     created: datetime.datetime
+    owner: str
+    tags: dict[str, str]
+    policy: KeyPolicy
+    next_rotation: datetime.datetime | None
+    deletion_date: datetime.datetime | None
+    grants: int
     revision: int
     current_version: int
     versions: tuple[VersionMetadata, ...]
@@ -61,6 +105,8 @@ class RootSlot:
     fingerprint: str
     created: datetime.datetime
     in_use: bool
+    principal: str | None
+    admin: bool
 
 
 @dataclass(frozen=True)
@@ -78,7 +124,170 @@ class StoreInfo:
     read_only: bool
     development: bool
     refresh_millis: int
+    principal: str
+    principal_verified: bool
+    admin_root: bool
+    is_admin: bool
+    anchor: str
+    trail_events: int
+    trail_key: str
     sqlite_version: str | None
+
+
+@dataclass(frozen=True)
+class RotationStatus:
+    """Whether and when a key rotates."""
+
+    key_id: str
+    key_rotation_enabled: bool
+    rotation_period_in_days: int | None
+    next_rotation_date: datetime.datetime | None
+    due: bool
+    on_demand_rotations: int
+    on_demand_limit: int
+
+
+@dataclass(frozen=True)
+class Destroyed:
+    """A key that was destroyed; not scrubbed: a reader holds old pages, and the next call tries again."""
+
+    key_id: str
+    scrubbed: bool
+
+
+@dataclass(frozen=True)
+class VersionCounts:
+    """What one version of a key has done, over all processes."""
+
+    version: int
+    messages: int
+    bytes: int
+    opened: int
+    failures: int
+    last_used: datetime.datetime | None
+
+
+@dataclass(frozen=True)
+class KeyLastUsage:
+    """When a key was used last. Not enough alone to delete it: disable it first, and watch for refusals."""
+
+    key_id: str
+    operation: str | None
+    timestamp: datetime.datetime | None
+    last_failure: datetime.datetime | None
+    tracking_start_date: datetime.datetime
+    key_creation_date: datetime.datetime
+
+
+@dataclass(frozen=True)
+class ImportParameters:
+    """What a person who brings key material needs: wrap it under `public_key`, give it back with `import_token`."""
+
+    key_id: str
+    import_token: bytes
+    public_key: bytes
+    wrapping_algorithm: str
+    info: bytes
+    parameters_valid_to: datetime.datetime
+
+
+@dataclass(frozen=True)
+class GrantMetadata:
+    """A grant: what a key's owner lets another principal do."""
+
+    grant_id: str
+    key_id: str
+    name: str | None
+    creation_date: datetime.datetime
+    issuing_principal: str
+    grantee_principal: str
+    retiring_principal: str | None
+    operations: tuple[str, ...]
+    encryption_context_equals: dict[str, str] | None
+    encryption_context_subset: dict[str, str] | None
+    expires: datetime.datetime | None
+    uses: int | None
+    uses_left: int | None
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """What holds for a whole store.
+
+    :ivar dual_control: operations that need the approval of a second principal
+    :ivar approval_seconds: seconds for which an approval counts; 0 is 3,600
+    :ivar administrators: principals who manage every key and the store
+    """
+
+    dual_control: tuple[str, ...] = ()
+    approval_seconds: int = 0
+    administrators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Approval:
+    """An approval that waits for its use."""
+
+    approval_id: str
+    operation: str
+    request: dict[str, Any]
+    principal: str
+    created: datetime.datetime
+    expires: datetime.datetime
+
+
+@dataclass(frozen=True)
+class BadEntry:
+    """The first entry of a trail that is wrong."""
+
+    seq: int
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class TrailReport:
+    """What a verification of a trail found."""
+
+    ok: bool
+    events: int
+    checkpoints: int
+    last_good_checkpoint: int | None
+    uncovered: int
+    clock_steps: tuple[int, ...]
+    first_bad: BadEntry | None
+
+
+@dataclass(frozen=True)
+class SinkStatus:
+    """How a sink of the trail stands."""
+
+    sink: str
+    delivered: int
+    dropped: int
+    last_error: str | None
+
+
+@dataclass(frozen=True)
+class BackupReport:
+    """What a backup holds."""
+
+    path: str
+    store_id: str
+    incarnation: str
+    epoch: int
+    keys: int
+    trail_events: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class RepairReport:
+    """What was done to a store that was damaged; `dropped` is what did not verify, each with why."""
+
+    keys_kept: int
+    dropped: tuple[str, ...]
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -159,17 +368,56 @@ class DataKey:
 def record(kind: type[Record], told: dict[str, Any]) -> Record:
     """A dataclass from JSON. What a later library tells besides is left out."""
     hints = typing.get_type_hints(kind)
-    values = {}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        value, hint = told.get(field.name), hints[field.name]
-        if hint is datetime.datetime:
-            value = datetime.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-        elif hint == tuple[VersionMetadata, ...]:
-            value = tuple(record(VersionMetadata, one) for one in value or ())
-        elif hint == tuple[str, ...]:
-            value = tuple(value or ())
-        values[field.name] = value
-    return kind(**values)
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    return kind(**{f.name: _value(hints[f.name], told.get(f.name)) for f in fields})
+
+
+def _value(hint: Any, value: Any) -> Any:
+    parts = [part for part in typing.get_args(hint) if part not in (type(None), ...)]
+    origin = typing.get_origin(hint)
+    if origin is tuple:
+        return tuple(_value(parts[0], one) for one in value or ())
+    if value is None:
+        return {} if origin is dict else False if hint is bool else None
+    if origin is not dict and len(parts) == 1:  # X | None
+        hint = parts[0]
+    if hint is datetime.datetime:
+        return datetime.datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    if hint is bytes:
+        return bytes.fromhex(value)
+    if dataclasses.is_dataclass(hint):
+        return record(typing.cast("type[Any]", hint), value)
+    return value
+
+
+def json_text(value: Any) -> str:
+    """JSON for the library: a dataclass without what is at its default, a mapping or a sequence as it is."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {
+            f.name: getattr(value, f.name)
+            for f in dataclasses.fields(value)
+            if getattr(value, f.name) not in (None, False, ())
+        }
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        return moment(value)
+    if isinstance(value, typing.Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON has")
+
+
+def moment(value: datetime.datetime | str | None) -> str | None:
+    """A date as the library reads it: RFC 3339 in UTC. One without a zone is ambiguous, so refused."""
+    if value is None or isinstance(value, str):
+        return value
+    if value.tzinfo is None:
+        raise ValueError("a datetime needs a time zone; use datetime.now(timezone.utc)")
+    return value.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def taken(call: Callable[[_native.Buffer], None]) -> bytes:
