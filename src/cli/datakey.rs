@@ -77,7 +77,7 @@ impl Datakey {
         let keys = session::keys(&store, &names)?;
         let keys: Vec<&Key> = keys.iter().collect();
         let size = usize::from(self.bytes);
-        let mut blob = vec![0; envelope::data_key_blob_size(size, keys.len(), stored.size(&context)?)?];
+        let mut blob = vec![0; envelope::data_key_blob_size_under(&keys, size, stored.size(&context)?)?];
         let mut plaintext = match &plaintext_out {
             Some(_) => Some(SecretBytes::zeroed(size, OnFork::Wipe)?),
             None => None,

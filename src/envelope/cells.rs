@@ -1,14 +1,16 @@
-//! Cells, the parts of a head that a rewrap writes: FORMAT.md sections 3 and 7.
+//! Cells, the parts of a head that a rewrap writes: FORMAT.md sections 3, 7 and 7A.
 
-use crate::crypto::{MaterialId, WRAP_NONCE_SIZE, WrapNonce};
+use crate::crypto::{Kem, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
 use crate::error::{Error, Result};
-use crate::keystore::KeyId;
+use crate::keystore::{KeyId, KeySpec};
 
 pub(super) const MAX_CELLS: usize = 32;
 /// What every cell begins with: type, zero, length.
 pub(super) const PREFIX: usize = 4;
 /// The part of a key cell that its wrap authenticates: everything before the nonce.
 pub(super) const NAMED: usize = 32;
+/// A sealed cell before its encapsulated key: the name, and the KEM's number.
+pub(super) const SEALED_AT: usize = NAMED + 2;
 /// A key cell before its wrapped DEK.
 pub(super) const WRAPPED_AT: usize = NAMED + WRAP_NONCE_SIZE;
 pub(super) const TAG: usize = 16;
@@ -21,6 +23,16 @@ pub(super) const TYPE_FREE: u8 = 0x7F;
 /// Size of a key cell for a DEK of `n` bytes.
 pub(super) const fn key_cell(n: usize) -> usize {
     WRAPPED_AT + n + TAG
+}
+
+/// Size of a sealed cell for a DEK of `n` bytes.
+pub(super) const fn sealed_cell(kem: Kem, n: usize) -> usize {
+    SEALED_AT + kem.encapsulated_size() + n + TAG
+}
+
+/// Size of the cell of a key of this spec, for a DEK of `n` bytes.
+pub(super) fn cell_of(spec: KeySpec, n: usize) -> usize {
+    spec.kem().map_or(key_cell(n), |kem| sealed_cell(kem, n))
 }
 
 /// A cell of an envelope.
@@ -38,23 +50,41 @@ impl<'a> Cell<'a> {
         self.bytes.first().copied().unwrap_or(TYPE_FREE)
     }
 
-    /// The cell as a key cell, what it names copied once; None for other types.
+    /// The cell as one that holds the DEK for a key, what it names copied once; None for other types.
     #[inline]
     pub(super) fn key(&self) -> Option<KeyCell<'a>> {
-        let (head, wrapped) = self.bytes.split_first_chunk::<WRAPPED_AT>()?;
-        let (named, nonce) = head.split_first_chunk::<NAMED>()?;
-        let nonce = nonce.first_chunk()?;
-        (head[0] == TYPE_KEY).then_some(KeyCell { named: *named, nonce, wrapped })
+        let (&named, rest) = self.bytes.split_first_chunk::<NAMED>()?;
+        match named[0] {
+            TYPE_KEY => {
+                let (nonce, wrapped) = rest.split_first_chunk()?;
+                Some(KeyCell { named, wrapping: Wrapping::Under(nonce), wrapped })
+            }
+            TYPE_SEALED => {
+                let (&kem, rest) = rest.split_first_chunk()?;
+                let kem = Kem::of(u16::from_be_bytes(kem))?;
+                let (encapsulated, wrapped) = rest.split_at_checked(kem.encapsulated_size())?;
+                Some(KeyCell { named, wrapping: Wrapping::Sealed { kem, encapsulated }, wrapped })
+            }
+            _ => None,
+        }
     }
 }
 
-/// A key cell: what it names, and the wrapped DEK.
+/// How a cell holds the DEK.
+#[derive(Clone, Copy)]
+pub(super) enum Wrapping<'a> {
+    /// Type 0x01: under the version's material, with this nonce. Where it lies: nobody reads a byte of it twice.
+    Under(&'a WrapNonce),
+    /// Type 0x02: sealed to the version's public half.
+    Sealed { kem: Kem, encapsulated: &'a [u8] },
+}
+
+/// A cell that holds the DEK for a key: what it names, and the wrapped DEK.
 #[derive(Clone, Copy)]
 pub(super) struct KeyCell<'a> {
     named: [u8; NAMED],
-    /// Where it lies: nobody reads a byte of it twice.
-    pub(super) nonce: &'a WrapNonce,
-    /// The DEK under XAES-256-GCM, tag last.
+    pub(super) wrapping: Wrapping<'a>,
+    /// The DEK under XAES-256-GCM or HPKE, tag last.
     pub(super) wrapped: &'a [u8],
 }
 
@@ -89,6 +119,20 @@ pub(super) fn write_named(out: &mut [u8], size: usize, key_id: KeyId, version: u
     out[4..20].copy_from_slice(&key_id.0);
     out[20..24].copy_from_slice(&version.to_be_bytes());
     out[24..NAMED].copy_from_slice(&material_id);
+}
+
+/// Writes the part of a sealed cell that stands before its encapsulated key, all of which the seal authenticates.
+pub(super) fn write_sealed_named(
+    out: &mut [u8],
+    size: usize,
+    kem: Kem,
+    key_id: KeyId,
+    version: u32,
+    material_id: MaterialId,
+) {
+    write_named(out, size, key_id, version, material_id);
+    out[0] = TYPE_SEALED;
+    out[NAMED..SEALED_AT].copy_from_slice(&kem.id().to_be_bytes());
 }
 
 /// Writes a cell's first four bytes. A cell is at most 32,768 bytes long.
@@ -134,7 +178,7 @@ pub(super) fn check_area(area: &[u8], fixed: Option<usize>) -> Result<Option<usi
     let bad = |why| Err(Error::Malformed { why });
     let mut rest = area;
     let (mut count, mut free) = (0, 0);
-    let mut size = fixed.map(key_cell);
+    let mut size = fixed;
     let mut keys = 0;
     while !rest.is_empty() {
         let Some(&[tag, zero, high, low]) = rest.first_chunk::<PREFIX>() else {
@@ -154,11 +198,14 @@ pub(super) fn check_area(area: &[u8], fixed: Option<usize>) -> Result<Option<usi
         let (cell, after) = rest.split_at(len);
         match tag {
             TYPE_FREE => free += 1,
-            TYPE_KEY => {
+            TYPE_KEY | TYPE_SEALED => {
                 keys += 1;
-                if len != *size.get_or_insert(len)
-                    || !(key_cell(super::MIN_DATA_KEY)..=key_cell(super::MAX_DATA_KEY)).contains(&len)
-                {
+                let n = len.checked_sub(match tag {
+                    TYPE_KEY => key_cell(0),
+                    _ => sealed_overhead(cell)?,
+                });
+                let n = n.filter(|n| (super::MIN_DATA_KEY..=super::MAX_DATA_KEY).contains(n));
+                if n.is_none_or(|n| n != *size.get_or_insert(n)) {
                     return bad("a cell has a length that its type does not have");
                 }
                 if cell[20..24] == [0; 4] {
@@ -172,5 +219,15 @@ pub(super) fn check_area(area: &[u8], fixed: Option<usize>) -> Result<Option<usi
     if count == free {
         return bad("none of its cells is in use");
     }
-    Ok(size.filter(|_| keys > 0).map(|size| size - WRAPPED_AT - TAG))
+    Ok(size.filter(|_| keys > 0))
+}
+
+/// What a sealed cell has besides the DEK's own bytes.
+fn sealed_overhead(cell: &[u8]) -> Result<usize> {
+    match cell.get(NAMED..SEALED_AT) {
+        Some(&[high, low]) => Kem::of(u16::from_be_bytes([high, low]))
+            .map(|kem| sealed_cell(kem, 0))
+            .ok_or(Error::Malformed { why: "a sealed cell names a KEM that its type does not have" }),
+        _ => Err(Error::Malformed { why: "a cell has a length that its type does not have" }),
+    }
 }

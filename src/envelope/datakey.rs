@@ -3,7 +3,7 @@
 use super::head::{Head, Kind};
 use super::open::{failed, unlock};
 use super::seal::Plan;
-use super::size::data_key_blob_size;
+use super::size::data_key_blob_size_under;
 use super::stored::StoredContext;
 use super::suite::AnyDek;
 use super::{Allowed, DecryptOptions, Opened};
@@ -14,7 +14,7 @@ use crate::keystore::Key;
 use crate::operation::Operation;
 
 /// Makes a data key of 16 to 1,024 random bytes into the front of `plaintext` (None: without plaintext) and its blob
-/// into the front of `blob`. Returns the blob's size ([`data_key_blob_size`]).
+/// into the front of `blob`. Returns the blob's size ([`data_key_blob_size_under`]).
 ///
 /// # Errors
 /// As [`super::encrypt_into`]. Both outputs are wiped on failure; BUFFER_TOO_SMALL leaves both untouched.
@@ -27,7 +27,7 @@ pub fn generate_data_key(
     blob: &mut [u8],
 ) -> Result<usize> {
     let plan = Plan::new(Kind::DataKey, context, stored)?;
-    let blob_size = data_key_blob_size(size, keys.len(), plan.stored_len)?;
+    let blob_size = data_key_blob_size_under(keys, size, plan.stored_len)?;
     if blob.len() < blob_size {
         return Err(Error::BufferTooSmall { needed: blob_size });
     }

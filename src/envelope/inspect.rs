@@ -5,11 +5,13 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use super::SUITE;
-use super::cells::{Cell, TYPE_FREE, TYPE_KEY, TYPE_ROOT, TYPE_SEALED};
+use super::cells::{Cell, TYPE_FREE, TYPE_KEY, TYPE_ROOT, TYPE_SEALED, Wrapping};
 use super::chunks;
 use super::head::{Head, Kind};
 use crate::context::Pairs;
+use crate::crypto::Kem;
 use crate::error::{Error, Result};
+use crate::keystore::KeySpec;
 
 /// What can be read of an envelope without any key. Nothing in it is authenticated. Serializes to JSON, and
 /// displays as lines for a person.
@@ -60,12 +62,12 @@ pub struct CellInfo {
     pub tag: u8,
     /// `key`, `free`, `sealed`, `root` or `unknown`.
     pub kind: &'static str,
-    /// What a key cell names; None for other types.
+    /// What a key cell or a sealed cell names; None for other types.
     #[serde(flatten)]
     pub key: Option<CellKey>,
 }
 
-/// What a key cell names.
+/// What a key cell or a sealed cell names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CellKey {
     /// The key's id.
@@ -75,7 +77,11 @@ pub struct CellKey {
     /// The material, in hexadecimal.
     pub material_id: String,
     /// The wrap nonce, in hexadecimal: its first 12 bytes and the counter in its last 4 tell what one process wrote.
-    pub wrap_nonce: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrap_nonce: Option<String>,
+    /// How a sealed cell encapsulates: `HPKE_X25519`, `HPKE_X_WING`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kem: Option<&'static str>,
 }
 
 /// Reads a head. The file's first 41,004 bytes suffice; `total_len` is the whole size, if known.
@@ -137,7 +143,15 @@ pub(super) fn cell_info(cell: &Cell<'_>, area_at: usize) -> CellInfo {
             key_id: key.key_id().to_string(),
             version: key.version(),
             material_id: hex(&key.material_id()),
-            wrap_nonce: hex(key.nonce),
+            wrap_nonce: match key.wrapping {
+                Wrapping::Under(nonce) => Some(hex(nonce)),
+                Wrapping::Sealed { .. } => None,
+            },
+            kem: match key.wrapping {
+                Wrapping::Under(_) => None,
+                Wrapping::Sealed { kem: Kem::X25519, .. } => Some(KeySpec::X25519.name()),
+                Wrapping::Sealed { kem: Kem::XWing, .. } => Some(KeySpec::XWing.name()),
+            },
         }),
     }
 }
@@ -205,6 +219,9 @@ impl fmt::Display for Inspection {
             write!(f, "cell {i:<2}      at {}, {} bytes: ", cell.offset, cell.size)?;
             match &cell.key {
                 Some(key) => {
+                    if let Some(kem) = key.kem {
+                        write!(f, "sealed ({kem}) to ")?;
+                    }
                     writeln!(f, "key {} version {} material {}", key.key_id, key.version, key.material_id)?
                 }
                 None if cell.kind == "unknown" => writeln!(f, "of unknown type {:#04x}", cell.tag)?,

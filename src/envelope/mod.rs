@@ -32,7 +32,10 @@ pub use reencrypt::{ReencryptOptions, reencrypt, reencrypt_head};
 pub use rewrap::{Rewrapped, rewrap};
 pub use rewrap_file::{read_file, rewrap_file};
 pub use seal::{encrypt_in_place, encrypt_into, seal_into, sealed_size};
-pub use size::{data_key_blob_size, data_key_size, decrypted_size, encrypted_size, head_len, head_size};
+pub use size::{
+    data_key_blob_size, data_key_blob_size_under, data_key_size, decrypted_size, encrypted_size,
+    encrypted_size_under, head_len, head_size, head_size_under,
+};
 pub use stored::StoredContext;
 
 use crate::keystore::{Key, KeyId, Store};
@@ -45,6 +48,8 @@ const MIN_DATA_KEY: usize = 16;
 const MAX_DATA_KEY: usize = 1024;
 /// Bounds of the cell area.
 const MIN_AREA: usize = 88;
+/// HPKE's info for a sealed cell: FORMAT.md 7A.
+const SEAL_INFO: &[u8] = b"keyfold-seal-1";
 const MAX_AREA: usize = 32_768;
 
 /// Options of encryption. Zero is the default of every field.

@@ -2,10 +2,11 @@
 //! 9.7 and 10.
 
 use super::Allowed;
-use super::cells::{Cell, KeyCell, NAMED, TAG};
+use super::SEAL_INFO;
+use super::cells::{Cell, KeyCell, NAMED, TAG, Wrapping};
 use super::head::{FIXED, Head};
 use crate::context::MAX_ENCODED;
-use crate::crypto::Lane;
+use crate::crypto::{Kem, Lane, WrapNonce};
 use crate::error::{Error, Result};
 use crate::keystore::{Key, KeyView, Named, Version, Wish};
 
@@ -126,18 +127,24 @@ pub(super) fn unwrap(
     if key.wrapped.len() != dek.len() + TAG {
         return false;
     }
+    let nonce = match key.wrapping {
+        Wrapping::Under(nonce) => nonce,
+        Wrapping::Sealed { kem, encapsulated } => {
+            return open_sealed(head.whole_fixed(), key, kem, encapsulated, version, dek);
+        }
+    };
     if cell.offset == 0 {
         // The fixed part and the first cell's beginning lie together in the envelope.
         return version
             .kek()
-            .is_ok_and(|kek| kek.unwrap(lane, key.nonce, head.with_first_cell(), key.wrapped, dek).is_ok());
+            .is_ok_and(|kek| kek.unwrap(lane, nonce, head.with_first_cell(), key.wrapped, dek).is_ok());
     }
     let fixed = head.whole_fixed();
     // The stack frame is as large as what most heads need, and that of the largest only where one comes.
     if fixed.len() <= 512 {
-        unwrap_joined::<{ 512 + NAMED }>(lane, fixed, key, version, dek)
+        unwrap_joined::<{ 512 + NAMED }>(lane, fixed, key, nonce, version, dek)
     } else {
-        unwrap_joined::<{ FIXED + MAX_ENCODED + NAMED }>(lane, fixed, key, version, dek)
+        unwrap_joined::<{ FIXED + MAX_ENCODED + NAMED }>(lane, fixed, key, nonce, version, dek)
     }
 }
 
@@ -146,6 +153,7 @@ fn unwrap_joined<const N: usize>(
     lane: &mut Lane,
     fixed: &[u8],
     key: &KeyCell<'_>,
+    nonce: &WrapNonce,
     version: &Version,
     dek: &mut [u8],
 ) -> bool {
@@ -153,5 +161,21 @@ fn unwrap_joined<const N: usize>(
     aad[..fixed.len()].copy_from_slice(fixed);
     aad[fixed.len()..fixed.len() + NAMED].copy_from_slice(key.named());
     let aad = &aad[..fixed.len() + NAMED];
-    version.kek().is_ok_and(|kek| kek.unwrap(lane, key.nonce, aad, key.wrapped, dek).is_ok())
+    version.kek().is_ok_and(|kek| kek.unwrap(lane, nonce, aad, key.wrapped, dek).is_ok())
+}
+
+/// Opens a sealed cell with a version's private half; whether its tag agreed.
+#[cold]
+fn open_sealed(
+    fixed: &[u8],
+    key: &KeyCell<'_>,
+    kem: Kem,
+    encapsulated: &[u8],
+    version: &Version,
+    dek: &mut [u8],
+) -> bool {
+    let aad = [fixed, key.named(), &kem.id().to_be_bytes()].concat();
+    version.sealing().is_ok_and(|pair| {
+        pair.kem() == kem && pair.open(SEAL_INFO, &aad, encapsulated, key.wrapped, dek).is_ok()
+    })
 }

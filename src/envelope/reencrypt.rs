@@ -1,12 +1,12 @@
 //! ReEncrypt: the same payload under other keys or another context. FORMAT.md section 12.
 
-use super::cells::{TYPE_FREE, key_cell};
-use super::head::{FIXED, Kind};
+use super::cells::TYPE_FREE;
+use super::head::Kind;
 use super::open::unlock;
 use super::reach::Misses;
 use super::rewrap::parse;
 use super::seal::Plan;
-use super::size::{data_key_blob_size, head_size};
+use super::size::{data_key_blob_size_under, head_size_under};
 use super::stored::StoredContext;
 use super::suite::AnyDek;
 use super::{Allowed, DecryptOptions, EncryptOptions, Opened, chunks};
@@ -72,14 +72,13 @@ pub fn reencrypt_head(
     let plan = Plan::new(head.kind, new_context, new_stored)?;
     let size = match head.kind {
         Kind::Envelope => {
-            head_size(keys.len(), plan.stored_len, &EncryptOptions { free_cells: options.free_cells })?
+            head_size_under(keys, plan.stored_len, &EncryptOptions { free_cells: options.free_cells })?
         }
         Kind::DataKey if options.free_cells > 0 => {
             return Err(Error::InvalidArgument { what: "a data key blob has no free cells" });
         }
-        Kind::DataKey => data_key_blob_size(dek_size, keys.len(), plan.stored_len)?,
+        Kind::DataKey => data_key_blob_size_under(keys, dek_size, plan.stored_len)?,
     };
-    debug_assert_eq!((size - FIXED - plan.stored_len) % key_cell(dek_size), 0);
     if !options.drop_unreachable {
         refuse_losing_cells(&allowed, &head, keys)?;
     }

@@ -6,6 +6,7 @@ use super::Allowed;
 use super::cells::{Cell, KeyCell, PREFIX, TAG, TYPE_FREE, WRAPPED_AT, write_named, write_prefix};
 use super::head::{Head, Kind};
 use super::reach::{Misses, unwrap};
+use super::seal::Recipient;
 use super::stored::agrees;
 use super::suite::{AnyDek, commits};
 use crate::context::Context;
@@ -184,8 +185,8 @@ impl Work<'_, '_> {
             return Ok(Outcome::Twin { of_head: false });
         }
         let new = wrap(self.lane, self.head, target, self.dek.expose())?;
-        // A wrap that does not open must never replace one that does.
-        match self.same(&Cell { offset: usize::MAX, bytes: &new }, target) {
+        // A wrap that does not open must never replace one that does; and lengths never change (FORMAT.md 3.3).
+        match new.len() == cell.bytes.len() && self.same(&Cell { offset: usize::MAX, bytes: &new }, target) {
             true => Ok(Outcome::New(new)),
             false => Err(Error::Internal { what: "a new cell does not open" }),
         }
@@ -214,6 +215,12 @@ fn made(step: &Step) -> Option<Cell<'_>> {
 
 /// A new cell for a head.
 fn wrap(lane: &mut Lane, head: &Head<'_>, target: &Version, dek: &[u8]) -> Result<Vec<u8>> {
+    if target.sealing().is_ok() {
+        let recipient = Recipient::of_version(target)?;
+        let mut cell = vec![0; recipient.cell_size(dek.len())];
+        recipient.write_cell(lane, head.whole_fixed(), dek, &mut cell)?;
+        return Ok(cell);
+    }
     let size = WRAPPED_AT + dek.len() + TAG;
     let mut cell = vec![0; size];
     write_named(&mut cell, size, target.key_id, target.version, target.material_id);

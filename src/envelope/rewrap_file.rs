@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::Allowed;
-use super::cells::{Cells, PREFIX, TYPE_FREE, TYPE_KEY};
+use super::cells::{Cells, PREFIX, TYPE_FREE};
 use super::head::{FIXED, Kind, Sizes};
 use super::rewrap::{Rewrapped, Step, parse, plan};
 use crate::context::Context;
@@ -105,7 +105,7 @@ pub(super) fn in_place(
             medium.write(at + PREFIX, &new[PREFIX..])?;
             medium.sync()?;
             // Now the body is there whatever happens, the cell may count.
-            medium.write(at, &[TYPE_KEY])?;
+            medium.write(at, &new[..1])?;
             medium.sync()?;
             head[at..at + step.size].copy_from_slice(new);
             // What opens on the disk is trusted with the old cell's life, not what we believe to have written.

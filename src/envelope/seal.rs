@@ -1,20 +1,23 @@
 //! Making envelopes: a head with its cells, and the payload behind it.
 
-use super::cells::{NAMED, PREFIX, TYPE_FREE, WRAPPED_AT, key_cell, write_named, write_prefix};
+use super::cells::{
+    NAMED, PREFIX, SEALED_AT, TYPE_FREE, WRAPPED_AT, cell_of, key_cell, sealed_cell, write_named,
+    write_prefix, write_sealed_named,
+};
 use super::chunks::{self, Position};
 use super::head::{FIXED, Kind, PREAMBLE, write_preamble};
-use super::size::{encrypted_size, head_size};
+use super::size::{encrypted_size_under, head_size_under, sealed_head_size, with_payload};
 use super::stored::StoredContext;
 use super::suite::{MessageDek, commitment, set_payload_key};
-use super::{DEK, EncryptOptions};
+use super::{DEK, EncryptOptions, SEAL_INFO};
 use crate::context::Context;
-use crate::crypto::{Lane, WrapNonce, with_lane};
+use crate::crypto::{Kem, Lane, MaterialId, WrapNonce, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::{Key, SealingKey, Version, Wish};
+use crate::keystore::{Key, KeyId, SealingKey, Version, Wish};
 use crate::operation::Operation;
 
 /// Encrypts a message under one or more keys (1 to 32 less the free cells), out of place, into exactly
-/// [`encrypted_size`] bytes at the front of `out`, which may be longer. Returns that size. Any number of threads may
+/// [`encrypted_size_under`] bytes at the front of `out`, which may be longer. Returns that size. Any number of threads may
 /// use one key.
 ///
 /// # Errors
@@ -29,11 +32,11 @@ pub fn encrypt_into(
     out: &mut [u8],
 ) -> Result<usize> {
     let plan = Plan::new(Kind::Envelope, context, stored)?;
-    let size = encrypted_size(plaintext.len(), keys.len(), plan.stored_len, options)?;
+    let size = encrypted_size_under(keys, plaintext.len(), plan.stored_len, options)?;
     if out.len() < size {
         return Err(Error::BufferTooSmall { needed: size });
     }
-    let head_len = head_size(keys.len(), plan.stored_len, options)?;
+    let head_len = head_size_under(keys, plan.stored_len, options)?;
     let sealed = with_lane(|lane| {
         let (head, payload) = out[..size].split_at_mut(head_len);
         let dek = MessageDek::fresh(lane, DEK)?;
@@ -49,7 +52,7 @@ pub fn encrypt_into(
 }
 
 /// As [`encrypt_into`], for a message that lies in `buffer[offset..offset + len]`; the envelope then starts at 0.
-/// `offset` must be at least the head's size ([`head_size`]); with exactly that, and one chunk, nothing is moved.
+/// `offset` must be at least the head's size ([`head_size_under`]); with exactly that, and one chunk, nothing is moved.
 ///
 /// # Errors
 /// As [`encrypt_into`], and INVALID_ARGUMENT for a message that does not lie in the buffer behind the head. The
@@ -64,8 +67,8 @@ pub fn encrypt_in_place(
     options: &EncryptOptions,
 ) -> Result<usize> {
     let plan = Plan::new(Kind::Envelope, context, stored)?;
-    let size = encrypted_size(len, keys.len(), plan.stored_len, options)?;
-    let head_len = head_size(keys.len(), plan.stored_len, options)?;
+    let size = encrypted_size_under(keys, len, plan.stored_len, options)?;
+    let head_len = head_size_under(keys, plan.stored_len, options)?;
     if offset < head_len {
         return Err(Error::InvalidArgument {
             what: "the message must begin behind room for the head; see head_size",
@@ -97,18 +100,94 @@ pub fn encrypt_in_place(
 /// # Errors
 /// As [`encrypt_into`], without a store's.
 pub fn seal_into(
-    _keys: &[&SealingKey],
-    _plaintext: &[u8],
-    _context: &Context<'_>,
-    _stored: &StoredContext<'_>,
-    _out: &mut [u8],
+    keys: &[&SealingKey],
+    plaintext: &[u8],
+    context: &Context<'_>,
+    stored: &StoredContext<'_>,
+    out: &mut [u8],
 ) -> Result<usize> {
-    todo!()
+    let plan = Plan::new(Kind::Envelope, context, stored)?;
+    let head_len = sealed_head_size(keys, plan.stored_len)?;
+    let size = with_payload(head_len, plaintext.len())?;
+    if out.len() < size {
+        return Err(Error::BufferTooSmall { needed: size });
+    }
+    let sealed = with_lane(|lane| {
+        let (head, payload) = out[..size].split_at_mut(head_len);
+        let dek = MessageDek::fresh(lane, DEK)?;
+        let mut writer = plan.begin(dek.expose(), head);
+        let mut at = writer.fixed;
+        for key in keys {
+            at += writer.sealed_cell(lane, at, &Recipient::of(key), dek.expose())?;
+        }
+        set_payload_key(lane, &dek);
+        chunks::seal(&lane.payload, Position::START, plaintext, payload);
+        Ok(size)
+    });
+    if sealed.is_err() {
+        out.fill(0);
+    }
+    sealed
 }
 
 /// The size of what [`seal_into`] makes.
-pub fn sealed_size(_plaintext: usize, _keys: &[&SealingKey], _stored: usize) -> Result<usize> {
-    todo!()
+///
+/// # Errors
+/// As [`encrypted_size_under`].
+pub fn sealed_size(plaintext: usize, keys: &[&SealingKey], stored: usize) -> Result<usize> {
+    with_payload(sealed_head_size(keys, stored)?, plaintext)
+}
+
+/// Whom a cell is sealed to.
+pub(super) struct Recipient<'a> {
+    key_id: KeyId,
+    version: u32,
+    material_id: MaterialId,
+    kem: Kem,
+    public: &'a [u8],
+}
+
+impl<'a> Recipient<'a> {
+    fn of(key: &'a SealingKey) -> Recipient<'a> {
+        Recipient {
+            key_id: key.key_id,
+            version: key.version,
+            material_id: key.material_id,
+            kem: key.kem(),
+            public: &key.public,
+        }
+    }
+
+    /// The public half of a version. INVALID_KEY_USAGE for a key of another usage.
+    pub(super) fn of_version(version: &'a Version) -> Result<Recipient<'a>> {
+        let pair = version.sealing()?;
+        Ok(Recipient {
+            key_id: version.key_id,
+            version: version.version,
+            material_id: version.material_id,
+            kem: pair.kem(),
+            public: pair.public(),
+        })
+    }
+
+    pub(super) fn cell_size(&self, dek: usize) -> usize {
+        sealed_cell(self.kem, dek)
+    }
+
+    /// Writes a sealed cell into exactly its size; `fixed` is the head's fixed part.
+    pub(super) fn write_cell(
+        &self,
+        lane: &mut Lane,
+        fixed: &[u8],
+        dek: &[u8],
+        cell: &mut [u8],
+    ) -> Result<()> {
+        write_sealed_named(cell, cell.len(), self.kem, self.key_id, self.version, self.material_id);
+        let (named, rest) = cell.split_at_mut(SEALED_AT);
+        let aad = [fixed, named].concat();
+        let (encapsulated, wrapped) = rest.split_at_mut(self.kem.encapsulated_size());
+        self.kem.seal(lane, self.public, SEAL_INFO, &aad, dek, encapsulated, wrapped)
+    }
 }
 
 /// What a head is made from, besides DEK and keys.
@@ -140,18 +219,23 @@ impl<'a> Plan<'a> {
     ) -> Result<()> {
         let wish = Wish::new(operation, self.context, message);
         let mut writer = self.begin(dek, head);
-        let size = key_cell(dek.len());
-        let mut free = writer.fixed + keys.len() * size;
+        let mut free = writer.fixed + keys.iter().map(|key| cell_of(key.spec(), dek.len())).sum::<usize>();
         while free < writer.head.len() {
-            writer.free_cell(free, size);
-            free += size;
+            writer.free_cell(free, key_cell(dek.len()));
+            free += key_cell(dek.len());
         }
-        for (i, key) in keys.iter().enumerate() {
-            let at = writer.fixed + i * size;
+        let mut at = writer.fixed;
+        for key in keys {
             key.view(&wish, |view| {
                 let version = view.current()?;
-                let kek = version.kek()?;
-                writer.key_cell(at, version, |aad, nonce, out| kek.wrap(lane, aad, dek, nonce, out))?;
+                at += match key.spec().kem() {
+                    None => {
+                        let kek = version.kek()?;
+                        writer
+                            .key_cell(at, version, |aad, nonce, out| kek.wrap(lane, aad, dek, nonce, out))?
+                    }
+                    Some(_) => writer.sealed_cell(lane, at, &Recipient::of_version(version)?, dek)?,
+                };
                 version.usage.count(operation, wish.bytes, view.now);
                 Ok(())
             })?;
@@ -181,7 +265,7 @@ pub(super) struct HeadWriter<'h> {
 }
 
 impl HeadWriter<'_> {
-    /// Writes a key cell at an offset of the head.
+    /// Writes a key cell at an offset of the head; its size.
     ///
     /// The wrap authenticates the fixed part and the cell's first 32 bytes, which must lie together. They do for the
     /// first cell, and its place is lent to the others for the length of their wrap: nothing is copied but that.
@@ -190,7 +274,7 @@ impl HeadWriter<'_> {
         at: usize,
         version: &Version,
         wrap: impl FnOnce(&[u8], &mut WrapNonce, &mut [u8]) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let size = key_cell(self.dek);
         let mut name = [0; NAMED];
         write_named(&mut name, size, version.key_id, version.version, version.material_id);
@@ -201,14 +285,22 @@ impl HeadWriter<'_> {
             return Err(Error::Internal { what: "a cell without room for its nonce" });
         };
         if at == self.fixed {
-            return wrap(aad, nonce, wrapped);
+            return wrap(aad, nonce, wrapped).map(|()| size);
         }
         let lent = &mut aad[self.fixed..];
         let mut first = name;
         lent.swap_with_slice(&mut first);
         let wrapped = wrap(aad, nonce, wrapped);
         aad[self.fixed..].copy_from_slice(&first);
-        wrapped
+        wrapped.map(|()| size)
+    }
+
+    /// Writes a sealed cell at an offset of the head; its size.
+    fn sealed_cell(&mut self, lane: &mut Lane, at: usize, to: &Recipient<'_>, dek: &[u8]) -> Result<usize> {
+        let size = to.cell_size(dek.len());
+        let (before, rest) = self.head.split_at_mut(at);
+        to.write_cell(lane, &before[..self.fixed], dek, &mut rest[..size])?;
+        Ok(size)
     }
 
     /// Writes a free cell.

@@ -1,15 +1,17 @@
 //! Exact sizes, computed before anything else happens. All arithmetic is checked: lengths come from callers.
 
-use super::cells::{CELL, MAX_CELLS, key_cell};
+use super::cells::{CELL, MAX_CELLS, cell_of, key_cell, sealed_cell};
 use super::head::{FIXED, Head, Sizes};
 use super::open::Sealed;
-use super::{EncryptOptions, MAX_AREA, MAX_DATA_KEY, MIN_DATA_KEY, chunks};
+use super::{DEK, EncryptOptions, MAX_AREA, MAX_DATA_KEY, MIN_DATA_KEY, chunks};
 use crate::error::{Error, Result};
+use crate::keystore::{Key, SealingKey};
 
 /// The most free cells a caller may ask for.
 const MAX_FREE: u8 = 8;
 
-/// Size of the head (fixed part, stored context, cells) for so many keys.
+/// Size of the head (fixed part, stored context, cells) for so many symmetric keys; for keys of any kind,
+/// [`head_size_under`].
 ///
 /// # Errors
 /// INVALID_ARGUMENT for no key, LIMIT_EXCEEDED for over 32 cells, free ones among them.
@@ -22,7 +24,8 @@ pub fn head_size(keys: usize, stored_len: usize, options: &EncryptOptions) -> Re
     Ok(FIXED + stored_len + cells * CELL)
 }
 
-/// Exact size of the envelope for a message of this length: 44 + stored context + cells + 16 a chunk.
+/// Exact size of the envelope for a message of this length under so many symmetric keys: 44 + stored context + cells +
+/// 16 a chunk. For keys of any kind, [`encrypted_size_under`].
 ///
 /// # Errors
 /// As [`head_size`], and TOO_LARGE for a message that the format or the address space cannot hold.
@@ -33,10 +36,64 @@ pub fn encrypted_size(
     stored_len: usize,
     options: &EncryptOptions,
 ) -> Result<usize> {
-    let head = head_size(keys, stored_len, options)?;
+    with_payload(head_size(keys, stored_len, options)?, plaintext_len)
+}
+
+/// The size of a head and its payload.
+pub(super) fn with_payload(head: usize, plaintext_len: usize) -> Result<usize> {
     chunks::sealed_len(plaintext_len)
         .and_then(|payload| payload.checked_add(head))
         .ok_or(Error::TooLarge { what: "the message", limit: chunks::MAX_PLAINTEXT })
+}
+
+/// As [`head_size`], under these keys: a sealing key's cell has 114 bytes (X25519) or 1,202 (X-Wing) instead of 104.
+///
+/// # Errors
+/// As [`head_size`], and LIMIT_EXCEEDED for cells of over 32,768 bytes together.
+#[inline]
+pub fn head_size_under(keys: &[&Key], stored_len: usize, options: &EncryptOptions) -> Result<usize> {
+    // The cells of symmetric keys; what others have beyond that comes on top.
+    let least = head_size(keys.len(), stored_len, options)?;
+    let more = keys.iter().map(|key| cell_of(key.spec(), DEK) - CELL).sum::<usize>();
+    within_area(least + more, stored_len)
+}
+
+/// As [`encrypted_size`], under these keys.
+///
+/// # Errors
+/// As [`head_size_under`], and TOO_LARGE.
+#[inline]
+pub fn encrypted_size_under(
+    keys: &[&Key],
+    plaintext_len: usize,
+    stored_len: usize,
+    options: &EncryptOptions,
+) -> Result<usize> {
+    with_payload(head_size_under(keys, stored_len, options)?, plaintext_len)
+}
+
+/// Size of a head of sealed cells alone.
+pub(super) fn sealed_head_size(keys: &[&SealingKey], stored_len: usize) -> Result<usize> {
+    cells(keys.len(), 0)?;
+    let area = keys.iter().map(|key| sealed_cell(key.kem(), DEK)).sum::<usize>();
+    within_area(FIXED + stored_len + area, stored_len)
+}
+
+fn within_area(head: usize, stored_len: usize) -> Result<usize> {
+    match head - FIXED - stored_len > MAX_AREA {
+        true => Err(Error::LimitExceeded { what: "the cells' bytes together", limit: MAX_AREA as u64 }),
+        false => Ok(head),
+    }
+}
+
+/// As [`data_key_blob_size`], under these keys.
+///
+/// # Errors
+/// As [`data_key_blob_size`].
+pub fn data_key_blob_size_under(keys: &[&Key], size: usize, stored_len: usize) -> Result<usize> {
+    let least = data_key_blob_size(size, keys.len(), stored_len)?;
+    let more = keys.iter().map(|key| cell_of(key.spec(), size) - key_cell(size)).sum::<usize>();
+    within_area(least + more, stored_len)
 }
 
 /// Exact plaintext size of an envelope, from its head and length, without a key. Not authenticated.
@@ -53,7 +110,7 @@ pub fn head_len(first_bytes: &[u8]) -> Result<usize> {
     Ok(Sizes::parse(first_bytes, None)?.head())
 }
 
-/// Exact size of a data key blob.
+/// Exact size of a data key blob under so many symmetric keys.
 ///
 /// # Errors
 /// INVALID_ARGUMENT for a data key of under 16 or over 1,024 bytes or no key, LIMIT_EXCEEDED for cells that do not

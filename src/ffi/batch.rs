@@ -55,7 +55,7 @@ pub unsafe extern "C" fn keyfold_encrypt_batch(
         let places = unsafe { out::Places::claim(out_offsets, count, &inputs, &outputs)? };
         let total = total(count, &failed, |i| {
             let context = contexts.get(i)?;
-            envelope::encrypted_size(messages.get(i)?.len(), 1, stored.size(&context)?, &options)
+            envelope::encrypted_size_under(&[&key], messages.get(i)?.len(), stored.size(&context)?, &options)
         });
         let beside = [places.span(), failed.place()];
         let total = total.map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &beside) })?;
@@ -65,7 +65,8 @@ pub unsafe extern "C" fn keyfold_encrypt_batch(
             failed.at(i);
             let (message, context) = (messages.get(i)?, contexts.get(i)?);
             places.put(i, at);
-            let size = envelope::encrypted_size(message.len(), 1, stored.size(&context)?, &options)?;
+            let stored_len = stored.size(&context)?;
+            let size = envelope::encrypted_size_under(&[&key], message.len(), stored_len, &options)?;
             let part = args::part(out.bytes(), at, size)?;
             at += envelope::encrypt_into(&[&key], message, &context, &stored, &options, part)?;
         }

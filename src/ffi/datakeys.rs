@@ -65,7 +65,7 @@ pub unsafe extern "C" fn keyfold_generate_data_key(
         let key = handle::key(key)?;
         let context = unsafe { args::context(context, context_len)? };
         let stored = unsafe { options::read(options)? }.for_data_key()?;
-        let size = envelope::data_key_blob_size(plaintext_len, 1, stored.size(&context)?)?;
+        let size = envelope::data_key_blob_size_under(&[&key], plaintext_len, stored.size(&context)?)?;
         let inputs = [context.as_bytes()];
         let mut plain = unsafe { Out::inout(plaintext, plaintext_len, "plaintext", &inputs, &[])? };
         let beside = [plain.span()];
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn keyfold_generate_data_key_without_plaintext(
         let key = handle::key(key)?;
         let context = unsafe { args::context(context, context_len)? };
         let stored = unsafe { options::read(options)? }.for_data_key()?;
-        let size = envelope::data_key_blob_size(key_size, 1, stored.size(&context)?)?;
+        let size = envelope::data_key_blob_size_under(&[&key], key_size, stored.size(&context)?)?;
         let mut blob = unsafe { Out::claim(blob, blob_cap, len, size, &[context.as_bytes()])? };
         envelope::generate_data_key(&[&key], key_size, &context, &stored, None, blob.bytes())?;
         blob.keep();

@@ -63,7 +63,7 @@ pub unsafe extern "C" fn keyfold_encrypt(
         let plaintext = unsafe { args::bytes(plaintext, plaintext_len, "plaintext")? };
         let context = unsafe { args::context(context, context_len)? };
         let (options, stored) = unsafe { options::read(options)? }.without_choice()?;
-        let size = envelope::encrypted_size(plaintext_len, 1, stored.size(&context)?, &options)?;
+        let size = envelope::encrypted_size_under(&[&key], plaintext_len, stored.size(&context)?, &options)?;
         let inputs = [plaintext, context.as_bytes()];
         let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
         envelope::encrypt_into(&[&key], plaintext, &context, &stored, &options, out.bytes())?;
@@ -109,7 +109,9 @@ pub unsafe extern "C" fn keyfold_encrypt_to(
         let chosen = unsafe { args::chosen(chosen, chosen_len)? };
         let (options, stored) = unsafe { options::read(options)? }.with_choice(&chosen)?;
         let inputs = [plaintext, context.as_bytes()];
-        let size = envelope::encrypted_size(plaintext_len, keys_len, stored.size(&context)?, &options)
+        let stored_len = stored.size(&context)?;
+        let size = keys
+            .with(|keys| envelope::encrypted_size_under(keys, plaintext_len, stored_len, &options))
             .map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &[]) })?;
         let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
         keys.with(|keys| envelope::encrypt_into(keys, plaintext, &context, &stored, &options, out.bytes()))?;
@@ -175,8 +177,8 @@ pub unsafe extern "C" fn keyfold_encrypt_in_place(
         let context = unsafe { args::context(context, context_len)? };
         let (options, stored) = unsafe { options::read(options)? }.without_choice()?;
         let stored_len = stored.size(&context)?;
-        let size = envelope::encrypted_size(length, 1, stored_len, &options)?;
-        let head = envelope::head_size(1, stored_len, &options)?;
+        let size = envelope::encrypted_size_under(&[&key], length, stored_len, &options)?;
+        let head = envelope::head_size_under(&[&key], stored_len, &options)?;
         let mut out =
             unsafe { Out::inout(buffer, buffer_cap, "buffer", &[context.as_bytes()], &[len.place()])? };
         if buffer_cap < size {

@@ -6,6 +6,7 @@ mod opening;
 mod reading;
 mod reencrypting;
 mod rewrapping;
+mod sealing;
 mod tampering;
 mod torn;
 mod vectors;
