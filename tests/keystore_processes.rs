@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keyfold::Status;
 use keyfold::envelope::{Context, EncryptOptions, StoredContext, encrypt_into};
-use keyfold::keystore::{CreateKey, Key, KeyMetadata, KeyName, OpenOptions, Store};
+use keyfold::keystore::{CreateKey, Key, KeyMetadata, KeyName, KeyPolicy, OpenOptions, Store};
 use keystore_support::{Place, long, named, told, with_alias};
 
 fn newest(key: &KeyMetadata) -> String {
@@ -61,6 +61,41 @@ fn eight_processes_rotate_and_each_acknowledged_version_is_there() {
     let there = all(&key);
     assert_eq!((acknowledged.len(), key.versions.len(), there.len()), (80, 81, 81));
     assert!(acknowledged.iter().all(|version| there.contains(version)));
+    assert_eq!(store.verify(&mut |_, _| {}).unwrap(), 1);
+}
+
+#[test]
+#[ignore = "a role that other tests start"]
+fn uses_a_key_when_told() {
+    let store = told(&OpenOptions::default());
+    let key = store.key(&named("k")).unwrap();
+    println!("=ready;");
+    std::io::stdout().flush().unwrap();
+    // Until the parent closes the pipe.
+    let _ = std::io::read_to_string(std::io::stdin());
+    encrypt(&key).unwrap();
+    println!("={};", store.describe_key(&named("k")).unwrap().current_version);
+}
+
+/// Mutation seen to fail it: `rotate_when` that does not look again in its transaction.
+#[cfg(feature = "failpoints")]
+#[test]
+fn eight_processes_at_one_due_date_rotate_once() {
+    let place = Place::new();
+    let store = place.init(OpenOptions::default());
+    let policy = KeyPolicy { rotation_period_days: Some(90), ..KeyPolicy::default() };
+    store.create_key(&CreateKey { policy, ..with_alias("k") }).unwrap();
+    let mut running: Vec<_> = (0..8).map(|_| place.spawn_at("uses_a_key_when_told", 91 * 86_400)).collect();
+    for (_, lines) in &mut running {
+        assert_eq!(lines.next().as_deref(), Some("ready"));
+    }
+    running.iter_mut().for_each(|(child, _)| drop(child.stdin.take()));
+    for (mut child, mut lines) in running {
+        assert_eq!(lines.next().as_deref(), Some("2"));
+        assert!(child.wait().unwrap().success());
+    }
+    let key = store.describe_key(&named("k")).unwrap();
+    assert_eq!((key.versions.len(), key.current_version), (2, 2));
     assert_eq!(store.verify(&mut |_, _| {}).unwrap(), 1);
 }
 

@@ -124,11 +124,13 @@ impl Sighting {
 /// The highest time after a change, and what is remembered of a clock that is not believed.
 pub(super) fn advance(high: Time, stepped: Option<Sighting>, by: Opening) -> (Time, Option<Sighting>) {
     let system = Time::now();
+    // A clock that leaps on is another step, and confirms nothing.
+    let same = |seen: &Sighting| seen.at > high && seen.at <= system && system.0 - seen.at.0 <= LEAP;
     match (read(high), stepped) {
         (Reading::Good(now), _) => (now.max(high), None),
-        (Reading::Ahead, Some(seen)) if seen.at > high && seen.confirmed(system, by) => (system, None),
+        (Reading::Ahead, Some(seen)) if same(&seen) && seen.confirmed(system, by) => (system, None),
         // The same step, seen again.
-        (Reading::Ahead, Some(seen)) if seen.at > high && seen.at <= system => (high, stepped),
+        (Reading::Ahead, Some(seen)) if same(&seen) => (high, stepped),
         (Reading::Back, Some(seen)) if seen.at < high => (high, stepped),
         (Reading::Ahead | Reading::Back, _) => (high, Some(Sighting { at: system, by })),
     }

@@ -41,10 +41,16 @@ impl Place {
 
     /// This test program again, as the ignored test `role`; its lines of output that begin with `=`.
     pub fn spawn(&self, role: &str) -> (Child, impl Iterator<Item = String> + use<>) {
+        self.spawn_at(role, 0)
+    }
+
+    /// The same, its clock ahead by so many seconds (in builds with `failpoints`).
+    pub fn spawn_at(&self, role: &str, clock_ahead: u64) -> (Child, impl Iterator<Item = String> + use<>) {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", role, "--ignored", "--nocapture", "--test-threads=1"])
             .env("KEYFOLD_TEST_STORE", &self.path)
             .env("KEYFOLD_TEST_ROOT", &self.root)
+            .env("KEYFOLD_CLOCK_AHEAD", clock_ahead.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -2,7 +2,7 @@
 
 use crate::error::Status;
 use crate::keystore::change::Deed;
-use crate::keystore::{CreateKey, KeyName, KeyState, Named, PageRequest, Store};
+use crate::keystore::{CreateKey, KeyName, KeyPolicy, KeyState, Named, PageRequest, Store};
 use crate::operation::Operation;
 
 fn named(text: &str) -> KeyName {
@@ -10,8 +10,15 @@ fn named(text: &str) -> KeyName {
 }
 
 fn create(store: &Store, alias: &str) {
-    let request =
-        CreateKey { alias: Some(alias.parse().unwrap()), description: "d".into(), ..CreateKey::default() };
+    let policy =
+        KeyPolicy { on_demand_limit: Some(10_000), rotation_period_days: Some(365), ..KeyPolicy::default() };
+    let request = CreateKey {
+        alias: Some(alias.parse().unwrap()),
+        description: "d".into(),
+        tags: vec![("team".into(), "cards".into())],
+        policy,
+        ..CreateKey::default()
+    };
     store.create_key(&request).unwrap();
 }
 
@@ -41,6 +48,9 @@ fn an_exported_key_is_the_same_key_elsewhere() {
     assert_eq!((taken.key_id, taken.aliases.clone()), (made.key_id, made.aliases.clone()));
     assert_eq!((taken.key_state, taken.description.as_str()), (KeyState::Disabled, "d"));
     assert_eq!(taken.versions.len(), 71);
+    assert_eq!((&taken.tags, &taken.policy), (&made.tags, &made.policy));
+    assert_eq!(taken.next_rotation, made.next_rotation, "the schedule goes on");
+    assert_eq!(to.key_rotation_status(&named("k")).unwrap().on_demand_rotations, 70);
     for (a, b) in made.versions.iter().zip(&taken.versions) {
         assert_eq!((a.version, a.material_id, &a.created), (b.version, b.material_id, &b.created));
     }
@@ -60,6 +70,24 @@ fn an_exported_key_is_the_same_key_elsewhere() {
     }
     assert_eq!(to.rotate_key(&named("k")).unwrap().current_version, 72);
     assert_eq!(to.verify(&mut |_, _| {}).unwrap(), 2);
+}
+
+/// Mutation seen to fail it: no look at the table of states in `export_key`.
+#[test]
+fn a_key_that_waits_for_its_end_or_its_beginning_does_not_travel() {
+    let (from, to) = pair();
+    from.schedule_key_deletion(&named("k"), 7).unwrap();
+    let refused = from.export_key(&named("k"), &named("under")).unwrap_err();
+    assert_eq!(refused.status(), Status::InvalidKeyState);
+    let empty = from.create_key(&CreateKey { external: true, ..CreateKey::default() }).unwrap();
+    let refused = from.export_key(&KeyName::Id(empty.key_id), &named("under")).unwrap_err();
+    assert_eq!(refused.status(), Status::InvalidKeyState);
+    from.cancel_key_deletion(&named("k")).unwrap();
+    let exported = from.export_key(&named("k"), &named("under")).unwrap();
+    assert_eq!(to.import_key(&exported).unwrap().deletion_date, None);
+    from.mark_key_compromised(&named("k"), "").unwrap();
+    let refused = from.export_key(&named("k"), &named("under")).unwrap_err();
+    assert_eq!(refused.status(), Status::InvalidKeyState, "a compromised key travels only for recovery");
 }
 
 /// Mutation seen to fail it: `wrapping_key` looks for the id alone.

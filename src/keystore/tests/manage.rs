@@ -274,8 +274,7 @@ fn odd_names_and_descriptions_are_taken_whole_or_refused() {
 #[test]
 fn a_document_never_grows_past_its_bound() {
     let store = Store::in_memory().unwrap();
-    let request =
-        CreateKey { alias: Some(alias("k")), description: "\"".repeat(8_192), ..CreateKey::default() };
+    let request = CreateKey { description: "\"".repeat(8_192), ..with_alias("k") };
     store.create_key(&request).unwrap();
     for n in 0..49 {
         store.create_alias(&alias(&format!("{n:02}{}", "x".repeat(254))), &named("k")).unwrap();

@@ -8,6 +8,8 @@ mod export;
 #[cfg(feature = "sqlite")]
 mod later;
 #[cfg(feature = "sqlite")]
+mod life;
+#[cfg(feature = "sqlite")]
 mod looking;
 mod manage;
 #[cfg(feature = "sqlite")]
