@@ -14,7 +14,7 @@ use super::time::Time;
 use super::types::{KeySpec, KeyState, KeyUsage, VersionState};
 use super::usage::VersionUsage;
 use super::version::VersionDocument;
-use super::{Store, clock, grants, material, narrow, rotation, states, trail};
+use super::{Store, clock, counters, grants, material, narrow, rotation, states, trail};
 use crate::audit::KeyRef;
 use crate::context::Context;
 use crate::crypto::{Kek, MacSecret, MaterialId, SealingSecret};
@@ -201,6 +201,12 @@ impl Key {
         if now >= self.inner.attention.load(Ordering::Relaxed) {
             self.inner.attend(store, now)?;
         }
+        if self.inner.rationed.load(Ordering::Relaxed)
+            && counters::seals(wish.operation)
+            && self.inner.state.read(|state| self.permit(state, wish, now)).is_ok()
+        {
+            self.inner.allow(store, wish.bytes)?;
+        }
         self.inner.state.read(|state| match self.permit(state, wish, now) {
             Ok(()) => f(&KeyView { state, now }),
             Err(error) => Err(self.refuse(wish, error)),
@@ -222,6 +228,9 @@ impl Key {
     #[cold]
     fn permit_state(&self, state: &State, wish: &Wish<'_>) -> Result<()> {
         let name = || self.inner.id.to_string().into();
+        if state.stopped {
+            return Err(Error::KeyStopped { name: name() });
+        }
         states::permit_state(wish.operation, state.key_state, self.store.inner.options.recovery, name)
     }
 
@@ -284,6 +293,9 @@ impl Key {
         version: KeyRef,
         outcome: std::result::Result<(), &Error>,
     ) -> Result<()> {
+        if let Err(Error::Auth | Error::InvalidMac) = outcome {
+            self.inner.failed(&self.store.inner);
+        }
         if self.is_counted() {
             self.charge(wish).map_err(|error| self.refuse(wish, error))?;
         }
@@ -325,6 +337,8 @@ impl Key {
             attention: AtomicU64::new(0),
             each_use: AtomicBool::new(state.each_use),
             limited: AtomicBool::new(state.access.is_limited()),
+            rationed: AtomicBool::new(state.allowance.is_some()),
+            failures: counters::Failures::default(),
             state: Swap::new(Box::new(state)),
         };
         Ok(Key { store: store.clone(), inner: inner.keep_handle(id, Arc::new(key)), narrowed: None })
@@ -398,6 +412,9 @@ pub(super) struct KeyInner {
     each_use: AtomicBool,
     /// The principal's uses may be limited in number by a grant.
     limited: AtomicBool,
+    /// A limit hangs on the counts of its versions.
+    rationed: AtomicBool,
+    failures: counters::Failures,
     state: Swap<State>,
 }
 
@@ -406,6 +423,12 @@ struct State {
     revision: u64,
     spec: KeySpec,
     key_state: KeyState,
+    /// Disabled because of too many failed decrypts.
+    stopped: bool,
+    /// Failed decrypts that stop the key, and seconds within which.
+    stop: Option<(u32, u32)>,
+    /// What may still be sealed under the current version, where a limit hangs on it.
+    allowance: Option<Arc<counters::Allowance>>,
     access: Access,
     each_use: bool,
     /// In the order of their numbers; the last is the current one. None unless the key is enabled.
@@ -461,6 +484,7 @@ impl KeyInner {
                 if revision < newer.revision || again && revision == newer.revision {
                     self.each_use.store(newer.each_use, Ordering::Relaxed);
                     self.limited.store(newer.access.is_limited(), Ordering::Relaxed);
+                    self.rationed.store(newer.allowance.is_some(), Ordering::Relaxed);
                     self.attention.store(0, Ordering::Relaxed);
                     self.state.replace(Box::new(newer));
                 }
@@ -480,6 +504,35 @@ impl KeyInner {
         let wait = rotation::attend(store, self)?.min(trail::attend(store)?);
         self.attention.store(now.saturating_add(wait), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Has room for one more message under a version with a limit: reserved before it is sealed, or the key rotated.
+    #[cold]
+    fn allow(&self, store: &Inner, bytes: u64) -> Result<()> {
+        loop {
+            let now = self.state.read(|state| {
+                let current = state.versions.last()?;
+                Some((state.allowance.clone()?, current.version))
+            });
+            let Some((allowance, version)) = now else { return Ok(()) };
+            if allowance.take(bytes) {
+                return Ok(());
+            }
+            if counters::renew(store, &allowance, self.id, version, bytes)? == counters::Renewed::Full {
+                rotation::rotate_now(store, self.id, "limit", version)?;
+                self.follow(store)?;
+            }
+        }
+    }
+
+    /// Takes note of a failed decrypt, and stops a key that had too many.
+    #[cold]
+    fn failed(&self, store: &Inner) {
+        let Some(stop) = self.state.read(|state| state.stop) else { return };
+        if self.failures.note(crate::sync::coarse_millis(), stop) {
+            // Where the store cannot be written the key goes on; the trail has the failures.
+            let _ = counters::stop(store, self.id);
+        }
     }
 
     /// The id of the key.
@@ -590,6 +643,10 @@ impl State {
             revision: document.revision,
             spec: document.spec,
             key_state: document.state,
+            stopped: document.state == KeyState::Disabled
+                && document.state_reason.as_deref() == Some(counters::STOPPED),
+            stop: counters::stop_of(&document.policy),
+            allowance: counters::Allowance::of(&document.policy).map(Arc::new),
             access,
             each_use: document.policy.audit_each_use
                 || document.policy.audit_fail_closed

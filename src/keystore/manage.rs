@@ -148,6 +148,9 @@ impl Store {
         self.edit(Deed::on(operation, name), name, |_, key| {
             let changed = key.state != state;
             key.state = state;
+            if changed {
+                key.state_reason = None;
+            }
             Ok(changed)
         })
     }
@@ -217,7 +220,7 @@ fn bear(key: &mut KeyDocument, alias: &Alias) -> Result<()> {
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn draw_id() -> Result<KeyId> {
+pub(super) fn draw_id() -> Result<KeyId> {
     let mut id = [0; 16];
     fill_random(&mut id)?;
     id[6] = id[6] & 0x0f | 0x40;

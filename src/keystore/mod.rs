@@ -61,7 +61,7 @@ mod names;
 mod narrow;
 mod open;
 mod options;
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(any(test, feature = "failpoints", feature = "floor"))]
 mod plant;
 mod policy;
 mod roots;
@@ -100,7 +100,7 @@ pub(crate) use material::opened as materials_opened;
 pub use names::{Alias, KeyId, KeyName};
 pub use narrow::Narrowing;
 pub use options::{AnchorPolicy, ForkPolicy, InitOptions, Location, OpenOptions};
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(any(test, feature = "failpoints", feature = "floor"))]
 pub use plant::Planted;
 pub use policy::KeyPolicy;
 pub use roots::SlotOptions;

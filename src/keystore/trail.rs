@@ -82,3 +82,6 @@ pub(super) fn flush(_inner: &Inner) -> Result<()> {
 
 /// The last flush; a final checkpoint. Errors have nobody to go to.
 pub(super) fn close(_inner: &Inner) {}
+
+/// The warning that a version comes near a limit of its key's policy: a service event, `LimitNear`.
+pub(super) fn limit_near(_inner: &Inner, _key_id: super::names::KeyId, _version: u32) {}

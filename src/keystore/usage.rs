@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use super::Store;
-use super::names::KeyName;
 use crate::audit::KeyRef;
-use crate::error::Result;
 use crate::operation::Operation;
 
 /// What was counted of one version and one operation since it was last asked.
@@ -71,16 +68,4 @@ pub struct KeyLastUsage {
     pub tracking_start_date: String,
     /// RFC 3339.
     pub key_creation_date: String,
-}
-
-impl Store {
-    /// Counts by version, those of this process that are not written down yet included.
-    pub fn key_usage(&self, _name: &KeyName) -> Result<Vec<VersionCounts>> {
-        todo!()
-    }
-
-    /// When a key was used last.
-    pub fn key_last_usage(&self, _name: &KeyName) -> Result<KeyLastUsage> {
-        todo!()
-    }
 }

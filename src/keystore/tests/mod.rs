@@ -4,6 +4,8 @@
 mod admin;
 #[cfg(feature = "sqlite")]
 mod anchor;
+#[cfg(feature = "sqlite")]
+mod counters;
 mod export;
 #[cfg(feature = "sqlite")]
 mod later;
