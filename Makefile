@@ -273,10 +273,11 @@ RECORD ?=
 
 bench: build $(INSTALLED) $(BENCH)/call-c $(BENCH)/call-cpp $(BENCH)/call-go
 	$(SHIPPED) $(CARGO) bench --locked --quiet --bench abi --features floor > $(BENCH)/abi.json
+	$(SHIPPED) $(CARGO) bench --locked --quiet --bench store --features floor > $(BENCH)/store.json
 	for language in c cpp go; do $(BENCH)/call-$$language || exit 1; done > $(BENCH)/calls.jsonl
 	$(BUILD)/venv/bin/python benches/call.py >> $(BENCH)/calls.jsonl
 	benches/report.py $(BENCH)/abi.json $(BENCH)/calls.jsonl $(SHARED) $(STATIC) \
-	  --json $(BENCH)/report.json --svg $(if $(RECORD),docs,$(BENCH))/throughput.svg $(if $(RECORD),--markdown docs/BENCHMARKS.md)
+	  --store $(BENCH)/store.json --json $(BENCH)/report.json --svg $(if $(RECORD),docs,$(BENCH))/throughput.svg $(if $(RECORD),--markdown docs/BENCHMARKS.md)
 
 $(BENCH)/call-c: benches/call.c include/keyfold.h $(SHARED)
 	@mkdir -p $(@D)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes the table, the JSON and the plot of a bench run.
 
-    benches/report.py ABI.json CALLS.jsonl [--json FILE] [--svg FILE] [--markdown FILE] [LIBRARY…]
+    benches/report.py ABI.json CALLS.jsonl [--store FILE] [--json FILE] [--svg FILE] [--markdown FILE] [LIBRARY…]
 
-ABI.json is what `benches/abi` printed, CALLS.jsonl one line a language, LIBRARY the files whose sizes are reported.
+ABI.json is what `benches/abi` printed, --store what `benches/store` did, CALLS.jsonl one line a language, LIBRARY the files whose sizes are reported.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
     add("44 random bytes, generator alone, ns", draw["generator_ns"], "{:.0f}", None, True)
     add("44 random bytes by the system call, ns", draw["system_call_ns"], "{:.0f}", None, True)
     add("bytes over the plaintext, one key", report["overhead_bytes"], "{:d}", 164, True)
+    if "store" in report:
+        store_rows(report["store"], add)
     for name, size in report["libraries"].items():
         aim = 6.0 if name.endswith(".a") else 4.0 if ".so" in name else None
         add(f"{name}, MB", size / 1e6, "{:.2f}", aim, True)
@@ -55,6 +57,32 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
         cell = f"{call['encrypt_ns']:.0f} / {call['decrypt_ns']:.0f}"
         made.append((f"100 B from {call['language']}, encrypt / decrypt ns", cell, "", ""))
     return made
+
+
+def store_rows(store: Report, add: Any) -> None:
+    """The key store and the trail."""
+    cost = store["trail_cost"]
+    add("100 B encrypt with the trail, times without", cost["encrypt"], "{:.3f}", 1.05, True)
+    add("100 B decrypt with the trail, times without", cost["decrypt"], "{:.3f}", 1.05, True)
+    for events in store["events"]:
+        threads = f"{events['threads']} thread{'s' if events['threads'] > 1 else ''}"
+        add(f"an event a call, {threads}: of bare SQLite's inserts", events["ratio"], "{:.2f}", 0.5, False)
+        add(f"an event a call, {threads}: events a second", events["events_a_second"], "{:.0f}", None, False)
+    add("audit verify, events a second", store["verify"]["events_a_second"], "{:.0f}", 1e6, False)
+    rotations = store["rotations"]
+    add("rotations that are due, of bare SQLite's updates", rotations["ratio"], "{:.2f}", 0.3, False)
+    add("rotations that are due, a second", rotations["rotations_a_second"], "{:.0f}", None, False)
+    large = store["large"]
+    keys = f"{large['keys']:,} keys"
+    add(f"{keys}: open, ms", large["open_ms"], "{:.2f}", 50, True)
+    add(f"{keys}: a key by alias, cold, µs", large["cold_by_alias_us"], "{:.0f}", 100, True)
+    add(f"{keys}: a key by id, cold, µs", large["cold_by_id_us"], "{:.0f}", 100, True)
+    add(f"{keys}: a key by alias, cached, µs", large["cached_by_alias_us"], "{:.2f}", 1, True)
+    add(f"{keys}: a key by id, cached, µs", large["cached_by_id_us"], "{:.2f}", 1, True)
+    pages = large["late_page_us"] / large["first_page_us"]
+    add(f"{keys}: a late page of a list, times the first", pages, "{:.2f}", 2, True)
+    memory = large["peak_memory_kib"] / large["peak_memory_of_1000_kib"]
+    add(f"{keys}: peak memory, times that of 1,000 keys", memory, "{:.2f}", 1.5, True)
 
 
 def table(report: Report) -> str:
@@ -140,12 +168,15 @@ def main() -> None:
     parser.add_argument("abi", type=Path)
     parser.add_argument("calls", type=Path)
     parser.add_argument("libraries", type=Path, nargs="*")
+    parser.add_argument("--store", type=Path)
     for name in ("json", "svg", "markdown"):
         parser.add_argument(f"--{name}", type=Path)
     options = parser.parse_args()
 
     report: Report = json.loads(options.abi.read_text(encoding="utf-8"))
     report["calls"] = [json.loads(line) for line in options.calls.read_text(encoding="utf-8").splitlines()]
+    if options.store:
+        report["store"] = json.loads(options.store.read_text(encoding="utf-8"))
     report["libraries"] = {path.name: path.stat().st_size for path in options.libraries}
     report["machine"] = {
         "processor": machine(),
