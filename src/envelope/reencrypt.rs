@@ -7,10 +7,10 @@ use super::reach::Misses;
 use super::rewrap::parse;
 use super::seal::Plan;
 use super::size::{data_key_blob_size_under, head_size_under};
-use super::stored::StoredContext;
+use super::stored::{StoredContext, merge};
 use super::suite::AnyDek;
 use super::{Allowed, DecryptOptions, EncryptOptions, Opened, chunks};
-use crate::context::Context;
+use crate::context::{Context, MAX_ENCODED};
 use crate::crypto::with_lane;
 use crate::error::{Error, Result};
 use crate::keystore::{Key, Named, Wish};
@@ -80,7 +80,7 @@ pub fn reencrypt_head(
         Kind::DataKey => data_key_blob_size_under(keys, dek_size, plan.stored_len)?,
     };
     if !options.drop_unreachable {
-        refuse_losing_cells(&allowed, &head, keys)?;
+        refuse_losing_cells(&allowed, &head, context, keys, new_context)?;
     }
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(dek_size);
@@ -103,11 +103,20 @@ pub fn reencrypt_head(
 }
 
 /// Every cell in use must be of a key that the caller may open or has named for the new envelope.
-fn refuse_losing_cells(allowed: &Allowed<'_>, head: &super::head::Head<'_>, keys: &[&Key]) -> Result<()> {
+fn refuse_losing_cells(
+    allowed: &Allowed<'_>,
+    head: &super::head::Head<'_>,
+    context: &Context<'_>,
+    keys: &[&Key],
+    new_context: &Context<'_>,
+) -> Result<()> {
+    // Under the same context as what follows: a grant with a condition must say the same here.
+    let mut buffer = [0; MAX_ENCODED];
+    let Ok(whole) = merge(head.stored(), context, &mut buffer) else { return Ok(()) };
     let mut misses = Misses::default();
     let mut lost = None;
     let mut usable = false;
-    let wish = Wish::without_context(Operation::ReEncryptFrom);
+    let wish = Wish::new(Operation::ReEncryptFrom, &whole, 0);
     for cell in head.cells().filter(|cell| cell.tag() != TYPE_FREE) {
         let Some(key) = cell.key() else {
             lost.get_or_insert_with(|| format!("of a cell of type {:#04x}", cell.tag()));
@@ -118,7 +127,7 @@ fn refuse_losing_cells(allowed: &Allowed<'_>, head: &super::head::Head<'_>, keys
             continue;
         }
         let named = |new: &&Key| {
-            new.view(&Wish::without_context(Operation::ReEncryptTo), |view| {
+            new.view(&Wish::new(Operation::ReEncryptTo, new_context, 0), |view| {
                 let named = view.named(key.key_id(), key.version(), key.material_id());
                 Ok(matches!(named, Named::Held(_)))
             })

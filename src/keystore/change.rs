@@ -369,7 +369,9 @@ impl<'a> Change<'a> {
     /// Writes the groups that were touched and the next manifest, and commits. A change that found nothing to do
     /// leaves the store as it is.
     fn finish(mut self) -> Result<Mark> {
-        access::conclude(&self)?;
+        if self.written || !self.quiet {
+            access::conclude(&self)?;
+        }
         if !self.written {
             if !self.quiet {
                 trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;

@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 
-use super::Store;
 use super::backend::Table;
 use super::change::Deed;
 use super::clock::{self, Sighting};
@@ -13,6 +12,7 @@ use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::time::Time;
 use super::types::{KeyState, VersionState};
+use super::{Store, grants};
 use crate::crypto::fill_random;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -155,7 +155,7 @@ impl Store {
                     change.remove_alias(&alias, revision)?;
                 }
             }
-            key.grants.clear();
+            grants::forget_all(change, &mut key)?;
             key.state = KeyState::Destroyed;
             key.deletion_date = Some(clock::now(change.snapshot()));
             key.deletion_seen = None;

@@ -10,7 +10,7 @@ use super::material::{Binding, Made, open, refuse_equal, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
 use super::types::{KeyMetadata, KeySpec, KeyState, PageRequest};
 use super::version::VersionDocument;
-use super::{Key, Store, states};
+use super::{Key, Store, access, approvals, states};
 use crate::crypto::{Kek, ct_eq, fill_random, hkdf_sha256, hmac_sha256, with_lane};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -33,23 +33,22 @@ const LIMIT: usize = 8 << 20;
 const PAGES_SEARCHED: u32 = 100;
 const VERSIONS: usize = (PAGES + 1) * VERSIONS_A_PAGE;
 
+const UNDER_ITSELF: Error = Error::InvalidArgument { what: "a key cannot be exported under itself" };
+
 impl Store {
     /// The whole key (all versions, names, state), wrapped under another key of this store. The wrapping key must be
     /// enabled; the key itself need not be.
     pub fn export_key(&self, name: &KeyName, under: &KeyName) -> Result<Vec<u8>> {
         let under = self.key(under)?;
+        if let KeyName::Id(id) = name
+            && *id == under.id()
+        {
+            return Err(UNDER_ITSELF);
+        }
         let secrets = &self.inner.secrets;
         let (secret, keys) = ExportKeys::draw(secrets.on_fork)?;
         let mut out = wrap_secret(&under, &secret)?;
-        let (mut key, versions) = self.inner.read(|snapshot| {
-            let key = snapshot.key(name)?;
-            states::permit(Operation::ExportKey, &key, name, self.inner.options.recovery)?;
-            let versions = snapshot.versions(&key)?;
-            Ok((key, versions))
-        })?;
-        if key.id == under.id() {
-            return Err(Error::InvalidArgument { what: "a key cannot be exported under itself" });
-        }
+        let (mut key, versions) = self.to_export(name, &under)?;
         let rewrap = |mut version: VersionDocument| {
             if version.wrapped.is_empty() {
                 return Ok(version);
@@ -72,6 +71,34 @@ impl Store {
         let mac = keys.mac(&out);
         out.extend_from_slice(&mac);
         Ok(out)
+    }
+
+    /// The key, if it may be exported. A change although it changes nothing: so its event is on disk before the key is out,
+    /// and an approval is used up. A store that cannot be written exports only what needs none.
+    fn to_export(&self, name: &KeyName, under: &Key) -> Result<(KeyDocument, Vec<VersionDocument>)> {
+        let other = |key: &KeyDocument| if key.id == under.id() { Err(UNDER_ITSELF) } else { Ok(()) };
+        if self.inner.options.read_only {
+            return self
+                .inner
+                .read(|snapshot| {
+                    let key = snapshot.key(name)?;
+                    access::authorise_read(&self.inner, snapshot, Operation::ExportKey, Some(&key))?;
+                    if approvals::needed(&snapshot.settings()?.changeable, Operation::ExportKey) {
+                        return Err(Error::StoreReadOnly);
+                    }
+                    states::permit(Operation::ExportKey, &key, name, self.inner.options.recovery)?;
+                    other(&key)?;
+                    Ok((snapshot.versions(&key)?, key))
+                })
+                .map(|(versions, key)| (key, versions));
+        }
+        let deed = Deed::on(Operation::ExportKey, name).with("wrappingKeyId", under.id().to_string());
+        self.inner.change(deed, |change| {
+            let key = change.key(name)?;
+            other(&key)?;
+            let versions = change.snapshot().versions(&key)?;
+            Ok((key, versions))
+        })
     }
 
     /// Takes a key that [`Store::export_key`] made; the wrapping key must be in this store, and enabled. It is any key
@@ -120,7 +147,10 @@ impl Store {
             .collect::<Result<Vec<VersionDocument>>>()?;
         self.inner.options.check_locked()?;
         key.versions = older.split_off(older.len().saturating_sub(VERSIONS_A_PAGE));
-        self.inner.change(Deed::new(Operation::ImportKey), |change| {
+        let deed = Deed::new(Operation::ImportKey)
+            .with("importedKeyId", key.id.to_string())
+            .with("wrappingKeyId", under.id().to_string());
+        self.inner.change(deed, |change| {
             if change.snapshot().key_by_id(key.id)?.is_some() {
                 return Err(Error::AlreadyExists { what: "key", name: key.id.to_string().into() });
             }

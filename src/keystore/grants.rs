@@ -391,6 +391,11 @@ fn drop_over(change: &mut Change<'_>, key: &mut KeyDocument, now: Time) -> Resul
     over.iter().try_for_each(|grant| forget_uses(change, key.id, grant))
 }
 
+/// Takes all grants out of a document that is about to be written.
+pub(super) fn forget_all(change: &mut Change<'_>, key: &mut KeyDocument) -> Result<()> {
+    std::mem::take(&mut key.grants).iter().try_for_each(|grant| forget_uses(change, key.id, grant))
+}
+
 fn forget_uses(change: &mut Change<'_>, key: KeyId, grant: &GrantDocument) -> Result<()> {
     match grant.uses {
         Some(_) => change.remove_uses(&uses_place(key, grant.id)),

@@ -9,8 +9,9 @@ use super::manage::describe;
 use super::names::{Alias, KeyId};
 use super::snapshot::{Snapshot, bucket_of, page_place};
 use super::types::{AliasMetadata, AliasPage, KeyPage, PageRequest, StoreInfo, VersionState};
-use super::{Store, material};
+use super::{Store, access, material};
 use crate::error::{Error, Result};
+use crate::operation::Operation;
 
 const PAGE: u32 = 100;
 const PAGE_LIMIT: u32 = 1_000;
@@ -22,6 +23,7 @@ impl Store {
     /// one verified state, and complete: a key that someone took out of the store is an error, not a gap.
     pub fn list_keys(&self, page: &PageRequest) -> Result<KeyPage> {
         self.inner.read(|snapshot| {
+            access::authorise_read(&self.inner, snapshot, Operation::ListKeys, None)?;
             let (entries, next) = walk(snapshot, Table::Keys, page)?;
             let keys = entries.iter().map(|entry| {
                 let key = key_of(snapshot, entry)?;
@@ -34,6 +36,7 @@ impl Store {
     /// Aliases, a page at a time, in a fixed order, as [`Store::list_keys`].
     pub fn list_aliases(&self, page: &PageRequest) -> Result<AliasPage> {
         self.inner.read(|snapshot| {
+            access::authorise_read(&self.inner, snapshot, Operation::ListAliases, None)?;
             let (entries, next) = walk(snapshot, Table::Aliases, page)?;
             let aliases = entries.iter().map(|entry| alias_of(snapshot, entry));
             Ok(AliasPage { aliases: aliases.collect::<Result<_>>()?, next })
@@ -44,6 +47,7 @@ impl Store {
     pub fn info(&self) -> Result<StoreInfo> {
         let inner = &*self.inner;
         inner.read(|snapshot| {
+            access::authorise_read(inner, snapshot, Operation::DescribeStore, None)?;
             let settings = snapshot.settings()?;
             Ok(StoreInfo {
                 store_id: hex(&snapshot.manifest.store_id),
@@ -74,8 +78,10 @@ impl Store {
     /// go on changing the store meanwhile.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<u64> {
         let total = self.inner.read(|snapshot| {
+            access::authorise_read(&self.inner, snapshot, Operation::VerifyStore, None)?;
             snapshot.rows.self_check()?;
             snapshot.settings()?;
+            snapshot.approvals()?;
             snapshot.root_rows()?;
             (0..=u8::MAX).try_for_each(|number| snapshot.group(number).map(drop))?;
             Ok(snapshot.manifest.keys)
@@ -105,6 +111,9 @@ impl Store {
                     continue;
                 }
                 material::open(&self.inner.secrets, key.id, key.spec, &version)?;
+            }
+            for grant in key.grants.iter().filter(|grant| grant.uses.is_some()) {
+                snapshot.uses(key.id, grant.id)?;
             }
             for alias in &key.aliases {
                 if snapshot.alias(alias)?.map(|(_, row)| row.key_id) != Some(key.id) {

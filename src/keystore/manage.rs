@@ -8,7 +8,7 @@ use super::names::{Alias, KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::types::{CreateKey, KeyMetadata, KeyState, KeyUsage, Origin, RotationType};
 use super::version::origin_name;
-use super::{Store, clock, material, states, trail};
+use super::{Store, access, clock, material, states, trail};
 use crate::audit::KeyRef;
 use crate::crypto::fill_random;
 use crate::error::{Error, Result};
@@ -167,6 +167,7 @@ impl Store {
             let key = snapshot.key(name)?;
             let material_id = key.versions.last().map_or([0; 8], |newest| newest.material_id);
             about = vec![KeyRef { key_id: key.id.0, version: key.newest(), material_id }];
+            access::authorise_read(&self.inner, snapshot, operation, Some(&key))?;
             states::permit(operation, &key, name, self.inner.options.recovery)?;
             work(snapshot, &key)
         });

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::Store;
-use super::access::check_principal;
+use super::access::{self, check_principal};
 use super::backend::Row;
 use super::change::Deed;
 use super::document::{Unknown, Unreadable, read_time};
@@ -28,6 +28,7 @@ impl Store {
     pub fn roots(&self) -> Result<Vec<RootSlot>> {
         let in_use = self.inner.with_local(|local| local.slot_in_use);
         self.inner.read(|snapshot| {
+            access::authorise_read(&self.inner, snapshot, Operation::ListRoots, None)?;
             let slots = read_slots(snapshot)?;
             Ok(slots.iter().map(|slot| slot.describe(in_use)).collect())
         })

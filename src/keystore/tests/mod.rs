@@ -6,7 +6,11 @@ mod admin;
 mod anchor;
 #[cfg(feature = "sqlite")]
 mod counters;
+#[cfg(feature = "sqlite")]
+mod dual_control;
 mod export;
+#[cfg(feature = "sqlite")]
+mod granting;
 #[cfg(feature = "sqlite")]
 mod later;
 #[cfg(feature = "sqlite")]
@@ -15,6 +19,8 @@ mod life;
 mod looking;
 mod manage;
 #[cfg(feature = "sqlite")]
+mod narrowing;
+#[cfg(feature = "sqlite")]
 mod opening;
 #[cfg(feature = "sqlite")]
 mod principals;
@@ -22,3 +28,5 @@ mod principals;
 mod support;
 #[cfg(feature = "sqlite")]
 mod tamper;
+#[cfg(feature = "sqlite")]
+mod who;

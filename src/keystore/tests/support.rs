@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use crate::context::Context;
 use crate::error::{Result, Status};
 use crate::keystore::backend::Table;
 use crate::keystore::{
-    Alias, AnchorPolicy, CreateKey, InitOptions, KeyName, KeyPolicy, Location, OpenOptions, Store,
+    Alias, AnchorPolicy, CreateKey, InitOptions, Key, KeyName, KeyPolicy, Location, OpenOptions, SlotOptions,
+    Store, Wish,
 };
+use crate::operation::Operation;
 use crate::root::KeyFile;
 
 pub(super) struct Place {
@@ -81,6 +84,24 @@ impl Place {
         let mut id = [0; 16];
         assert!(crate::keystore::json::from_hex(&text.to_lowercase(), &mut id));
         crate::keystore::epochs::forget(&crate::keystore::epochs::of(id));
+    }
+
+    /// The store as a principal whom nobody vouches for.
+    pub(super) fn open_as(&self, principal: &str) -> Store {
+        self.open_with(&as_principal(principal)).unwrap()
+    }
+
+    /// A root of its own for a principal, in a slot that bears its name; and the store opened through it.
+    pub(super) fn join(&self, store: &Store, principal: &str, root: &str) -> Store {
+        self.make_root(root);
+        let options = SlotOptions { principal: Some(principal.into()), ..SlotOptions::default() };
+        store.add_root_as(&self.root(root), &options).unwrap();
+        self.open_through(root)
+    }
+
+    pub(super) fn open_through(&self, root: &str) -> Store {
+        let options = OpenOptions { refresh: Duration::ZERO, ..OpenOptions::default() };
+        Store::open(&self.location(), &self.root(root), &options).unwrap()
     }
 
     pub(super) fn open_with(&self, options: &OpenOptions) -> Result<Store> {
@@ -208,6 +229,18 @@ fn elsewhere() {
             let error = open(&short).unwrap().rotate_key(&named(&with)).unwrap_err();
             assert_eq!(error.status(), Status::StoreBusy);
         }
+        "use up" => {
+            let (key, times) = with.split_once(' ').unwrap();
+            let key = open(&as_principal("bob")).unwrap().key(&named(key)).unwrap();
+            for _ in 0..times.parse::<u32>().unwrap() {
+                use_key(&key, Operation::Encrypt, &[]).unwrap();
+            }
+            assert_eq!(status(use_key(&key, Operation::Encrypt, &[])), Status::AccessDenied);
+        }
+        "revoke" => {
+            let (key, grant) = with.split_once(' ').unwrap();
+            open(&OpenOptions::default()).unwrap().revoke_grant(&named(key), grant).unwrap();
+        }
         "rotate" => drop(open(&OpenOptions::default()).unwrap().rotate_key(&named(&with)).unwrap()),
         // Ends without closing the store, right after it was told that this is done.
         "disable, anchored, and end" => {
@@ -218,6 +251,19 @@ fn elsewhere() {
         }
         other => panic!("nobody does {other}"),
     }
+}
+
+pub(super) fn as_principal(principal: &str) -> OpenOptions {
+    let principal = Some(principal.to_owned());
+    OpenOptions { principal, refresh: Duration::ZERO, ..OpenOptions::default() }
+}
+
+/// One use of a key, as the data path makes it: permitted, done, settled.
+pub(super) fn use_key(key: &Key, operation: Operation, pairs: &[(&str, &str)]) -> Result<()> {
+    let bytes = Context::pack(pairs).unwrap();
+    let wish = Wish::new(operation, &Context::unpack(&bytes).unwrap(), 16);
+    let version = key.view(&wish, |view| Ok(view.current()?.reference()))?;
+    key.settle(&wish, version, Ok(()))
 }
 
 pub(super) fn alias(text: &str) -> Alias {
