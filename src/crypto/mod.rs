@@ -36,6 +36,8 @@ pub(crate) use lane::{Lane, fill_random, with_lane};
 pub(crate) use mac::{MacHash, MacSecret};
 pub(crate) use password::{Argon2Params, argon2id};
 pub(crate) use rsa::{RsaPair, rsa_generate, rsa_open};
+#[cfg(all(test, feature = "aws-lc"))]
+pub(crate) use rsa_aws_lc::seal as rsa_seal;
 pub(crate) use selftest::passed as self_test;
 
 /// A tag did not verify. Carries nothing: there is one answer for every cause.

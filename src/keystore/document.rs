@@ -56,6 +56,8 @@ pub(super) struct KeyDocument {
     pub(super) compromised: Option<Time>,
     /// Rotations on demand so far.
     pub(super) on_demand_rotations: u32,
+    /// Imports of wrapped material so far: each uses up the tokens that were made before it.
+    pub(super) imports: u32,
     /// When the policy's period was set or last came round; the next automatic rotation is a period later.
     pub(super) rotation_from: Option<Time>,
     /// The number of the next version: higher than any that ever was.
@@ -159,6 +161,7 @@ const KEY_FIELDS: &[&str] = &[
     "deletion_seen",
     "compromised",
     "on_demand_rotations",
+    "imports",
     "rotation_from",
     "origin",
     "created",
@@ -190,6 +193,7 @@ impl KeyDocument {
             deletion_seen: None,
             compromised: None,
             on_demand_rotations: 0,
+            imports: 0,
             rotation_from: None,
             next_version: 1,
             versions: Vec::new(),
@@ -230,6 +234,10 @@ impl KeyDocument {
         let deletion_seen = Sighting::read(fields.take_if_there("deletion_seen"))?;
         let compromised = read_date(&mut fields, "compromised")?;
         let on_demand_rotations = read_u32(fields.number("on_demand_rotations")?)?;
+        let imports = match fields.take_if_there("imports") {
+            None => 0,
+            Some(imports) => read_u32(imports.as_u64().ok_or("a whole number is expected")?)?,
+        };
         let rotation_from = read_date(&mut fields, "rotation_from")?;
         let origin = read_origin(&fields.text("origin")?)?;
         let created = read_time(&mut fields)?;
@@ -261,6 +269,7 @@ impl KeyDocument {
             deletion_seen,
             compromised,
             on_demand_rotations,
+            imports,
             rotation_from,
             next_version,
             versions,
@@ -292,6 +301,9 @@ impl KeyDocument {
         }
         put_if(&mut put, "compromised", &self.compromised);
         put("on_demand_rotations", self.on_demand_rotations.into());
+        if self.imports > 0 {
+            put("imports", self.imports.into());
+        }
         put_if(&mut put, "rotation_from", &self.rotation_from);
         put("origin", origin_name(self.origin).into());
         put("created", self.created.to_string().into());

@@ -4,9 +4,23 @@
 use serde::Serialize;
 
 use super::Store;
+use super::change::{Change, Deed};
+use super::clock;
+use super::document::KeyDocument;
+use super::import_token::{Token, WrappingPair};
+use super::json::hex;
+use super::manage::describe;
+use super::material::{self, Binding, Made, Material};
 use super::names::KeyName;
-use super::types::KeyMetadata;
-use crate::error::Result;
+use super::time::Time;
+use super::types::{KeyMetadata, KeyState, Origin, RotationType, VersionState};
+use super::version::VersionDocument;
+use crate::crypto::ct_eq;
+use crate::error::{Error, Result};
+use crate::operation::Operation;
+
+/// Days after which imported material may expire (those of AWS KMS).
+const VALID_DAYS: u32 = 365;
 
 /// How the material is wrapped on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +39,18 @@ pub enum WrappingAlgorithm {
     HpkeXWing,
 }
 
+impl WrappingAlgorithm {
+    /// As JSON and the trail have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            WrappingAlgorithm::RsaOaep3072 => "RSAES_OAEP_SHA_256/RSA_3072",
+            WrappingAlgorithm::RsaOaep4096 => "RSAES_OAEP_SHA_256/RSA_4096",
+            WrappingAlgorithm::HpkeX25519 => "HPKE_X25519",
+            WrappingAlgorithm::HpkeXWing => "HPKE_X_WING",
+        }
+    }
+}
+
 /// What a person who brings material needs.
 #[derive(Clone, Debug, Serialize)]
 pub struct ImportParameters {
@@ -36,37 +62,206 @@ pub struct ImportParameters {
     pub public_key: String,
     /// The algorithm.
     pub wrapping_algorithm: WrappingAlgorithm,
-    /// Hexadecimal: HPKE's info.
+    /// Hexadecimal: HPKE's info. Empty for RSA.
     pub info: String,
     /// RFC 3339: 24 hours from now.
     pub parameters_valid_to: String,
 }
 
 impl Store {
-    /// A wrapping key and a token for importing material into a key whose origin is EXTERNAL.
+    /// A wrapping key and a token for importing material into a key whose origin is EXTERNAL. Nothing is stored: the
+    /// wrapping key's private half is in the token, sealed. RSA takes up to some seconds.
+    ///
+    /// # Errors
+    /// UNSUPPORTED_OPERATION for a key of another origin, and for RSA in a build without aws-lc; INVALID_KEY_STATE and
+    /// the other refusals of the key.
     pub fn parameters_for_import(
         &self,
-        _name: &KeyName,
-        _algorithm: WrappingAlgorithm,
+        name: &KeyName,
+        algorithm: WrappingAlgorithm,
     ) -> Result<ImportParameters> {
-        todo!()
+        let secrets = &self.inner.secrets;
+        // Not in the transaction, which others wait for; and not for a key that cannot be imported into.
+        let external = self.inner.read(|snapshot| Ok(snapshot.key(name)?.origin == Origin::External))?;
+        let pair = external.then(|| WrappingPair::draw(algorithm, secrets.on_fork)).transpose()?;
+        let deed = Deed::on(Operation::GetParametersForImport, name)
+            .with("wrappingAlgorithm", algorithm.name())
+            .with("wrappingKeySpec", algorithm.name());
+        self.inner.change(deed, |change| {
+            let key = change.key(name)?;
+            let pair = pair.as_ref().ok_or(Error::StoreBusy)?;
+            let expires = clock::now(change.snapshot()).plus_days(1);
+            let token = Token { algorithm, key_id: key.id, imports: key.imports, expires };
+            Ok(ImportParameters {
+                key_id: key.id.to_string(),
+                import_token: hex(&token.seal(secrets, pair)?),
+                public_key: hex(pair.public()),
+                wrapping_algorithm: algorithm,
+                info: hex(&token.info()),
+                parameters_valid_to: expires.to_string(),
+            })
+        })
     }
 
     /// Takes wrapped material: the key's first, which makes it Enabled; or the same material again after it expired or
     /// was deleted (INCORRECT_KEY_MATERIAL for any other). `valid_days`: it expires after so many days (1 to 365; 0: it
-    /// does not).
+    /// does not). An import uses up every token that the key was given before it.
+    ///
+    /// # Errors
+    /// INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN; AUTH for material that is not wrapped under the token's key;
+    /// INVALID_KEY_MATERIAL for another size than the spec's; INCORRECT_KEY_MATERIAL; the key's refusals.
     pub fn import_wrapped_key_material(
         &self,
-        _name: &KeyName,
-        _token: &[u8],
-        _wrapped: &[u8],
-        _valid_days: u32,
+        name: &KeyName,
+        token: &[u8],
+        wrapped: &[u8],
+        valid_days: u32,
     ) -> Result<KeyMetadata> {
-        todo!()
+        if valid_days > VALID_DAYS {
+            return Err(Error::InvalidArgument {
+                what: "imported material is valid for 1 to 365 days, or 0 for ever",
+            });
+        }
+        let secrets = &self.inner.secrets;
+        let deed = Deed::on(Operation::ImportKeyMaterial, name).with(
+            "expirationModel",
+            if valid_days == 0 { "KEY_MATERIAL_DOES_NOT_EXPIRE" } else { "KEY_MATERIAL_EXPIRES" },
+        );
+        self.inner.change(deed.with("validDays", valid_days), |change| {
+            let mut key = change.key(name)?;
+            let (token, private) = Token::open(token, secrets)?;
+            if token.key_id != key.id || token.imports != key.imports {
+                return Err(Error::InvalidImportToken);
+            }
+            let now = clock::now(change.snapshot());
+            if now >= token.expires {
+                return Err(Error::ExpiredImportToken);
+            }
+            let bytes = private.unwrap(&token, wrapped, secrets.on_fork)?;
+            let material = material::take(key.spec, bytes.expose(), secrets.on_fork)?;
+            self.inner.options.check_locked()?;
+            let valid_to = (valid_days > 0).then(|| now.plus_days(valid_days));
+            match key.versions.is_empty() {
+                true => first(change, &mut key, &material, now, valid_to)?,
+                false => again(change, &mut key, &material, valid_to, name)?,
+            }
+            key.imports = key
+                .imports
+                .checked_add(1)
+                .ok_or(Error::LimitExceeded { what: "imports", limit: u32::MAX.into() })?;
+            change.update_key(&mut key)?;
+            describe(change.snapshot(), &key)
+        })
     }
 
-    /// Deletes imported material at once; the key is then PendingImport, and the same material can be imported again.
-    pub fn delete_imported_key_material(&self, _name: &KeyName) -> Result<KeyMetadata> {
-        todo!()
+    /// Deletes imported material at once; the key is then PendingImport (or stays PendingDeletion), and the same material
+    /// can be imported again. Material that rotation drew stays, and is used again after that.
+    ///
+    /// # Errors
+    /// UNSUPPORTED_OPERATION for a key of another origin; the key's refusals.
+    pub fn delete_imported_key_material(&self, name: &KeyName) -> Result<KeyMetadata> {
+        let deleted = self.inner.change(Deed::on(Operation::DeleteImportedKeyMaterial, name), |change| {
+            let mut key = change.key(name)?;
+            let mut found = false;
+            let mut forget = |version: &mut VersionDocument| {
+                if version.origin == Origin::External && !version.wrapped.is_empty() {
+                    version.wrapped = Vec::new();
+                    version.nonce = [0; 24];
+                    version.valid_to = None;
+                    if matches!(version.state, VersionState::Current | VersionState::NonCurrent) {
+                        version.state = VersionState::PendingImport;
+                    }
+                    found = true;
+                }
+                Ok(())
+            };
+            change.edit_versions(&mut key, &mut forget)?;
+            if found {
+                if matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
+                    key.state = KeyState::PendingImport;
+                }
+                change.update_key(&mut key)?;
+            }
+            describe(change.snapshot(), &key)
+        })?;
+        if let Some(kept) = self.inner.kept_handle(deleted.key_id) {
+            // For the sake of the material that goes with it, as when a key is disabled.
+            let _ = kept.follow(&self.inner);
+        }
+        // What stays of it in the file's log or free pages while others read goes with the next call that scrubs.
+        self.inner.backend.scrub()?;
+        Ok(deleted)
     }
 }
+
+/// The key's first material.
+fn first(
+    change: &mut Change<'_>,
+    key: &mut KeyDocument,
+    material: &Material,
+    now: Time,
+    valid_to: Option<Time>,
+) -> Result<()> {
+    let inner = change.inner;
+    let number = key.next_version;
+    let made = Made {
+        origin: Origin::External,
+        created: now,
+        rotation_type: RotationType::Initial,
+        by: inner.actor.principal.clone(),
+    };
+    let mut version = material::version(&inner.secrets, key.id, key.spec, number, made, material)?;
+    version.valid_to = valid_to;
+    key.next_version = number
+        .checked_add(1)
+        .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
+    key.versions.push(version);
+    if key.state == KeyState::PendingImport {
+        key.state = KeyState::Enabled;
+    }
+    Ok(())
+}
+
+/// Material that the key had before, for the version that it was of; its expiry is set anew.
+fn again(
+    change: &mut Change<'_>,
+    key: &mut KeyDocument,
+    material: &Material,
+    valid_to: Option<Time>,
+    name: &KeyName,
+) -> Result<()> {
+    let secrets = &change.inner.secrets;
+    let (id, spec, newest) = (key.id, key.spec, key.newest());
+    let commitment = material.commitment(&secrets.store_id, spec);
+    let (mut found, mut missing) = (false, false);
+    change.edit_versions(key, |version| {
+        if version.origin != Origin::External
+            || matches!(version.state, VersionState::Compromised | VersionState::Destroyed)
+        {
+            return Ok(());
+        }
+        if version.commitment.is_some_and(|theirs| ct_eq(&theirs, &commitment)) {
+            let binding = Binding::stored(secrets, id, spec, version);
+            (version.nonce, version.wrapped) = material::wrap(&secrets.material, &binding, material)?;
+            version.valid_to = valid_to;
+            version.state = match version.version == newest {
+                true => VersionState::Current,
+                false => VersionState::NonCurrent,
+            };
+            found = true;
+        }
+        missing |= version.state == VersionState::PendingImport;
+        Ok(())
+    })?;
+    if !found {
+        return Err(Error::IncorrectKeyMaterial { name: name.to_string().into() });
+    }
+    if key.state == KeyState::PendingImport && !missing {
+        key.state = KeyState::Enabled;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod tests;

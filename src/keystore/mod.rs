@@ -48,6 +48,7 @@ mod grant_document;
 mod grants;
 mod handle;
 mod import;
+mod import_token;
 mod inner;
 mod json;
 mod lifecycle;
