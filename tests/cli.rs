@@ -2,7 +2,7 @@
 //!
 //! Words are in `tests/cli/cases`: one file a subject, each step with what it prints and how it ends, so that changing
 //! a message changes a file. `KEYFOLD_BLESS=1` writes the files anew from what happens; read the difference before
-//! keeping it.
+//! keeping it. `KEYFOLD_CASE=keys` runs that one alone.
 
 #[path = "cli/case.rs"]
 mod case;
@@ -12,6 +12,8 @@ mod damage;
 mod files;
 #[path = "cli/json.rs"]
 mod json;
+#[path = "cli/life.rs"]
+mod life;
 #[path = "cli/place.rs"]
 mod place;
 #[path = "cli/terminal.rs"]
@@ -26,6 +28,9 @@ fn every_case_prints_and_ends_as_its_file_says() {
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
     assert!(files.len() >= 20, "the case files are there");
+    if let Ok(one) = std::env::var("KEYFOLD_CASE") {
+        files.retain(|file| file.file_stem().is_some_and(|stem| stem == one.as_str()));
+    }
     // They mostly wait for the disk, so several at a time.
     let next = AtomicUsize::new(0);
     let complaints = Mutex::new(Vec::new());

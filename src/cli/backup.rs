@@ -93,7 +93,7 @@ impl Restore {
         let second = self.second.root(session)?;
         let roots: Vec<&dyn Root> = std::iter::once(&*root).chain(second.as_deref()).collect();
         let store = Store::restore(&self.file, &to, &roots, &session.open_options())?;
-        let info = store.info()?;
+        let info = session.with_sink(store)?.info()?;
         match session.global.json {
             true => output::json(&json!({ "store": info })),
             false => {

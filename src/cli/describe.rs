@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::exit::Result;
 use super::keys::aliases;
-use super::session::{Session, key_name};
+use super::session::{Session, key_name, on_key};
 use super::{output, policy};
 use crate::keystore::{KeyLastUsage, KeyMetadata, PageRequest, Store, VersionMetadata};
 
@@ -32,7 +32,10 @@ pub(super) fn show(session: &Session, key: &KeyMetadata) -> Result<()> {
     }
     pairs.extend(policy::words(&key.policy));
     pairs.extend(key.next_rotation.iter().map(|date| ("next rotation", date.clone())));
-    pairs.push(("current version", key.current_version.to_string()));
+    pairs.push((
+        "current version",
+        if key.current_version == 0 { "none".into() } else { key.current_version.to_string() },
+    ));
     output::pairs(&pairs)?;
     output::line("")?;
     versions(&key.versions.iter().rev().collect::<Vec<_>>())
@@ -65,11 +68,11 @@ fn versions(versions: &[&VersionMetadata]) -> Result<()> {
 
 pub(super) fn rotations(session: &Session, name: &str) -> Result<()> {
     let (key, store) = (key_name(name)?, session.store()?);
-    let status = store.key_rotation_status(&key)?;
+    let status = on_key(name, store.key_rotation_status(&key))?;
     let mut rotations = Vec::new();
     let mut page = PageRequest { after: None, limit: 1000 };
     loop {
-        let some = store.list_key_rotations(&key, &page)?;
+        let some = on_key(name, store.list_key_rotations(&key, &page))?;
         rotations.extend(some.rotations);
         match some.next {
             Some(next) => page.after = Some(next),
@@ -98,8 +101,8 @@ pub(super) fn rotations(session: &Session, name: &str) -> Result<()> {
 
 pub(super) fn usage(session: &Session, name: &str) -> Result<()> {
     let (key, store) = (key_name(name)?, session.store()?);
-    let last = store.key_last_usage(&key)?;
-    let versions = store.key_usage(&key)?;
+    let last = on_key(name, store.key_last_usage(&key))?;
+    let versions = on_key(name, store.key_usage(&key))?;
     if session.global.json {
         return output::json(&json!({ "last_use": last, "versions": versions }));
     }
@@ -136,7 +139,7 @@ pub(super) fn last_use(last: &KeyLastUsage) -> Vec<(&'static str, String)> {
 
 /// The report that goes before a deletion.
 pub(super) fn before_deletion(session: &Session, store: &Store, name: &str) -> Result<KeyLastUsage> {
-    let last = store.key_last_usage(&key_name(name)?)?;
+    let last = on_key(name, store.key_last_usage(&key_name(name)?))?;
     if !session.global.json && !session.global.quiet {
         output::pairs(&last_use(&last))?;
     }

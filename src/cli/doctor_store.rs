@@ -21,18 +21,23 @@ impl Report {
             (true, true) => self.ok("admin root", "this one: it may change the store"),
             (true, false) => self.ok("admin root", "another one: this root cannot change the store"),
         }
-        match info.anchor.as_str() {
-            "none" => self.warning(
+        match info.anchor.split_once(' ').unwrap_or((&info.anchor, "")) {
+            ("fresh", path) => self.ok("anchor", format!("{path} remembers how new the store is")),
+            ("missing", path) => self.warning(
+                "anchor",
+                format!("{path} was not there when the store was opened"),
+                "at its first use on this machine that is as it should be; else find out who removed it",
+            ),
+            ("unwritable", path) => self.warning(
+                "anchor",
+                format!("{path} cannot be written, so an older copy of the store is not seen"),
+                "make it writable, or name another file with --anchor FILE",
+            ),
+            _ => self.warning(
                 "anchor",
                 "nothing outside the store remembers how new it is: an older copy put in its place is not seen",
-                "name a file on another disk with --anchor FILE or KEYFOLD_ANCHOR",
+                "name a file outside the store's folder with --anchor FILE or KEYFOLD_ANCHOR",
             ),
-            anchor if anchor.contains("missing") || anchor.contains("unwritable") => self.warning(
-                "anchor",
-                anchor,
-                "make its folder writable, or name another file with --anchor FILE",
-            ),
-            anchor => self.ok("anchor", anchor),
         }
         self.ok("trail", format!("{} events, verified by {}", info.trail_events, info.trail_key));
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::exit::Result;
 use super::output;
-use super::session::{Session, key_name, pairs_of};
+use super::session::{Session, by_the_name, key_name, on_key, pairs_of};
 use crate::Status;
 use crate::keystore::{CreateGrant, GrantMetadata, GrantPage, PageRequest};
 
@@ -75,18 +75,18 @@ impl GrantCommand {
             GrantCommand::Create(create) => create.run(session),
             GrantCommand::List { key } => {
                 let (name, store) = (key_name(&key)?, session.store()?);
-                list(session, |page| store.list_grants(&name, page))
+                list(session, |page| store.list_grants(&name, page).map_err(|e| by_the_name(&key, e)))
             }
             GrantCommand::Retirable { principal } => {
                 let store = session.store()?;
                 list(session, |page| store.list_retirable_grants(&principal, page))
             }
             GrantCommand::Retire(one) => {
-                session.store()?.retire_grant(&key_name(&one.key)?, &one.grant)?;
+                on_key(&one.key, session.store()?.retire_grant(&key_name(&one.key)?, &one.grant))?;
                 one.ended(session, "retired")
             }
             GrantCommand::Revoke(one) => {
-                session.store()?.revoke_grant(&key_name(&one.key)?, &one.grant)?;
+                on_key(&one.key, session.store()?.revoke_grant(&key_name(&one.key)?, &one.grant))?;
                 one.ended(session, "revoked")
             }
         }
@@ -118,7 +118,7 @@ impl Create {
             expires: self.expires,
             uses: self.uses,
         };
-        let grant = session.store()?.create_grant(&key_name(&self.key)?, &request)?;
+        let grant = on_key(&self.key, session.store()?.create_grant(&key_name(&self.key)?, &request))?;
         match session.global.json {
             true => output::json(&grant),
             false => session.say(format!(

@@ -1,6 +1,8 @@
 //! The library's errors in the command's words: what happened, then what to type.
 
+use crate::Operation;
 use crate::error::{Error, Status};
+use crate::operation::Kind;
 
 /// The message and the hints for an error.
 pub(super) fn words(error: &Error) -> (String, Vec<String>) {
@@ -22,7 +24,21 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
                 "see which keys it is under with keyfold inspect, or leave out --key to try any key of the store",
             ),
         ),
-        Error::InvalidKeyState { name, .. } => (text, vec![format!("see it with: keyfold key show {name}")]),
+        Error::InvalidKeyState { name, state } => (
+            text,
+            vec![match *state {
+                "PendingDeletion" => format!("keep it with: keyfold key cancel-deletion {name}"),
+                "PendingImport" => {
+                    format!(
+                        "give it its material: keyfold key import-parameters {name}, then import-material"
+                    )
+                }
+                "Compromised" => {
+                    "open what it sealed for recovery with --recovery, and use another key".into()
+                }
+                _ => format!("see it with: keyfold key show {name}"),
+            }],
+        ),
         Error::ContextRequired { name } => (
             text,
             vec![format!(
@@ -52,20 +68,18 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         Error::CryptoperiodEnded { .. } => {
             (text, one("open it for recovery with --recovery, which the trail records"))
         }
-        Error::AccessDenied { name, .. } => (
+        Error::AccessDenied { principal, operation, name } => (text, who_could(principal, operation, name)),
+        // Its text says why, and who may.
+        Error::NotPermitted { .. } => (text, Vec::new()),
+        Error::ApprovalRequired { operation } => (
             text,
             vec![
                 format!(
-                    "the key's owner can let you: keyfold grant create {name} --to PRINCIPAL --operation OPERATION"
+                    "have another principal, with a root of their own, approve exactly this with: keyfold approve {operation}; then repeat it"
                 ),
-                "say who you are with --principal, or open the store with a root that says it".into(),
+                "its --key and --param are the requestParameters of: keyfold audit tail --failed -n 1 --json"
+                    .into(),
             ],
-        ),
-        Error::ApprovalRequired { operation } => (
-            text,
-            vec![format!(
-                "have another principal, with a root of their own, approve exactly this with: keyfold approve {operation}; then repeat it"
-            )],
         ),
         Error::GrantNotFound { .. } => {
             (text, one("see a key's grants with: keyfold grant list KEY; it may be retired, revoked or over"))
@@ -75,6 +89,17 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         }
         // The table's sentence ends in what to do; it fits where it speaks to people at a terminal.
         other => (text, table_hint(other.status())),
+    }
+}
+
+/// Who could do what was refused. What is no operation (opening the store as another) has its reason in the text.
+fn who_could(principal: &str, operation: &str, name: &str) -> Vec<String> {
+    match Operation::from_name(operation).map(|operation| operation.kind() == Kind::Use) {
+        Ok(true) => vec![format!(
+            "the key's owner can grant it: keyfold grant create {name} --to {principal} --operation {operation}"
+        )],
+        Ok(false) => one("the key's owner can, and the store's administrators: see keyfold store settings"),
+        Err(_) => Vec::new(),
     }
 }
 

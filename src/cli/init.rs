@@ -51,7 +51,7 @@ impl Init {
             )),
             None => error.into(),
         })?;
-        let info = store.info()?;
+        let info = session.with_sink(store)?.info()?;
         if session.global.json {
             return output::json(&json!({
                 "store": info,

@@ -8,7 +8,7 @@ use super::life::{Compromise, Create, Delete, Destroy, Rotate, SetDescription, T
 use super::material::{ImportMaterial, ImportParameters};
 use super::policy::Policy;
 use super::seal::Public;
-use super::session::{Session, key_name};
+use super::session::{Session, by_the_name, key_name, on_key};
 use super::transfer::{Export, Import};
 use super::{describe, life, material, output};
 use crate::Status;
@@ -121,7 +121,8 @@ impl KeyCommand {
             KeyCommand::Create(create) => create.run(session),
             KeyCommand::List(list) => list.run(session),
             KeyCommand::Show { name } => {
-                describe::show(session, &session.store()?.describe_key(&key_name(&name)?)?)
+                let key = on_key(&name, session.store()?.describe_key(&key_name(&name)?))?;
+                describe::show(session, &key)
             }
             KeyCommand::Policy(policy) => policy.run(session),
             KeyCommand::Tag(tag) => tag.run(session),
@@ -131,11 +132,11 @@ impl KeyCommand {
             KeyCommand::Rotations { name } => describe::rotations(session, &name),
             KeyCommand::Usage { name } => describe::usage(session, &name),
             KeyCommand::Enable { name } => {
-                let key = session.store()?.enable_key(&key_name(&name)?)?;
+                let key = on_key(&name, session.store()?.enable_key(&key_name(&name)?))?;
                 changed(session, &key, &format!("key \"{name}\" is enabled"))
             }
             KeyCommand::Disable { name } => {
-                let key = session.store()?.disable_key(&key_name(&name)?)?;
+                let key = on_key(&name, session.store()?.disable_key(&key_name(&name)?))?;
                 changed(session, &key, &format!("key \"{name}\" is disabled"))
             }
             KeyCommand::Delete(delete) => delete.run(session),
@@ -243,12 +244,12 @@ impl AliasArgs {
         };
         let name = key_name(key)?;
         let key = match self.move_it {
-            true => store.move_alias(&alias, &name)?,
+            true => on_key(key, store.move_alias(&alias, &name))?,
             false => store.create_alias(&alias, &name).map_err(|e| match e.status() {
                 Status::AlreadyExists => {
                     Failure::from(e).hint(format!("move it with: keyfold key alias --move {alias} {name}"))
                 }
-                _ => e.into(),
+                _ => by_the_name(key, e).into(),
             })?,
         };
         changed(session, &key, &format!("\"{alias}\" names key {}", key.key_id))

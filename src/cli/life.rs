@@ -9,7 +9,7 @@ use super::keys::{aliases, changed};
 use super::policy::PolicyArgs;
 use super::progress::Progress;
 use super::prompt;
-use super::session::{Session, by_the_name, key_name, pairs_of};
+use super::session::{Session, key_name, on_key, pairs_of};
 use super::{describe, output};
 use crate::Status;
 use crate::keystore::{CreateKey, KeyPolicy, KeySpec};
@@ -157,7 +157,7 @@ impl Rotate {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let store = session.store()?;
         if let Some(name) = self.name {
-            let key = store.rotate_key(&key_name(&name)?)?;
+            let key = on_key(&name, store.rotate_key(&key_name(&name)?))?;
             return changed(
                 session,
                 &key,
@@ -188,7 +188,7 @@ impl Delete {
             self.name, self.days
         );
         self.sure.confirm(session, &question)?;
-        let key = store.schedule_key_deletion(&name, self.days).map_err(|e| by_the_name(&self.name, e))?;
+        let key = on_key(&self.name, store.schedule_key_deletion(&name, self.days))?;
         if session.global.json {
             return output::json(&json!({ "key": key, "last_use": last }));
         }
@@ -228,7 +228,7 @@ impl Compromise {
             self.name
         );
         self.sure.confirm(session, &question)?;
-        let key = store.mark_key_compromised(&name, &self.reason).map_err(|e| by_the_name(&self.name, e))?;
+        let key = on_key(&self.name, store.mark_key_compromised(&name, &self.reason))?;
         changed(session, &key, &format!("key \"{}\" is marked as compromised", self.name))?;
         session.note(
             "make another key, and encrypt anew what this one sealed (decrypt --recovery, then encrypt): a rewrap keeps its data keys",
@@ -237,7 +237,7 @@ impl Compromise {
 }
 
 pub(super) fn cancel_deletion(session: &Session, name: &str) -> Result<()> {
-    let key = session.store()?.cancel_key_deletion(&key_name(name)?)?;
+    let key = on_key(name, session.store()?.cancel_key_deletion(&key_name(name)?))?;
     changed(session, &key, &format!("key \"{name}\" stays; it is disabled"))?;
     session.note(&format!("let it be used again with: keyfold key enable {name}"))
 }
@@ -245,21 +245,22 @@ pub(super) fn cancel_deletion(session: &Session, name: &str) -> Result<()> {
 impl Tag {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let tags = tags(&self.tags)?;
-        let key = session.store()?.tag_key(&key_name(&self.name)?, &tags)?;
+        let key = on_key(&self.name, session.store()?.tag_key(&key_name(&self.name)?, &tags))?;
         changed(session, &key, &format!("tagged key \"{}\"", self.name))
     }
 }
 
 impl Untag {
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let key = session.store()?.untag_key(&key_name(&self.name)?, &self.tags)?;
-        changed(session, &key, &format!("key \"{}\" does not have these tags", self.name))
+        let key = on_key(&self.name, session.store()?.untag_key(&key_name(&self.name)?, &self.tags))?;
+        changed(session, &key, &format!("removed these tags from key \"{}\"", self.name))
     }
 }
 
 impl SetDescription {
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let key = session.store()?.update_key_description(&key_name(&self.name)?, &self.text)?;
+        let key = session.store()?.update_key_description(&key_name(&self.name)?, &self.text);
+        let key = on_key(&self.name, key)?;
         changed(session, &key, &format!("described key \"{}\"", self.name))
     }
 }

@@ -8,7 +8,7 @@ use super::exit::{Failure, Result};
 use super::files::{Input, Output, Privacy};
 use super::keys::changed;
 use super::output;
-use super::session::{Session, from_hex, key_name};
+use super::session::{Session, from_hex, key_name, on_key};
 use crate::Status;
 use crate::keystore::WrappingAlgorithm;
 
@@ -75,7 +75,8 @@ impl ImportParameters {
             Algorithm::X25519 => WrappingAlgorithm::HpkeX25519,
             Algorithm::XWing => WrappingAlgorithm::HpkeXWing,
         };
-        let parameters = session.store()?.parameters_for_import(&key_name(&self.name)?, algorithm)?;
+        let parameters = session.store()?.parameters_for_import(&key_name(&self.name)?, algorithm);
+        let parameters = on_key(&self.name, parameters)?;
         if let Some(file) = &public_key {
             file.write(&bytes(&parameters.public_key)?)?;
         }
@@ -113,7 +114,7 @@ impl ImportMaterial {
 }
 
 pub(super) fn delete(session: &Session, name: &str) -> Result<()> {
-    let key = session.store()?.delete_imported_key_material(&key_name(name)?)?;
+    let key = on_key(name, session.store()?.delete_imported_key_material(&key_name(name)?))?;
     changed(session, &key, &format!("deleted the material of key \"{name}\""))?;
     session.note("the same material, and no other, can be imported again")
 }

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use super::exit::Result;
 use super::keys::changed;
 use super::output;
-use super::session::{Session, json_or_file, key_name};
+use super::session::{Session, json_or_file, key_name, on_key};
 use crate::keystore::KeyPolicy;
 
 /// Flags that set fields of a policy; the others stay as they are.
@@ -165,10 +165,10 @@ impl PolicyArgs {
 impl Policy {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let (name, store) = (key_name(&self.name)?, session.store()?);
-        let key = store.describe_key(&name)?;
+        let key = on_key(&self.name, store.describe_key(&name))?;
         if !self.policy.is_empty() {
             let policy = self.policy.apply(key.policy)?;
-            let key = store.set_key_policy(&name, &policy)?;
+            let key = on_key(&self.name, store.set_key_policy(&name, &policy))?;
             return changed(session, &key, &format!("set the policy of key \"{}\"", self.name));
         }
         match session.global.json {

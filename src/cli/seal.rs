@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{ContextArgs, InputArg, OutputArg, StoreContext};
-use super::exit::Result;
+use super::exit::{Failure, Result};
 use super::files::{Input, MAX_INPUT, Privacy};
 use super::opening::{output_for, report};
 use super::session::{self, Session, by_the_name, key_name};
@@ -50,8 +50,10 @@ impl Seal {
         let public = |path: &PathBuf| {
             let input = Input::open(Some(path))?;
             let name = input.name();
-            SealingKey::from_bytes(&input.read(0, 0, MAX_PUBLIC)?)
-                .map_err(|e| super::opening::about(&name, e))
+            SealingKey::from_bytes(&input.read(0, 0, MAX_PUBLIC)?).map_err(|error| {
+                let hints = vec!["have it written anew with: keyfold key public NAME -o FILE".to_owned()];
+                Failure { hints, ..super::opening::about(&name, error) }
+            })
         };
         let keys = self.to.iter().map(public).collect::<Result<Vec<_>>>()?;
         let keys: Vec<&SealingKey> = keys.iter().collect();

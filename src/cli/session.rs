@@ -237,6 +237,11 @@ pub(super) fn by_the_name(given: &str, error: Error) -> Error {
     }
 }
 
+/// The outcome of a call on the key that the user named so.
+pub(super) fn on_key<R>(given: &str, result: crate::Result<R>) -> Result<R> {
+    result.map_err(|error| by_the_name(given, error).into())
+}
+
 /// An error about a key by the name that people have for it, where nobody gave one.
 pub(super) fn by_an_alias(store: &Store, error: Error) -> Error {
     let (Error::KeyDisabled { name }
@@ -268,13 +273,13 @@ pub(super) fn context(pairs: &[String]) -> Result<Vec<u8>> {
 
 /// `NAME=VALUE` pairs, each name once. `of` is what they are of, for messages.
 pub(super) fn pairs_of(pairs: &[String], status: Status, of: &str) -> Result<Vec<(String, String)>> {
-    let split =
-        |pair: &'_ String| match pair.split_once('=') {
-            Some(("", _)) => Err(Failure::new(status, format!("the {of} pair \"{pair}\" has no name"))),
-            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => Err(Failure::new(status, format!("the {of} pair \"{pair}\" has no ="))
-                .hint("write it as NAME=VALUE")),
-        };
+    let one = of.trim_end_matches('s');
+    let split = |pair: &'_ String| match pair.split_once('=') {
+        Some(("", _)) => Err(Failure::new(status, format!("the {one} pair \"{pair}\" has no name"))),
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err(Failure::new(status, format!("the {one} pair \"{pair}\" has no ="))
+            .hint("write it as NAME=VALUE")),
+    };
     let pairs = pairs.iter().map(split).collect::<Result<Vec<_>>>()?;
     let mut names = HashSet::new();
     match pairs.iter().find(|(name, _)| !names.insert(name.as_str())) {

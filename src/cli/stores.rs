@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::backup::SecondRoot;
-use super::exit::Result;
+use super::exit::{Failure, Result};
 use super::life::Sure;
 use super::output;
 use super::session::{Session, json_or_file};
@@ -23,7 +23,7 @@ pub(super) enum StoreCommand {
 }
 
 #[derive(Args)]
-#[group(id = "set_flags", required = true, multiple = true)]
+#[group(id = "set_flags", multiple = true)]
 pub(super) struct Set {
     /// All settings as JSON, or a file of it; the flags below change them
     #[arg(long, value_name = "FILE|JSON")]
@@ -62,10 +62,20 @@ impl StoreCommand {
 
 impl Set {
     fn run(self, session: &Session) -> Result<()> {
+        if self.settings.is_none()
+            && self.dual_control.is_empty()
+            && !self.no_dual_control
+            && self.approval_seconds.is_none()
+            && self.administrator.is_empty()
+        {
+            return Err(Failure::usage("no setting is named").hint(
+                "see them with: keyfold store settings, and the flags with: keyfold store set --help",
+            ));
+        }
         let store = session.store()?;
         let mut settings = match &self.settings {
             Some(given) => serde_json::from_str(&json_or_file(given)?).map_err(|e| {
-                super::exit::Failure::new(Status::InvalidArgument, format!("the settings do not read: {e}"))
+                Failure::new(Status::InvalidArgument, format!("the settings do not read: {e}"))
             })?,
             None => store.settings()?,
         };

@@ -24,7 +24,13 @@ func (s *Store) Key(name string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newKey(raw), nil
+	k := &Key{}
+	k.native.value.Store(raw)
+	k.native.cleanup = runtime.AddCleanup(k, func(raw uintptr) {
+		leaked("Key")
+		_ = nativeKeyClose(raw)
+	}, raw)
+	return k, nil
 }
 
 // Info is identity and state of the store.
