@@ -132,7 +132,7 @@ pub enum Status {
     StoreForked = 516,
     /// The anchor cannot be read or written, so what must wait for it was not done.
     AnchorUnavailable = 517,
-    /// The trail cannot take the event, and the key permits no use without one.
+    /// The trail cannot take the event, and the key permits no use without one. Trying again may help.
     TrailUnavailable = 518,
     /// The trail was changed, or is not whole.
     TrailInvalid = 519,

@@ -54,6 +54,28 @@ type OpenOptions struct {
 	BusyTimeout time.Duration
 	// NoWait does not wait for other processes' transactions.
 	NoWait bool
+	// Principal is who opens the store, 1 to 128 characters; "" is "default". Where the root's slot bears a principal, that
+	// one and no other.
+	Principal string
+	// BindPrincipal: the new store's root slot bears Principal. For Init only.
+	BindPrincipal bool
+	// AdminRoot: the new store's root slot holds the admin seed, so that only admin roots change it. For Init only.
+	AdminRoot bool
+	// Source is sourceIPAddress in the trail; "" is the host's name.
+	Source string
+	// UserAgent is userAgent in the trail, before the library's version and the process id.
+	UserAgent string
+	// Anchor is the file outside the store that remembers its highest epoch; "" is one in the user's or the host's state
+	// folder, where there is one.
+	Anchor string
+	// NoAnchor keeps none: that the whole store is an older one is then not seen by a new process.
+	NoAnchor bool
+	// NoTrail records no uses of keys; changes of the store are recorded all the same.
+	NoTrail bool
+	// TrailInterval is after how long uses under ready keys become an event; 0 is 60 s.
+	TrailInterval time.Duration
+	// Recovery opens versions past their recipient period, and compromised keys. Every such use is an event.
+	Recovery bool
 }
 
 func (o *OpenOptions) native() nativeStoreOptions {
@@ -61,9 +83,14 @@ func (o *OpenOptions) native() nativeStoreOptions {
 		return nativeStoreOptions{}
 	}
 	options := nativeStoreOptions{
-		fork:              uint32(o.Fork),
-		refreshMillis:     millis(o.Refresh),
-		busyTimeoutMillis: millis(o.BusyTimeout),
+		fork:                uint32(o.Fork),
+		refreshMillis:       millis(o.Refresh),
+		busyTimeoutMillis:   millis(o.BusyTimeout),
+		trailIntervalMillis: millis(o.TrailInterval),
+		principal:           o.Principal,
+		source:              o.Source,
+		userAgent:           o.UserAgent,
+		anchor:              o.Anchor,
 	}
 	for flag, set := range map[uint32]bool{
 		openReadOnly:               o.ReadOnly,
@@ -72,6 +99,11 @@ func (o *OpenOptions) native() nativeStoreOptions {
 		openRequireLockedMemory:    o.RequireLockedMemory,
 		openRefreshEveryCall:       o.RefreshEveryCall,
 		openNoWait:                 o.NoWait,
+		openNoAnchor:               o.NoAnchor,
+		openNoTrail:                o.NoTrail,
+		openRecovery:               o.Recovery,
+		openBindPrincipal:          o.BindPrincipal,
+		openAdminRoot:              o.AdminRoot,
 	} {
 		if set {
 			options.flags |= flag

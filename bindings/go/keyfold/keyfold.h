@@ -479,7 +479,7 @@ enum keyfold_status
      */
     KEYFOLD_STATUS_ANCHOR_UNAVAILABLE = 517,
     /**
-     * The trail cannot take the event, and the key permits no use without one.
+     * The trail cannot take the event, and the key permits no use without one. Trying again may help.
      */
     KEYFOLD_STATUS_TRAIL_UNAVAILABLE = 518,
     /**

@@ -24,13 +24,7 @@ func (s *Store) Key(name string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Key{}
-	k.native.value.Store(raw)
-	k.native.cleanup = runtime.AddCleanup(k, func(raw uintptr) {
-		leaked("Key")
-		_ = nativeKeyClose(raw)
-	}, raw)
-	return k, nil
+	return newKey(raw), nil
 }
 
 // Info is identity and state of the store.

@@ -15,10 +15,17 @@ type KeyMetadata struct {
 	Aliases        []string          `json:"aliases"`
 	Description    string            `json:"description"`
 	KeyState       string            `json:"key_state"`
+	StateReason    string            `json:"state_reason"`
 	KeyUsage       string            `json:"key_usage"`
 	KeySpec        string            `json:"key_spec"`
 	Origin         string            `json:"origin"`
 	Created        time.Time         `json:"created"`
+	Owner          string            `json:"owner"`
+	Tags           map[string]string `json:"tags"`
+	Policy         KeyPolicy         `json:"policy"`
+	NextRotation   *time.Time        `json:"next_rotation"`
+	DeletionDate   *time.Time        `json:"deletion_date"`
+	Grants         uint32            `json:"grants"`
 	Revision       uint64            `json:"revision"`
 	CurrentVersion uint32            `json:"current_version"`
 	Versions       []VersionMetadata `json:"versions"`
@@ -26,11 +33,16 @@ type KeyMetadata struct {
 
 // VersionMetadata is one version of a key.
 type VersionMetadata struct {
-	Version    uint32    `json:"version"`
-	MaterialID string    `json:"material_id"`
-	State      string    `json:"state"`
-	Origin     string    `json:"origin"`
-	Created    time.Time `json:"created"`
+	Version       uint32     `json:"version"`
+	MaterialID    string     `json:"material_id"`
+	State         string     `json:"state"`
+	Origin        string     `json:"origin"`
+	Created       time.Time  `json:"created"`
+	RotationType  string     `json:"rotation_type"`
+	CreatedBy     string     `json:"created_by"`
+	OriginatorEnd *time.Time `json:"originator_end"`
+	RecipientEnd  *time.Time `json:"recipient_end"`
+	ValidTo       *time.Time `json:"valid_to"`
 }
 
 // AliasMetadata is an alias and its key.
@@ -46,22 +58,31 @@ type RootSlot struct {
 	Fingerprint string    `json:"fingerprint"`
 	Created     time.Time `json:"created"`
 	InUse       bool      `json:"in_use"`
+	Principal   string    `json:"principal"`
+	Admin       bool      `json:"admin"`
 }
 
 // StoreInfo is identity and state of a store.
 type StoreInfo struct {
-	StoreID       string    `json:"store_id"`
-	Incarnation   string    `json:"incarnation"`
-	Fingerprint   string    `json:"fingerprint"`
-	Epoch         uint64    `json:"epoch"`
-	Keys          uint64    `json:"keys"`
-	Backend       string    `json:"backend"`
-	Path          string    `json:"path"`
-	Created       time.Time `json:"created"`
-	ReadOnly      bool      `json:"read_only"`
-	Development   bool      `json:"development"`
-	RefreshMillis uint64    `json:"refresh_millis"`
-	SQLiteVersion string    `json:"sqlite_version"`
+	StoreID           string    `json:"store_id"`
+	Incarnation       string    `json:"incarnation"`
+	Fingerprint       string    `json:"fingerprint"`
+	Epoch             uint64    `json:"epoch"`
+	Keys              uint64    `json:"keys"`
+	Backend           string    `json:"backend"`
+	Path              string    `json:"path"`
+	Created           time.Time `json:"created"`
+	ReadOnly          bool      `json:"read_only"`
+	Development       bool      `json:"development"`
+	RefreshMillis     uint64    `json:"refresh_millis"`
+	Principal         string    `json:"principal"`
+	PrincipalVerified bool      `json:"principal_verified"`
+	AdminRoot         bool      `json:"admin_root"`
+	IsAdmin           bool      `json:"is_admin"`
+	Anchor            string    `json:"anchor"`
+	TrailEvents       uint64    `json:"trail_events"`
+	TrailKey          string    `json:"trail_key"`
+	SQLiteVersion     string    `json:"sqlite_version"`
 }
 
 // KeyVersion names one version of a key.

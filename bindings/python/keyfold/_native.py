@@ -295,7 +295,10 @@ class Status(enum.IntEnum):
     """The anchor cannot be read or written, so what must wait for it was not done."""
 
     TRAIL_UNAVAILABLE = 518
-    """The trail cannot take the event, and the key permits no use without one."""
+    """The trail cannot take the event, and the key permits no use without one.
+
+    Trying again may help.
+    """
 
     TRAIL_INVALID = 519
     """The trail was changed, or is not whole."""
