@@ -91,6 +91,11 @@ impl Anchor {
         }
     }
 
+    /// Whether there was one when the store was opened.
+    pub(super) fn is_there(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == FRESH
+    }
+
     /// What the file knows now.
     pub(super) fn load(&self, secrets: &Secrets) -> Result<Option<Anchored>> {
         self.path.as_ref().map_or(Ok(None), |path| anchor_file::load(path, secrets))

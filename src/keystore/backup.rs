@@ -5,9 +5,16 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Store;
+use super::backend::{Row, Table};
+use super::backup_file::{Header, Reader, Record, Writer};
 use super::change::Deed;
+use super::json::hex;
+use super::manifest::{Manifest, Settings};
 use super::options::{Location, OpenOptions};
-use crate::error::Result;
+use super::rebuild::ORDER;
+use super::snapshot::Snapshot;
+use super::{access, trail};
+use crate::error::{Error, Result};
 use crate::operation::Operation;
 use crate::root::Root;
 
@@ -34,38 +41,101 @@ pub struct RepairReport {
     pub epoch: u64,
 }
 
+/// Rows, or events, read at a time.
+const BATCH: usize = 256;
+
 impl Store {
     /// Writes the whole store, as it is in one moment, into one encrypted and authenticated file that any of its roots
-    /// opens. Others go on using the store meanwhile.
-    pub fn back_up(&self, _path: &Path, _progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
-        todo!()
+    /// opens. Others go on using the store meanwhile. FILE_EXISTS where there is something already. `progress` is told
+    /// the number of keys before and after; no transaction is open then.
+    pub fn back_up(&self, path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
+        let total = self.inner.read(|snapshot| Ok(snapshot.manifest.keys))?;
+        progress(0, total);
+        let done = self.inner.read(|snapshot| {
+            access::authorise_read(&self.inner, snapshot, Operation::BackUpStore, None)?;
+            self.write_backup(snapshot, path)
+        });
+        let deed = Deed::new(Operation::BackUpStore).with("path", path.to_string_lossy().into_owned());
+        trail::read(&self.inner, deed, Vec::new(), done.as_ref().err());
+        let report = done?;
+        progress(report.keys, report.keys);
+        Ok(report)
     }
 
-    /// Verifies a backup without restoring it.
-    pub fn verify_backup(_path: &Path, _root: &dyn Root) -> Result<BackupReport> {
-        todo!()
+    fn write_backup(&self, snapshot: &mut Snapshot<'_>, path: &Path) -> Result<BackupReport> {
+        let secrets = &self.inner.secrets;
+        let manifest = snapshot.manifest.clone();
+        let slots =
+            snapshot.root_rows()?.into_iter().map(|(entry, row)| (entry.place, row)).collect::<Vec<_>>();
+        if slots.is_empty() {
+            return Err(Error::UnsupportedOperation {
+                what: "a store in memory has no root, so nothing could open a backup of it",
+            });
+        }
+        let header = Header::new(manifest.store_id, manifest.incarnation, manifest.epoch, slots)?;
+        let mut writer = Writer::create(path, &secrets.store_secret, &header)?;
+        for table in ORDER {
+            let mut after = Vec::new();
+            loop {
+                let entries = snapshot.rows.list(table, &after, BATCH)?;
+                for entry in &entries {
+                    let row = snapshot.rows.get(table, &entry.place)?;
+                    let row = row.ok_or_else(|| table.broken(&entry.place, "it is missing"))?;
+                    // What does not verify now would not be restored.
+                    secrets.verify(table, &manifest.incarnation, &entry.place, &row)?;
+                    writer.row(table, &entry.place, &row)?;
+                }
+                match entries.last() {
+                    Some(last) => after.clone_from(&last.place),
+                    None => break,
+                }
+            }
+        }
+        let mut events = 0;
+        loop {
+            let batch = snapshot.rows.events(events, BATCH)?;
+            batch.iter().try_for_each(|event| writer.event(event))?;
+            match batch.last() {
+                Some(last) => events = last.seq + 1,
+                None => break,
+            }
+        }
+        let bytes = writer.finish()?;
+        Ok(report(path, &manifest, events, bytes))
+    }
+
+    /// Verifies a backup without restoring it: everything in it is read and authenticated. BACKUP_INVALID, ROOT_MISMATCH.
+    pub fn verify_backup(path: &Path, root: &dyn Root) -> Result<BackupReport> {
+        super::restore::verify(path, root)
     }
 
     /// Makes a store from a backup where none is, as a new incarnation of it: its version numbers go on at the next
-    /// multiple of 65,536, keys that the anchor or the trail knows to be destroyed stay so. Where the store's settings
-    /// put RestoreStore under dual control, two roots with different principals are needed.
+    /// multiple of 65,536, keys that the anchor knows to be destroyed stay so. Where the store's settings put
+    /// RestoreStore under dual control, two roots with different principals are needed.
+    ///
+    /// # Errors
+    /// BACKUP_INVALID, ROOT_MISMATCH, APPROVAL_REQUIRED, STORE_EXISTS; ACCESS_DENIED where the store has an admin root
+    /// that is not among `roots`, or the first root's principal is no administrator.
     pub fn restore(
-        _backup: &Path,
-        _to: &Location,
-        _roots: &[&dyn Root],
-        _options: &OpenOptions,
+        backup: &Path,
+        to: &Location,
+        roots: &[&dyn Root],
+        options: &OpenOptions,
     ) -> Result<Store> {
-        todo!()
+        super::restore::restore(backup, to, roots, options)
     }
 
     /// Mends a store whose manifest or tree is damaged, from the documents that verify: a new incarnation. Two roots with
     /// different principals where the store's settings ask for that.
+    ///
+    /// # Errors
+    /// UNSUPPORTED_OPERATION in this release: restore a backup.
     pub fn repair(
         _location: &Location,
         _roots: &[&dyn Root],
         _options: &OpenOptions,
     ) -> Result<RepairReport> {
-        todo!()
+        Err(Error::UnsupportedOperation { what: "this release repairs no store; restore a backup of it" })
     }
 
     /// Seals the manifest anew with its time, so that readers who refuse an old one go on.
@@ -75,4 +145,43 @@ impl Store {
             Ok(())
         })
     }
+}
+
+pub(super) fn report(path: &Path, manifest: &Manifest, events: u64, bytes: u64) -> BackupReport {
+    BackupReport {
+        path: path.to_string_lossy().into_owned(),
+        store_id: hex(&manifest.store_id),
+        incarnation: hex(&manifest.incarnation),
+        epoch: manifest.epoch,
+        keys: manifest.keys,
+        trail_events: events,
+        bytes,
+    }
+}
+
+/// The first two records of every backup, verified.
+pub(super) fn read_beginning(
+    reader: &mut Reader,
+    secrets: &super::secrets::Secrets,
+) -> Result<(Manifest, Settings, Row)> {
+    let invalid = |what: &str| Error::BackupInvalid { what: what.into() };
+    let mut row = |table: Table| match reader.next()? {
+        Some(Record::Row(found, place, row)) if found == table && place == secrets.store_id => Ok(row),
+        _ => Err(invalid("it does not begin as a backup of this store does")),
+    };
+    let (manifest, settings) = (row(Table::Manifest)?, row(Table::Settings)?);
+    let incarnation = reader.header.incarnation;
+    for (table, row) in [(Table::Manifest, &manifest), (Table::Settings, &settings)] {
+        secrets.verify(table, &incarnation, &secrets.store_id, row)?;
+    }
+    let read = Manifest::read(&manifest.document, manifest.revision, manifest.mac)
+        .map_err(|unreadable| unreadable.error("the backup's manifest"))?;
+    super::admin::verify(&read, &manifest.document, super::epochs::Mark::default())?;
+    let whole = read.incarnation == incarnation && read.settings == settings.mac;
+    if !whole {
+        return Err(invalid("its header, manifest and settings are not of one store"));
+    }
+    let parsed =
+        Settings::read(&settings.document).map_err(|unreadable| unreadable.error("the backup's settings"))?;
+    Ok((read, parsed, settings))
 }

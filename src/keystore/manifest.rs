@@ -162,7 +162,7 @@ impl Manifest {
     }
 
     /// Begins a new incarnation, later than any that was seen.
-    #[cfg(feature = "sqlite")]
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     pub(super) fn begin_life(&mut self, incarnation: [u8; 16], seen: Mark) {
         self.incarnation = incarnation;
         self.life = self.life.max(seen.life) + 1;

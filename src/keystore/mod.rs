@@ -14,7 +14,7 @@
 //! | `secrets`, `material` | keys derived from the store secret; wrapped key material |
 //! | `backend`, `memory`, `sqlite` | where rows are kept |
 //! | `fork`, `epochs` | what a fork and a rolled-back file meet |
-//! | `export`, `backup` | whole keys on their way to another store; whole stores |
+//! | `export`, `backup`, `backup_file`, `restore`, `rebuild` | whole keys on their way to another store; whole stores |
 //! | `states`, `policy`, `lifecycle`, `destruction`, `rotation`, `import`, `clock` | a key's life: what each state permits, and what changes it |
 //! | `mac`, `sealing` | kinds of keys beside those that wrap |
 //! | `access`, `constraint`, `grants`, `narrow`, `approvals`, `dry_run` | who may |
@@ -33,6 +33,8 @@ mod approvals;
 mod audit;
 mod backend;
 mod backup;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod backup_file;
 mod change;
 mod clock;
 mod constraint;
@@ -65,6 +67,10 @@ mod options;
 #[cfg(any(test, feature = "failpoints", feature = "floor"))]
 mod plant;
 mod policy;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod rebuild;
+#[cfg(feature = "sqlite")]
+mod restore;
 mod roots;
 mod rotation;
 mod sealing;

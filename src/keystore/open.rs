@@ -150,7 +150,7 @@ impl Store {
 const NO_SQLITE: Error = Error::InvalidArgument { what: "this build has no SQLite; use a store in memory" };
 
 /// What every store begins with: a library that computes rightly, and a process that can be known by its forks.
-fn start() -> Result<()> {
+pub(super) fn start() -> Result<()> {
     // First: whatever the self-test waits for may be held by a thread that does not exist here.
     if !fork::is_settled() {
         return Err(Error::Forked);
@@ -158,7 +158,7 @@ fn start() -> Result<()> {
     self_test()
 }
 
-fn on_fork(options: &OpenOptions) -> OnFork {
+pub(super) fn on_fork(options: &OpenOptions) -> OnFork {
     match options.fork {
         ForkPolicy::Wipe => OnFork::Wipe,
         ForkPolicy::Inherit => OnFork::Inherit,

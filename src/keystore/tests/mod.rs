@@ -5,6 +5,8 @@ mod admin;
 #[cfg(feature = "sqlite")]
 mod anchor;
 #[cfg(feature = "sqlite")]
+mod backup;
+#[cfg(feature = "sqlite")]
 mod counters;
 #[cfg(feature = "sqlite")]
 mod dual_control;

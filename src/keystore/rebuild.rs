@@ -1,0 +1,198 @@
+//! A store's rows as a new incarnation of it: every row sealed anew, the tree made from what is there, version numbers
+//! at the next multiple of 65,536. Restore and repair end here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::backend::{Access, Backend, Entry, EventRow, Row, Table, Transaction};
+use super::change::put_manifest;
+use super::clock::Opening;
+use super::document::{AliasDocument, KeyDocument};
+use super::epochs::Mark;
+use super::json::hex;
+use super::manifest::{Group, Manifest, bucket_digest, roots_digest};
+use super::secrets::Secrets;
+use super::snapshot::{Bucket, ROOTS_LIMIT, Snapshot, bucket_of, page_place};
+use super::types::{KeyState, VersionState};
+use super::version::{PageDocument, VersionDocument};
+use crate::crypto::{ct_eq, fill_random};
+use crate::error::{Error, Result};
+
+/// Version numbers of a new incarnation begin at a multiple of this.
+const BLOCK: u32 = 65_536;
+
+/// The tables whose rows are taken, in this order: a key's pages before the key that names them.
+pub(super) const ORDER: [Table; 10] = [
+    Table::Manifest,
+    Table::Settings,
+    Table::Roots,
+    Table::Pages,
+    Table::Keys,
+    Table::Aliases,
+    Table::GrantUses,
+    Table::Counters,
+    Table::Trail,
+    Table::Checkpoints,
+];
+
+pub(super) struct Rebuild<'a> {
+    secrets: &'a Secrets,
+    rows: Box<dyn Transaction + 'a>,
+    /// The manifest of the incarnation that was.
+    was: Manifest,
+    now: Manifest,
+    destroyed: BTreeSet<[u8; 16]>,
+    /// Those of them that were still alive in the rows that came.
+    buried: BTreeSet<[u8; 16]>,
+    /// MACs of pages as their keys name them, and the pages.
+    pages: BTreeMap<Vec<u8>, ([u8; 32], PageDocument)>,
+    buckets: BTreeMap<u16, Bucket>,
+}
+
+impl<'a> Rebuild<'a> {
+    /// `was` is the manifest of the rows to come, `seen` what is known of the store from elsewhere, `destroyed` the keys
+    /// that must not come back.
+    pub(super) fn begin(
+        backend: &'a dyn Backend,
+        secrets: &'a Secrets,
+        was: Manifest,
+        seen: Mark,
+        destroyed: &[[u8; 16]],
+    ) -> Result<Rebuild<'a>> {
+        let mut rows = backend.begin(Access::Write)?;
+        let mut incarnation = [0; 16];
+        fill_random(&mut incarnation)?;
+        let mut now = was.clone();
+        now.schema = rows.schema()?;
+        now.begin_life(incarnation, seen);
+        let destroyed = destroyed.iter().copied().collect();
+        let (buried, pages, buckets) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Rebuild { secrets, rows, was, now, destroyed, buried, pages, buckets })
+    }
+
+    /// Takes a row that verifies under the incarnation that was. Rows come in the order of [`ORDER`].
+    pub(super) fn put(&mut self, table: Table, place: &[u8], row: Row) -> Result<()> {
+        if matches!(table, Table::Manifest | Table::Groups | Table::Approvals) {
+            // Made anew; approvals are for the incarnation that was.
+            return Ok(());
+        }
+        self.secrets.verify(table, &self.was.incarnation, place, &row)?;
+        match table {
+            Table::Pages => {
+                let page = PageDocument::read(&row.document)
+                    .map_err(|unreadable| unreadable.error(&format!("pages row {}", hex(place))))?;
+                self.pages.insert(place.to_vec(), (row.mac, page));
+                Ok(())
+            }
+            Table::Keys => self.put_key(place, &row),
+            Table::Aliases => {
+                let alias = AliasDocument::read(&row.document)
+                    .map_err(|unreadable| unreadable.error(&format!("aliases row {}", hex(place))))?;
+                match self.buried.contains(&alias.key_id.0) {
+                    // A tombstone bears no alias.
+                    true => Ok(()),
+                    false => self.put_member(table, place, row.revision, row.document),
+                }
+            }
+            _ => {
+                let mac = self.write(table, place, row.revision, row.document)?;
+                if table == Table::Settings {
+                    self.now.settings = mac;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes events as they are: their MACs are not of an incarnation.
+    pub(super) fn events(&mut self, events: &[EventRow]) -> Result<()> {
+        self.rows.append_events(events)
+    }
+
+    /// Writes the tree and the manifest, and commits. The state that the store is in then.
+    pub(super) fn finish(mut self) -> Result<Manifest> {
+        let mut groups: BTreeMap<u8, Group> = BTreeMap::new();
+        for (number, bucket) in &mut self.buckets {
+            let [high, low] = number.to_be_bytes();
+            bucket.keys.sort_by(|a, b| a.place.cmp(&b.place));
+            bucket.aliases.sort_by(|a, b| a.place.cmp(&b.place));
+            let incarnation = &self.now.incarnation;
+            let digest = bucket_digest(self.secrets, incarnation, *number, &bucket.keys, &bucket.aliases);
+            groups.entry(high).or_default().buckets.insert(low, digest);
+        }
+        for (number, group) in groups {
+            let mac = self.write(Table::Groups, &[number], 1, group.write())?;
+            self.now.groups.insert(number, mac);
+        }
+        self.now.approvals = None;
+        let slots = self.rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
+        self.now.roots = roots_digest(self.secrets, &self.now.incarnation, &slots);
+        self.now.keys = self.buckets.values().map(|bucket| bucket.keys.len() as u64).sum();
+        self.now.advance(Opening([0; 8]));
+        let mut snapshot = Snapshot {
+            rows: self.rows,
+            secrets: self.secrets,
+            manifest: self.now,
+            groups: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+        };
+        put_manifest(&mut snapshot, None, None)?;
+        let manifest = snapshot.manifest.clone();
+        snapshot.rows.commit()?;
+        Ok(manifest)
+    }
+
+    fn put_key(&mut self, place: &[u8], row: &Row) -> Result<()> {
+        let mut key = KeyDocument::read(&row.document, row.revision)
+            .map_err(|unreadable| unreadable.error(&format!("keys row {}", hex(place))))?;
+        let gone = self.destroyed.contains(&key.id.0) && key.state != KeyState::Destroyed;
+        if gone {
+            self.buried.insert(key.id.0);
+            key.state = KeyState::Destroyed;
+            key.state_reason = Some("destroyed after the backup was made".into());
+            key.deletion_date = Some(super::time::Time::now());
+            key.grants.clear();
+            key.aliases.clear();
+            key.versions.iter_mut().for_each(bury);
+        }
+        for number in 0..key.pages.len() {
+            let at = page_place(key.id, number);
+            let named = self.pages.remove(&at).filter(|(mac, _)| ct_eq(mac, &key.pages[number]));
+            let missing = || Table::Pages.broken(&at, "it is not the page its key names");
+            let (_, mut page) = named.ok_or_else(missing)?;
+            if gone {
+                page.versions.iter_mut().for_each(bury);
+            }
+            key.pages[number] = self.write(Table::Pages, &at, 1, page.write())?;
+        }
+        key.next_version = self.next_version(key.next_version)?;
+        key.revision += 1;
+        self.put_member(Table::Keys, place, key.revision, key.write())
+    }
+
+    /// The next multiple of 65,536; later ones where this store was restored before.
+    fn next_version(&self, next: u32) -> Result<u32> {
+        let block = u64::from(next / BLOCK + 1).max(self.now.life - 1);
+        let number = block.checked_mul(u64::from(BLOCK)).and_then(|number| u32::try_from(number).ok());
+        number.ok_or(Error::LimitExceeded { what: "incarnations of a store", limit: u64::from(BLOCK) - 1 })
+    }
+
+    fn put_member(&mut self, table: Table, place: &[u8], revision: u64, document: String) -> Result<()> {
+        let mac = self.write(table, place, revision, document)?;
+        let bucket = self.buckets.entry(bucket_of(place)).or_default();
+        bucket.entries_mut(table).push(Entry { place: place.to_vec(), revision, mac });
+        Ok(())
+    }
+
+    fn write(&mut self, table: Table, place: &[u8], revision: u64, document: String) -> Result<[u8; 32]> {
+        let row = self.secrets.seal(table, &self.now.incarnation, place, revision, document);
+        self.rows.put_if(table, place, None, &row)?;
+        Ok(row.mac)
+    }
+}
+
+/// Takes a version's material away: what was never in this file needs no scrubbing.
+fn bury(version: &mut VersionDocument) {
+    version.state = VersionState::Destroyed;
+    version.nonce = [0; 24];
+    version.wrapped.clear();
+}
