@@ -1,7 +1,7 @@
 //! Data keys: a random key for the caller, and the blob that gives it back. FORMAT.md section 8.
 
 use super::head::{Head, Kind};
-use super::open::{failed, unlock};
+use super::open::{Call, failed, unlock};
 use super::seal::Plan;
 use super::size::data_key_blob_size_under;
 use super::stored::StoredContext;
@@ -26,18 +26,21 @@ pub fn generate_data_key(
     mut plaintext: Option<&mut [u8]>,
     blob: &mut [u8],
 ) -> Result<usize> {
-    let plan = Plan::new(Kind::DataKey, context, stored)?;
-    let blob_size = data_key_blob_size_under(keys, size, plan.stored_len)?;
+    let operation = match plaintext {
+        Some(_) => Operation::GenerateDataKey,
+        None => Operation::GenerateDataKeyWithoutPlaintext,
+    };
+    let planned = Plan::new(Kind::DataKey, context, stored).and_then(|plan| {
+        let size = data_key_blob_size_under(keys, size, plan.stored_len)?;
+        Ok((plan, size))
+    });
+    let (plan, blob_size) = Allowed::Keys(keys).read(operation, context, planned)?;
     if blob.len() < blob_size {
         return Err(Error::BufferTooSmall { needed: blob_size });
     }
     if plaintext.as_ref().is_some_and(|plaintext| plaintext.len() < size) {
         return Err(Error::BufferTooSmall { needed: size });
     }
-    let operation = match plaintext {
-        Some(_) => Operation::GenerateDataKey,
-        None => Operation::GenerateDataKeyWithoutPlaintext,
-    };
     let made = with_lane(|lane| {
         let dek = AnyDek::fresh(lane, size)?;
         plan.seal(lane, operation, size, dek.expose(), keys, &mut blob[..blob_size])?;
@@ -81,16 +84,18 @@ fn open_into(
     out: &mut [u8],
     opened: &mut Opened,
 ) -> Result<()> {
-    let head = Head::parse_blob(blob)?;
-    let len = head.dek.ok_or(Error::NoUsableCell)?;
+    let head = allowed.read(Operation::Decrypt, context, Head::parse_blob(blob))?;
+    let len = allowed.read(Operation::Decrypt, context, head.dek.ok_or(Error::NoUsableCell))?;
     let Some(out) = out.get_mut(..len) else {
         return Err(Error::BufferTooSmall { needed: len });
     };
     opened.len = len;
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(len);
-        unlock(lane, allowed, Operation::Decrypt, &head, context, options, &mut dek, opened)?;
-        out.copy_from_slice(dek.expose());
-        Ok(())
+        let call = Call { allowed, operation: Operation::Decrypt, head: &head, options };
+        unlock(lane, &call, context, &mut dek, opened, |_, dek| {
+            out.copy_from_slice(dek.expose());
+            Ok(())
+        })
     })
 }

@@ -9,7 +9,7 @@ use super::cells::{Cell, TYPE_FREE};
 use super::chunks;
 use super::head::{Head, Kind};
 use super::inspect::{CellInfo, StoredPair, cell_info, hex, stored_pairs};
-use super::open::unlock;
+use super::open::{Call, unlock};
 use super::reach::unwrap;
 use super::stored::{agrees, merge};
 use super::suite::{AnyDek, commits};
@@ -245,31 +245,13 @@ fn would_answer(
         return Err(error.clone());
     }
     let mut opened = Opened::nothing();
-    match &keys.handles {
-        None => unlock(
-            lane,
-            &Allowed::AnyKeyOf(store),
-            Operation::Explain,
-            head,
-            context,
-            &options,
-            &mut dek,
-            &mut opened,
-        ),
-        Some(handles) => {
-            let handles: Vec<&Key> = handles.iter().collect();
-            unlock(
-                lane,
-                &Allowed::Keys(&handles),
-                Operation::Explain,
-                head,
-                context,
-                &options,
-                &mut dek,
-                &mut opened,
-            )
-        }
-    }
+    let handles: Option<Vec<&Key>> = keys.handles.as_ref().map(|handles| handles.iter().collect());
+    let allowed = match &handles {
+        None => Allowed::AnyKeyOf(store),
+        Some(handles) => Allowed::Keys(handles),
+    };
+    let call = Call { allowed: &allowed, operation: Operation::Explain, head, options: &options };
+    unlock(lane, &call, context, &mut dek, &mut opened, |_, _| Ok(()))
 }
 
 fn look_at(
@@ -325,7 +307,7 @@ fn look_at(
     found.allowed = Some(keys.allows(id));
     let version = (named.version(), named.material_id());
     let tried = key.and_then(|key| {
-        key.view(&Wish::without_context(Operation::Explain), |view| {
+        key.peek(&Wish::without_context(Operation::Explain), |view| {
             match view.named(named.key_id(), named.version(), named.material_id()) {
                 Named::Held(version) => {
                     let mut dek = AnyDek::zeroed(head.dek.unwrap_or(super::DEK));

@@ -1,5 +1,7 @@
 //! Opening envelopes: FORMAT.md section 9.
 
+use std::cell::Cell;
+
 use super::chunks::{self, Position};
 use super::head::{Head, Kind};
 use super::reach::{Misses, unwrap};
@@ -29,6 +31,16 @@ impl<'a> Sealed<'a> {
         Ok(Sealed { head, payload, len })
     }
 
+    /// The same; what cannot be read has its event in the trail.
+    #[inline(always)]
+    pub(crate) fn read_for(
+        allowed: &Allowed<'_>,
+        envelope: &'a [u8],
+        context: &Context<'_>,
+    ) -> Result<Sealed<'a>> {
+        allowed.read(Operation::Decrypt, context, Sealed::read(envelope))
+    }
+
     /// The message's exact size.
     pub(crate) fn plain_len(&self) -> usize {
         self.len
@@ -47,9 +59,11 @@ impl<'a> Sealed<'a> {
         opened.len = self.len;
         with_lane(|lane| {
             let mut dek = MessageDek::zeroed(DEK);
-            unlock(lane, allowed, Operation::Decrypt, &self.head, context, options, &mut dek, opened)?;
-            set_payload_key(lane, &dek);
-            chunks::open(&lane.payload, Position::START, self.payload, out).map_err(|_| Error::Auth)
+            let call = Call { allowed, operation: Operation::Decrypt, head: &self.head, options };
+            unlock(lane, &call, context, &mut dek, opened, |lane, dek| {
+                set_payload_key(lane, dek);
+                chunks::open(&lane.payload, Position::START, self.payload, out).map_err(|_| Error::Auth)
+            })
         })
     }
 }
@@ -84,7 +98,7 @@ fn open_into(
     out: &mut [u8],
     opened: &mut Opened,
 ) -> Result<()> {
-    let sealed = Sealed::read(envelope)?;
+    let sealed = Sealed::read_for(allowed, envelope, context)?;
     match out.get_mut(..sealed.len) {
         Some(out) => sealed.open(allowed, context, options, out, opened),
         None => Err(Error::BufferTooSmall { needed: sealed.len }),
@@ -95,7 +109,8 @@ fn open_into(
 ///
 /// # Errors
 /// As [`decrypt_into`]. The buffer is zero if a chunk did not open (AUTH). It is as it was after every other error,
-/// an AUTH that was found before the first chunk included: nothing had been written over the envelope.
+/// an AUTH that was found before the first chunk included: nothing had been written over the envelope. It is zero too if the
+/// key asks for an event that could not be written (TRAIL_UNAVAILABLE).
 pub fn decrypt_in_place(
     allowed: Allowed<'_>,
     buffer: &mut [u8],
@@ -115,15 +130,49 @@ fn open_in_place(
     options: &DecryptOptions,
     opened: &mut Opened,
 ) -> Result<()> {
-    with_lane(|lane| {
+    let (from, len) = {
+        let Sealed { head, len, .. } = Sealed::read_for(allowed, buffer, context)?;
+        (head.len(), len)
+    };
+    opened.len = len;
+    // The message is written over the head, which is still needed then.
+    if from <= SHORT {
+        let mut head = [0; SHORT];
+        head[..from].copy_from_slice(&buffer[..from]);
+        return open_behind(&head[..from], allowed, buffer, context, options, opened);
+    }
+    open_behind(&buffer[..from].to_vec(), allowed, buffer, context, options, opened)
+}
+
+/// A head of two cells, and some stored context.
+const SHORT: usize = 384;
+
+/// Opens the payload that lies in the buffer behind `head`'s own bytes.
+#[inline]
+fn open_behind(
+    head: &[u8],
+    allowed: &Allowed<'_>,
+    buffer: &mut [u8],
+    context: &Context<'_>,
+    options: &DecryptOptions,
+    opened: &mut Opened,
+) -> Result<()> {
+    let (from, head) = (head.len(), Head::parse(head, Some(Kind::Envelope))?);
+    let call = Call { allowed, operation: Operation::Decrypt, head: &head, options };
+    let mut written = false;
+    let done = with_lane(|lane| {
         let mut dek = MessageDek::zeroed(DEK);
-        let head = Head::parse(buffer, Some(Kind::Envelope))?;
-        let from = head.len();
-        opened.len = chunks::plain_len(buffer.len() - from).ok_or(Error::Auth)?;
-        unlock(lane, allowed, Operation::Decrypt, &head, context, options, &mut dek, opened)?;
-        set_payload_key(lane, &dek);
-        chunks::open_in_place(&lane.payload, Position::START, buffer, from).map_err(|_| Error::Auth)
-    })
+        unlock(lane, &call, context, &mut dek, opened, |lane, dek| {
+            set_payload_key(lane, dek);
+            written = true;
+            chunks::open_in_place(&lane.payload, Position::START, buffer, from).map_err(|_| Error::Auth)
+        })
+    });
+    if done.is_err() && written {
+        // A chunk did not open, or the event could not be written that had to be.
+        buffer.fill(0);
+    }
+    done
 }
 
 /// The authenticated context of an envelope or data key blob that decryption would open: the whole canonical encoding.
@@ -137,11 +186,12 @@ pub fn authenticated_context(
     context: &Context<'_>,
     options: &DecryptOptions,
 ) -> Result<Vec<u8>> {
-    let head = Head::parse(envelope, None)?;
+    let head = allowed.read(Operation::Decrypt, context, Head::parse(envelope, None))?;
     let mut opened = Opened::nothing();
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(head.dek.unwrap_or(DEK));
-        unlock(lane, &allowed, Operation::Decrypt, &head, context, options, &mut dek, &mut opened)
+        let call = Call { allowed: &allowed, operation: Operation::Decrypt, head: &head, options };
+        unlock(lane, &call, context, &mut dek, &mut opened, |_, _| Ok(()))
     })?;
     Ok(opened.context.unwrap_or_else(|| context.as_bytes().to_vec()))
 }
@@ -155,28 +205,36 @@ pub(super) fn failed(error: Error, out: &mut [u8]) -> Error {
     error
 }
 
-/// Finds the DEK of a head: merges the context, then the first cell that unwraps and commits. Tells what opened it.
+/// What is opened, as what, and with which keys.
+pub(super) struct Call<'a> {
+    pub(super) allowed: &'a Allowed<'a>,
+    pub(super) operation: Operation,
+    pub(super) head: &'a Head<'a>,
+    pub(super) options: &'a DecryptOptions,
+}
+
+/// Finds the DEK of a head: merges the context, then the first cell that unwraps and commits. Tells what opened it, runs
+/// `then` on it, and has the event of what came of both: whatever this answers is told in the trail.
 #[inline]
 pub(super) fn unlock<const N: usize>(
     lane: &mut Lane,
-    allowed: &Allowed<'_>,
-    operation: Operation,
-    head: &Head<'_>,
+    call: &Call<'_>,
     context: &Context<'_>,
-    options: &DecryptOptions,
     dek: &mut Dek<N>,
     opened: &mut Opened,
+    then: impl FnOnce(&mut Lane, &mut Dek<N>) -> Result<()>,
 ) -> Result<()> {
-    if !head.stored().is_empty() {
-        if options.accept_stored_context {
-            return unlock_merged(lane, allowed, operation, head, context, dek, opened);
+    let stored = call.head.stored();
+    if !stored.is_empty() {
+        if call.options.accept_stored_context {
+            return unlock_merged(lane, call, context, dek, opened, then);
         }
-        if !agrees(head.stored(), context) {
-            return Err(Error::Auth);
+        if !agrees(stored, context) {
+            return call.allowed.read(call.operation, context, Err(Error::Auth));
         }
     }
-    try_cells(lane, allowed, operation, head, context, dek, opened)?;
-    if options.accept_stored_context {
+    try_cells(lane, call, context, dek, opened, then)?;
+    if call.options.accept_stored_context {
         opened.context = Some(context.as_bytes().to_vec());
     }
     Ok(())
@@ -186,47 +244,78 @@ pub(super) fn unlock<const N: usize>(
 #[inline(never)]
 fn unlock_merged<const N: usize>(
     lane: &mut Lane,
-    allowed: &Allowed<'_>,
-    operation: Operation,
-    head: &Head<'_>,
+    call: &Call<'_>,
     context: &Context<'_>,
     dek: &mut Dek<N>,
     opened: &mut Opened,
+    then: impl FnOnce(&mut Lane, &mut Dek<N>) -> Result<()>,
 ) -> Result<()> {
     let mut buffer = [0; MAX_ENCODED];
-    let whole = merge(head.stored(), context, &mut buffer).map_err(|_| Error::Auth)?;
-    try_cells(lane, allowed, operation, head, &whole, dek, opened)?;
+    let whole = merge(call.head.stored(), context, &mut buffer).map_err(|_| Error::Auth);
+    let whole = call.allowed.read(call.operation, context, whole)?;
+    try_cells(lane, call, &whole, dek, opened, then)?;
     opened.context = Some(whole.as_bytes().to_vec());
     Ok(())
 }
 
-/// The first cell that unwraps to a DEK that the head commits to.
+/// The first cell that unwraps to a DEK that the head commits to, and `then` on it, in the view of its key: a use is
+/// counted when its outcome is known, and as one.
 fn try_cells<const N: usize>(
     lane: &mut Lane,
-    allowed: &Allowed<'_>,
-    operation: Operation,
-    head: &Head<'_>,
+    call: &Call<'_>,
     whole: &Context<'_>,
     dek: &mut Dek<N>,
     opened: &mut Opened,
+    then: impl FnOnce(&mut Lane, &mut Dek<N>) -> Result<()>,
 ) -> Result<()> {
+    let Call { allowed, operation, head, .. } = *call;
     let mut misses = Misses::default();
+    let mut then = Some(then);
     let wish = Wish::new(operation, whole, opened.len);
     for cell in head.cells() {
         let Some(key) = cell.key() else { continue };
-        let mut passed = false;
-        misses.tried |= misses.reach(allowed, &wish, &key, |view, version| {
-            passed = unwrap(lane, head, &cell, &key, version, dek.room())
-                && commits(head.kind, dek.expose(), &head.fixed, whole);
-            (opened.key_id, opened.version) = (version.key_id, version.version);
-            if passed {
-                version.usage.count(operation, wish.bytes, view.now);
-            }
-            Ok(())
-        })?;
-        if passed {
+        let (served, done) = (Cell::new(None), Cell::new(None));
+        let mut first = misses.first.take();
+        let reached = misses.reach(
+            allowed,
+            &wish,
+            &key,
+            |_, view, version| {
+                served.set(Some(version.reference()));
+                (opened.key_id, opened.version) = (version.key_id, version.version);
+                if unwrap(lane, head, &cell, &key, version, dek.room())
+                    && commits(head.kind, dek.expose(), &head.fixed, whole)
+                    && let Some(then) = then.take()
+                {
+                    let result = then(lane, dek);
+                    if result.is_ok() {
+                        version.usage.count(operation, wish.bytes, view.now);
+                    }
+                    done.set(Some(result));
+                }
+                Ok(())
+            },
+            |key| {
+                let Some(served) = served.get() else { return Ok(()) };
+                match done.take() {
+                    None => Misses::missed(&mut first, key, served),
+                    Some(Ok(())) => {
+                        key.settle(&wish, served, Ok(()))?;
+                        done.set(Some(Ok(())));
+                    }
+                    Some(Err(error)) => {
+                        key.settle(&wish, served, Err(&error))?;
+                        return Err(error);
+                    }
+                }
+                Ok(())
+            },
+        );
+        misses.first = first;
+        misses.tried |= reached?;
+        if done.take().is_some() {
             return Ok(());
         }
     }
-    Err(misses.answer(allowed, head))
+    Err(misses.answer(allowed, &wish, head))
 }

@@ -5,10 +5,11 @@ use super::Allowed;
 use super::SEAL_INFO;
 use super::cells::{Cell, KeyCell, NAMED, TAG, Wrapping};
 use super::head::{FIXED, Head};
-use crate::context::MAX_ENCODED;
+use crate::context::{Context, MAX_ENCODED};
 use crate::crypto::{Kem, Lane, WrapNonce};
 use crate::error::{Error, Result};
-use crate::keystore::{Key, KeyView, Named, Version, Wish};
+use crate::keystore::{Key, KeyId, KeyView, Named, Served, Version, Wish};
+use crate::operation::Operation;
 
 /// What became of the cells looked at so far, for the one answer at the end.
 #[derive(Default)]
@@ -17,33 +18,58 @@ pub(super) struct Misses {
     pub(super) tried: bool,
     /// A cell names an allowed key, but a version or material that it does not have.
     unknown: bool,
-    /// An allowed key that may not be used.
+    /// An allowed key that may not be used; it has its event.
     disabled: Option<Error>,
+    /// Keys that may not be used: asked once a call.
+    refused: Vec<KeyId>,
+    /// The first key whose cell failed, for the event.
+    pub(super) first: Option<(Key, Served)>,
+}
+
+impl Allowed<'_> {
+    /// Has the event of a call that came to nothing before any version was tried: of the key that the caller named
+    /// first, or of none.
+    #[cold]
+    pub(super) fn refuse(&self, wish: &Wish<'_>, error: Error) -> Error {
+        match self {
+            Allowed::Keys([key, ..]) => key.refuse(wish, error),
+            Allowed::Keys([]) => error,
+            Allowed::AnyKeyOf(store) => store.refuse(wish, error),
+        }
+    }
+
+    /// The same for data that cannot even be read.
+    #[inline]
+    pub(super) fn read<R>(&self, operation: Operation, context: &Context<'_>, read: Result<R>) -> Result<R> {
+        read.map_err(|error| self.refuse(&Wish::new(operation, context, 0), error))
+    }
 }
 
 impl Misses {
-    /// Runs `f` on the material that a cell names, if it is held and allowed; whether it was.
+    /// Runs `f` on the material that a cell names, if it is held and allowed, and then `settle`, outside the view;
+    /// whether it was.
     #[inline]
     pub(super) fn reach(
         &mut self,
         allowed: &Allowed<'_>,
         wish: &Wish<'_>,
         cell: &KeyCell<'_>,
-        mut f: impl FnMut(&KeyView<'_>, &Version) -> Result<()>,
+        mut f: impl FnMut(&Key, &KeyView<'_>, &Version) -> Result<()>,
+        mut settle: impl FnMut(&Key) -> Result<()>,
     ) -> Result<bool> {
         match allowed {
             Allowed::Keys(keys) => {
                 for key in *keys {
-                    if self.look(key, wish, cell, &mut f)? {
+                    if self.look(key, wish, cell, &mut f, &mut settle)? {
                         return Ok(true);
                     }
                 }
                 Ok(false)
             }
             Allowed::AnyKeyOf(store) => match store.key_by_id(cell.key_id()) {
-                Ok(key) => self.look(&key, wish, cell, &mut f),
+                Ok(key) => self.look(&key, wish, cell, &mut f, &mut settle),
                 Err(Error::KeyNotFound { .. }) => Ok(false),
-                Err(e) => self.may_pass(e),
+                Err(e) => self.may_pass(store.refuse(wish, e)),
             },
         }
     }
@@ -54,12 +80,16 @@ impl Misses {
         key: &Key,
         wish: &Wish<'_>,
         cell: &KeyCell<'_>,
-        f: &mut impl FnMut(&KeyView<'_>, &Version) -> Result<()>,
+        f: &mut impl FnMut(&Key, &KeyView<'_>, &Version) -> Result<()>,
+        settle: &mut impl FnMut(&Key) -> Result<()>,
     ) -> Result<bool> {
+        if self.refused.contains(&key.id()) {
+            return Ok(false);
+        }
         let unknown = &mut self.unknown;
         let seen =
             key.view(wish, |view| match view.named(cell.key_id(), cell.version(), cell.material_id()) {
-                Named::Held(version) => f(view, version).map(|()| true),
+                Named::Held(version) => f(key, view, version).map(|()| true),
                 Named::Unknown => {
                     *unknown = true;
                     Ok(false)
@@ -68,8 +98,12 @@ impl Misses {
                 Named::Foreign => Ok(false),
             });
         match seen {
-            Ok(held) => Ok(held),
-            Err(e) => self.may_pass(e),
+            Ok(true) => settle(key).map(|()| true),
+            Ok(false) => Ok(false),
+            Err(e) => {
+                self.refused.push(key.id());
+                self.may_pass(e)
+            }
         }
     }
 
@@ -90,9 +124,28 @@ impl Misses {
         }
     }
 
-    /// The answer when no cell opened: FORMAT.md 10.1 and 10.2.
+    /// Remembers the first key whose cell failed.
     #[cold]
-    pub(super) fn answer(self, allowed: &Allowed<'_>, head: &Head<'_>) -> Error {
+    pub(super) fn missed(first: &mut Option<(Key, Served)>, key: &Key, version: Served) {
+        first.get_or_insert_with(|| (key.clone(), version));
+    }
+
+    /// The answer when no cell opened, with its event: FORMAT.md 10.1 and 10.2.
+    #[cold]
+    pub(super) fn answer(mut self, allowed: &Allowed<'_>, wish: &Wish<'_>, head: &Head<'_>) -> Error {
+        if let Some((key, version)) = self.first.take() {
+            return match key.settle(wish, version, Err(&Error::Auth)) {
+                Ok(()) => Error::Auth,
+                Err(error) => error,
+            };
+        }
+        // Each such key had its event when it was asked.
+        let told = self.disabled.is_some();
+        let error = self.reason(allowed, head);
+        if told { error } else { allowed.refuse(wish, error) }
+    }
+
+    fn reason(self, allowed: &Allowed<'_>, head: &Head<'_>) -> Error {
         if self.tried {
             return Error::Auth;
         }

@@ -2,8 +2,7 @@
 
 use super::cells::TYPE_FREE;
 use super::head::Kind;
-use super::open::unlock;
-use super::reach::Misses;
+use super::open::{Call, unlock};
 use super::rewrap::parse;
 use super::seal::Plan;
 use super::size::{data_key_blob_size_under, head_size_under};
@@ -42,11 +41,14 @@ pub fn reencrypt(
     new_stored: &StoredContext<'_>,
     options: &ReencryptOptions,
 ) -> Result<Vec<u8>> {
-    let head = parse(envelope)?;
-    let payload = &envelope[head.len()..];
-    if head.kind == Kind::Envelope && chunks::plain_len(payload.len()).is_none() {
-        return Err(Error::Auth);
-    }
+    let read = parse(envelope).and_then(|head| {
+        let payload = &envelope[head.len()..];
+        match head.kind == Kind::Envelope && chunks::plain_len(payload.len()).is_none() {
+            true => Err(Error::Auth),
+            false => Ok(payload),
+        }
+    });
+    let payload = allowed.read(Operation::ReEncryptFrom, context, read)?;
     let mut out = reencrypt_head(allowed, envelope, context, keys, new_context, new_stored, options)?;
     out.try_reserve_exact(payload.len()).map_err(|_| Error::OutOfMemory { locked: false })?;
     out.extend_from_slice(payload);
@@ -67,8 +69,8 @@ pub fn reencrypt_head(
     new_stored: &StoredContext<'_>,
     options: &ReencryptOptions,
 ) -> Result<Vec<u8>> {
-    let head = parse(envelope)?;
-    let dek_size = head.dek.ok_or(Error::NoUsableCell)?;
+    let head = allowed.read(Operation::ReEncryptFrom, context, parse(envelope))?;
+    let dek_size = allowed.read(Operation::ReEncryptFrom, context, head.dek.ok_or(Error::NoUsableCell))?;
     let plan = Plan::new(head.kind, new_context, new_stored)?;
     let size = match head.kind {
         Kind::Envelope => {
@@ -86,23 +88,17 @@ pub fn reencrypt_head(
         let mut dek = AnyDek::zeroed(dek_size);
         let accept_stored_context = options.accept_stored_context;
         let decrypt = DecryptOptions { accept_stored_context };
-        unlock(
-            lane,
-            &allowed,
-            Operation::ReEncryptFrom,
-            &head,
-            context,
-            &decrypt,
-            &mut dek,
-            &mut Opened::nothing(),
-        )?;
+        let operation = Operation::ReEncryptFrom;
+        let call = Call { allowed: &allowed, operation, head: &head, options: &decrypt };
         let mut new = vec![0; size];
-        plan.seal(lane, Operation::ReEncryptTo, 0, dek.expose(), keys, &mut new)?;
+        unlock(lane, &call, context, &mut dek, &mut Opened::nothing(), |lane, dek| {
+            plan.seal(lane, Operation::ReEncryptTo, 0, dek.expose(), keys, &mut new)
+        })?;
         Ok(new)
     })
 }
 
-/// Every cell in use must be of a key that the caller may open or has named for the new envelope.
+/// Every cell in use must be of a key that the caller may open or has named for the new envelope. Looks without a use.
 fn refuse_losing_cells(
     allowed: &Allowed<'_>,
     head: &super::head::Head<'_>,
@@ -113,33 +109,37 @@ fn refuse_losing_cells(
     // Under the same context as what follows: a grant with a condition must say the same here.
     let mut buffer = [0; MAX_ENCODED];
     let Ok(whole) = merge(head.stored(), context, &mut buffer) else { return Ok(()) };
-    let mut misses = Misses::default();
     let mut lost = None;
     let mut usable = false;
     let wish = Wish::new(Operation::ReEncryptFrom, &whole, 0);
     for cell in head.cells().filter(|cell| cell.tag() != TYPE_FREE) {
-        let Some(key) = cell.key() else {
+        let Some(cell) = cell.key() else {
             lost.get_or_insert_with(|| format!("of a cell of type {:#04x}", cell.tag()));
             continue;
         };
-        if misses.reach(allowed, &wish, &key, |_, _| Ok(()))? {
-            usable = true;
-            continue;
-        }
-        let named = |new: &&Key| {
-            new.view(&Wish::new(Operation::ReEncryptTo, new_context, 0), |view| {
-                let named = view.named(key.key_id(), key.version(), key.material_id());
+        let held = |key: &Key, wish: &Wish<'_>| {
+            let named = key.peek(wish, |view| {
+                let named = view.named(cell.key_id(), cell.version(), cell.material_id());
                 Ok(matches!(named, Named::Held(_)))
-            })
-            .unwrap_or(false)
+            });
+            named.unwrap_or(false)
         };
-        if !keys.iter().any(named) {
-            lost.get_or_insert_with(|| key.key_id().to_string());
+        let opens = match allowed {
+            Allowed::Keys(keys) => keys.iter().any(|key| held(key, &wish)),
+            Allowed::AnyKeyOf(store) => store.key_by_id(cell.key_id()).is_ok_and(|key| held(&key, &wish)),
+        };
+        if opens {
+            usable = true;
+        } else if !keys.iter().any(|new| held(new, &Wish::new(Operation::ReEncryptTo, new_context, 0))) {
+            lost.get_or_insert_with(|| cell.key_id().to_string());
         }
     }
     match lost {
         // Where nothing can be opened, that is the answer; see `unlock`.
-        Some(name) if usable => Err(Error::KeyNotFound { name: name.into() }),
+        Some(name) if usable => {
+            let error = Error::KeyNotFound { name: name.into() };
+            allowed.read(Operation::ReEncryptFrom, context, Err(error))
+        }
         _ => Ok(()),
     }
 }

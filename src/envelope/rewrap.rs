@@ -12,7 +12,7 @@ use super::suite::{AnyDek, commits};
 use crate::context::Context;
 use crate::crypto::{Lane, ct_eq, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::{Version, Wish};
+use crate::keystore::{Key, Served, Version, Wish};
 use crate::operation::Operation;
 
 /// What a rewrap did.
@@ -37,7 +37,8 @@ pub struct Rewrapped {
 /// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED; KEY_NOT_FOUND, KEY_NOT_ALLOWED, KEY_DISABLED where no cell is of an
 /// allowed key that may be used; AUTH where all of those failed. The envelope is as before then.
 pub fn rewrap(allowed: Allowed<'_>, envelope: &mut [u8], context: Option<&Context<'_>>) -> Result<Rewrapped> {
-    let head = parse(envelope)?;
+    let told = *context.unwrap_or(&Context::EMPTY);
+    let head = allowed.read(Operation::ReEncryptFrom, &told, parse(envelope))?;
     let area_at = head.whole_fixed().len();
     let plan = with_lane(|lane| plan(lane, &allowed, &head, context))?;
     for step in &plan.steps {
@@ -101,11 +102,13 @@ pub(super) fn plan(
     head: &Head<'_>,
     context: Option<&Context<'_>>,
 ) -> Result<Plan> {
+    let wish = Wish { operation: Operation::ReEncryptFrom, context: context.copied(), bytes: 0 };
+    let to = Wish { operation: Operation::ReEncryptTo, ..wish };
     if context.is_some_and(|context| !head.stored().is_empty() && !agrees(head.stored(), context)) {
-        return Err(Error::Auth);
+        return Err(allowed.refuse(&wish, Error::Auth));
     }
     let mut misses = Misses::default();
-    let wish = Wish { operation: Operation::ReEncryptFrom, context: context.copied(), bytes: 0 };
+    let mut used: Vec<Used> = Vec::new();
     let mut plan = Plan { steps: Vec::new(), report: Rewrapped::default() };
     let [dek, other] = [(); 2].map(|()| AnyDek::zeroed(head.dek.unwrap_or(0)));
     let mut work = Work { lane, head, context, dek, other };
@@ -115,10 +118,36 @@ pub(super) fn plan(
             continue;
         };
         let mut outcome = None;
-        misses.reach(allowed, &wish, &key, |view, version| {
-            outcome = Some(work.fate(&cell, &key, version, view.current()?, &plan.steps)?);
-            Ok(())
-        })?;
+        let mut first = misses.first.take();
+        let reached = misses.reach(
+            allowed,
+            &wish,
+            &key,
+            |handle, view, version| {
+                let target = view.current()?;
+                let current = names(&key, target);
+                if !current {
+                    // Whoever may open may not for that reason wrap anew.
+                    handle.peek(&to, |_| Ok(()))?;
+                }
+                let fate = work.fate(&cell, &key, version, target, &plan.steps)?;
+                let opened = !matches!(fate, Outcome::Failed) && !(current && context.is_none());
+                match opened {
+                    true => {
+                        Used::enter(&mut used, handle, version, Some(target).filter(|_| !current), view.now)
+                    }
+                    false if matches!(fate, Outcome::Failed) => {
+                        Misses::missed(&mut first, handle, version.reference());
+                    }
+                    false => {}
+                }
+                outcome = Some(fate);
+                Ok(())
+            },
+            |_| Ok(()),
+        );
+        misses.first = first;
+        reached?;
         let (old, size) = (cell.offset, cell.bytes.len());
         match outcome {
             None => plan.report.cells_skipped += 1,
@@ -141,8 +170,39 @@ pub(super) fn plan(
     }
     let Rewrapped { cells_rewrapped, cells_current, cells_freed, .. } = plan.report;
     match cells_rewrapped + cells_current + cells_freed {
-        0 => Err(misses.answer(allowed, head)),
-        _ => Ok(plan),
+        0 => Err(misses.answer(allowed, &wish, head)),
+        _ => {
+            used.iter().try_for_each(|used| used.settle(&wish, &to))?;
+            Ok(plan)
+        }
+    }
+}
+
+/// A key that a rewrap opened cells of: one use of it, and one more where it wrapped too, however many cells there were.
+struct Used {
+    key: Key,
+    from: Served,
+    to: Option<Served>,
+}
+
+impl Used {
+    fn enter(used: &mut Vec<Used>, key: &Key, version: &Version, target: Option<&Version>, now: u64) {
+        let at = used.iter().position(|other| other.key.id() == key.id()).unwrap_or_else(|| {
+            version.usage.count(Operation::ReEncryptFrom, 0, now);
+            used.push(Used { key: key.clone(), from: version.reference(), to: None });
+            used.len() - 1
+        });
+        if let Some(target) = target
+            && used[at].to.is_none()
+        {
+            target.usage.count(Operation::ReEncryptTo, 0, now);
+            used[at].to = Some(target.reference());
+        }
+    }
+
+    fn settle(&self, from: &Wish<'_>, to: &Wish<'_>) -> Result<()> {
+        self.key.settle(from, self.from, Ok(()))?;
+        self.to.map_or(Ok(()), |version| self.key.settle(to, version, Ok(())))
     }
 }
 

@@ -12,6 +12,7 @@ use super::rewrap::{Rewrapped, Step, parse, plan};
 use crate::context::Context;
 use crate::crypto::{fill_random, with_lane};
 use crate::error::{Error, Result, Status};
+use crate::operation::Operation;
 
 /// Rewraps a file in place, crash-safe, under an exclusive lock (`flock`); where no cell is free the file is written
 /// anew in its folder, with its mode and owner, synced and renamed over the old one (a symbolic link is followed; a
@@ -66,7 +67,8 @@ fn rewrap_locked(
     context: Option<&Context<'_>>,
 ) -> Result<Rewrapped> {
     let mut head = read_head(&file).map_err(|e| Error::io("reading", path, &e))?;
-    let parsed = parse(&head)?;
+    let told = *context.unwrap_or(&Context::EMPTY);
+    let parsed = allowed.read(Operation::ReEncryptFrom, &told, parse(&head))?;
     let area_at = parsed.whole_fixed().len();
     let plan = with_lane(|lane| plan(lane, allowed, &parsed, context))?;
     let mut disk = Disk { file: &file, path };

@@ -9,7 +9,7 @@ use super::head::{FIXED, Kind, PREAMBLE, write_preamble};
 use super::size::{encrypted_size_under, head_size_under, sealed_head_size, with_payload};
 use super::stored::StoredContext;
 use super::suite::{MessageDek, commitment, set_payload_key};
-use super::{DEK, EncryptOptions, SEAL_INFO};
+use super::{Allowed, DEK, EncryptOptions, SEAL_INFO};
 use crate::context::Context;
 use crate::crypto::{Kem, Lane, MaterialId, WrapNonce, with_lane};
 use crate::error::{Error, Result};
@@ -31,12 +31,10 @@ pub fn encrypt_into(
     options: &EncryptOptions,
     out: &mut [u8],
 ) -> Result<usize> {
-    let plan = Plan::new(Kind::Envelope, context, stored)?;
-    let size = encrypted_size_under(keys, plaintext.len(), plan.stored_len, options)?;
+    let (plan, size, head_len) = plan(keys, plaintext.len(), context, stored, options)?;
     if out.len() < size {
         return Err(Error::BufferTooSmall { needed: size });
     }
-    let head_len = head_size_under(keys, plan.stored_len, options)?;
     let sealed = with_lane(|lane| {
         let (head, payload) = out[..size].split_at_mut(head_len);
         let dek = MessageDek::fresh(lane, DEK)?;
@@ -66,9 +64,7 @@ pub fn encrypt_in_place(
     stored: &StoredContext<'_>,
     options: &EncryptOptions,
 ) -> Result<usize> {
-    let plan = Plan::new(Kind::Envelope, context, stored)?;
-    let size = encrypted_size_under(keys, len, plan.stored_len, options)?;
-    let head_len = head_size_under(keys, plan.stored_len, options)?;
+    let (plan, size, head_len) = plan(keys, len, context, stored, options)?;
     if offset < head_len {
         return Err(Error::InvalidArgument {
             what: "the message must begin behind room for the head; see head_size",
@@ -92,6 +88,22 @@ pub fn encrypt_in_place(
         buffer[..head_len].fill(0);
     }
     sealed
+}
+
+/// What an envelope is made from, with its size and its head's. A call that is refused here has its event.
+fn plan<'a>(
+    keys: &[&Key],
+    len: usize,
+    context: &'a Context<'a>,
+    stored: &'a StoredContext<'a>,
+    options: &EncryptOptions,
+) -> Result<(Plan<'a>, usize, usize)> {
+    let planned = Plan::new(Kind::Envelope, context, stored).and_then(|plan| {
+        let size = encrypted_size_under(keys, len, plan.stored_len, options)?;
+        let head_len = head_size_under(keys, plan.stored_len, options)?;
+        Ok((plan, size, head_len))
+    });
+    Allowed::Keys(keys).read(Operation::Encrypt, context, planned)
 }
 
 /// Encrypts a message to the public halves of sealing keys (1 to 32), without a store, into exactly the size that
@@ -224,23 +236,8 @@ impl<'a> Plan<'a> {
             writer.free_cell(free, key_cell(dek.len()));
             free += key_cell(dek.len());
         }
-        let mut at = writer.fixed;
-        for key in keys {
-            key.view(&wish, |view| {
-                let version = view.current()?;
-                at += match key.spec().kem() {
-                    None => {
-                        let kek = version.kek()?;
-                        writer
-                            .key_cell(at, version, |aad, nonce, out| kek.wrap(lane, aad, dek, nonce, out))?
-                    }
-                    Some(_) => writer.sealed_cell(lane, at, &Recipient::of_version(version)?, dek)?,
-                };
-                version.usage.count(operation, wish.bytes, view.now);
-                Ok(())
-            })?;
-        }
-        Ok(())
+        let at = writer.fixed;
+        wrap(lane, &mut writer, &wish, dek, keys, at)
     }
 
     /// Writes the fixed part; cells are to follow.
@@ -255,6 +252,36 @@ impl<'a> Plan<'a> {
         self.stored.write(self.context, &mut head[FIXED..fixed]);
         HeadWriter { head, fixed, dek: dek.len() }
     }
+}
+
+/// Writes the cells of the keys, from `at` on, and has the event of each: a use is counted in the view of its key, when
+/// those after it are done too, since a call that fails gives nothing out.
+#[inline]
+fn wrap(
+    lane: &mut Lane,
+    writer: &mut HeadWriter<'_>,
+    wish: &Wish<'_>,
+    dek: &[u8],
+    keys: &[&Key],
+    at: usize,
+) -> Result<()> {
+    let Some((key, others)) = keys.split_first() else { return Ok(()) };
+    let served = key.view(wish, |view| {
+        let version = view.current()?;
+        let size = match key.spec().kem() {
+            None => {
+                let kek = version.kek()?;
+                writer.key_cell(at, version, |aad, nonce, out| kek.wrap(lane, aad, dek, nonce, out))?
+            }
+            Some(_) => writer.sealed_cell(lane, at, &Recipient::of_version(version)?, dek)?,
+        };
+        if !others.is_empty() {
+            wrap(lane, writer, wish, dek, others, at + size)?;
+        }
+        version.usage.count(wish.operation, wish.bytes, view.now);
+        Ok(version.reference())
+    })?;
+    key.settle(wish, served, Ok(()))
 }
 
 /// A head whose cells are being written.

@@ -266,7 +266,7 @@ impl<'a> Call<'a> {
         report: Report<keyfold_opened>,
     ) -> Result<()> {
         let inputs = [self.data, self.context.as_bytes()];
-        let sealed = Sealed::read(self.data)
+        let sealed = Sealed::read_for(&allowed, self.data, &self.context)
             .map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &[]) })?;
         let mut out = unsafe { Out::claim(out, out_cap, len, sealed.plain_len(), &inputs)? };
         let mut opened = Opened::nothing();

@@ -134,6 +134,8 @@ pub(super) trait Backend: Send + Sync {
     fn path(&self) -> Option<&Path>;
     /// Begins a transaction; waits for others within bounds (STORE_BUSY). No caller's code runs inside one.
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>>;
+    /// Begins one for writing if nobody else has one at the moment, in this process or another; else STORE_BUSY at once.
+    fn try_begin(&self) -> Result<Box<dyn Transaction + '_>>;
     /// What others can change, by a look that costs next to nothing. `None`: nobody else can reach the store.
     fn data_version(&self) -> Result<Option<DataVersion>>;
     /// FORKED in a child that was made past the fork handlers, STORE_POISONED after a failed sync.

@@ -18,7 +18,7 @@ use super::secrets::Secrets;
 use super::snapshot::{ROOTS_LIMIT, Snapshot, bucket_of, page_place};
 use super::version::{PageDocument, VersionDocument};
 use super::{admin, anchor, states, trail};
-use crate::audit::KeyRef;
+use crate::audit::{KeyRef, Source};
 use crate::crypto::ed25519_public;
 use crate::error::{Error, Result};
 use crate::operation::{Kind, Operation};
@@ -67,6 +67,7 @@ pub(super) fn change<R>(
     let done = try_change(inner, &deed, &mut about, work);
     match done {
         Ok(result) => {
+            trail::committed(inner);
             match operation.kind() {
                 Kind::Lower => anchor::confirm(inner, operation, &about)?,
                 _ => anchor::later(inner),
@@ -101,6 +102,7 @@ fn try_change<R>(
         inner,
         deed,
         about,
+        response: Map::new(),
         authority,
         touched,
         written: false,
@@ -125,6 +127,8 @@ pub(super) struct Change<'a> {
     about: &'a mut Vec<KeyRef>,
     /// What has been decided about it so far.
     pub(super) authority: Authority,
+    /// `responseElements`, under KMS's names; without secrets.
+    response: Map<String, Value>,
     touched: BTreeSet<u16>,
     written: bool,
     /// There was nothing to do after all, and nothing to tell.
@@ -172,6 +176,12 @@ impl<'a> Change<'a> {
         let material_id = key.versions.last().map_or([0; 8], |newest| newest.material_id);
         self.about.retain(|about| about.key_id != key.id.0);
         self.about.push(KeyRef { key_id: key.id.0, version: key.newest(), material_id });
+    }
+
+    /// Tells something of the deed's answer in its event.
+    #[allow(dead_code, reason = "not every deed answers something that is told")]
+    pub(super) fn respond(&mut self, element: &str, value: impl Into<Value>) {
+        self.response.insert(element.into(), value.into());
     }
 
     /// Writes a key that is not there yet; `older` are the versions its document does not hold.
@@ -385,7 +395,7 @@ impl<'a> Change<'a> {
         }
         if !self.written {
             if !self.quiet {
-                trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
+                trail::done(&mut self.snapshot, self.inner, self.deed, self.about, &self.response, false)?;
             }
             let mark = self.snapshot.manifest.mark();
             self.snapshot.rows.commit()?;
@@ -412,7 +422,7 @@ impl<'a> Change<'a> {
             details.insert("systemTime".into(), found.to_string().into());
             trail::service(&mut self.snapshot, self.inner, "ClockStepped", &[], details)?;
         }
-        trail::done(&mut self.snapshot, self.inner, self.deed, self.about)?;
+        trail::done(&mut self.snapshot, self.inner, self.deed, self.about, &self.response, true)?;
         let slots = self.snapshot.rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
         let manifest = &mut self.snapshot.manifest;
         manifest.roots = roots_digest(self.snapshot.secrets, &manifest.incarnation, &slots);
@@ -443,6 +453,7 @@ pub(super) fn found(
     incarnation: [u8; 16],
     settings: &str,
     slot: Option<(&[u8; 16], String)>,
+    source: &Source,
 ) -> Result<()> {
     let mut rows = backend.begin(Access::Write)?;
     let mut manifest = Manifest::new(secrets.store_id, incarnation, rows.schema()?);
@@ -459,6 +470,7 @@ pub(super) fn found(
     manifest.advance(Opening([0; 8]));
     let mut snapshot =
         Snapshot { rows, secrets, manifest, groups: Default::default(), buckets: Default::default() };
+    trail::first(&mut snapshot, source)?;
     put_manifest(&mut snapshot, None, None)?;
     let mark = snapshot.manifest.mark();
     snapshot.rows.commit()?;

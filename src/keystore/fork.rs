@@ -12,6 +12,8 @@ use crate::sync::{ForkLock, at_fork, fork_id};
 
 /// Something with locks and connections that a fork must not catch at work.
 pub(super) trait Guarded: Send + Sync {
+    /// Takes what is held over transactions, before any of them is waited for.
+    fn hold_first(&self) {}
     /// Takes every lock (waiting for what is under way) and closes every connection.
     fn hold(&self);
     /// Lets go of the locks; `in_child` on the child's side.
@@ -52,7 +54,7 @@ pub(super) fn is_settled() -> bool {
     matches!(SETTLED.load(Ordering::Acquire), id if id == 0 || id == fork_id())
 }
 
-// Order of locks: this one, then those of the stores, then `sqlite::files`. Nothing takes this one while it holds
+// Order of locks: this one, then the turns of the stores' trails, then those of the stores, then `sqlite::files`. Nothing takes this one while it holds
 // another. `epochs` stands between the stores' and the files'.
 static REGISTRY: ForkLock<Registry> = ForkLock::new(Registry { handlers: false, stores: Vec::new() });
 
@@ -83,6 +85,7 @@ pub(super) fn forget<T: Guarded>(store: &Arc<T>) {
 
 extern "C" fn prepare() {
     let registry = REGISTRY.lock();
+    registry.stores.iter().for_each(|store| store.hold_first());
     registry.stores.iter().for_each(|store| store.hold());
     super::epochs::hold();
     #[cfg(feature = "sqlite")]

@@ -12,7 +12,7 @@ use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::time::Time;
 use super::types::{KeySpec, KeyState, KeyUsage, VersionState};
-use super::usage::VersionUsage;
+use super::usage::{Record, VersionUsage};
 use super::version::VersionDocument;
 use super::{Store, clock, counters, grants, material, narrow, rotation, states, trail};
 use crate::audit::KeyRef;
@@ -92,9 +92,26 @@ impl Version {
         Error::InvalidKeyUsage { name: self.key_id.to_string().into(), usage: usage.name() }
     }
 
-    /// As the trail names it.
-    pub(crate) fn reference(&self) -> KeyRef {
-        KeyRef { key_id: self.key_id.0, version: self.version, material_id: self.material_id }
+    /// As the trail names it, for [`Key::settle`].
+    #[inline]
+    pub(crate) fn reference(&self) -> Served {
+        let about = KeyRef { key_id: self.key_id.0, version: self.version, material_id: self.material_id };
+        Served { about, record: self.usage.record() }
+    }
+}
+
+/// The version that served a use, or was tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Served {
+    pub(crate) about: KeyRef,
+    pub(crate) record: Record,
+}
+
+impl Served {
+    /// Where no version was tried.
+    pub(crate) fn no_version(key: KeyId) -> Served {
+        let about = KeyRef { key_id: key.0, version: 0, material_id: [0; 8] };
+        Served { about, record: Record::Counted }
     }
 }
 
@@ -188,10 +205,32 @@ impl Key {
     }
 
     /// Runs `f` on the key as it stands now, if the wish is permitted: by the store's state, by the handle's narrowing, by
-    /// the key's state, and by its grants. FORKED, ACCESS_DENIED, KEY_DISABLED, STORE_POISONED… when it is not; that
-    /// refusal is an event. Takes no lock and allocates nothing unless the store has changed or something is due. `f` may
-    /// fork or call the store again. Whoever calls this calls [`Key::settle`] when the outcome of the whole call is known.
+    /// the key's state, and by its grants. FORKED, ACCESS_DENIED, KEY_DISABLED, STORE_POISONED… when it is not. Takes no
+    /// lock and allocates nothing unless the store has changed or something is due. `f` may fork or call the store again.
+    ///
+    /// Every error that this answers, be it of the permission or of `f`, has its event in the trail. What `f` answers
+    /// well is settled by the caller ([`Key::settle`]) when the outcome of the whole call is known: once for each key
+    /// and call, also where the outcome is an error then.
     pub(crate) fn view<R>(&self, wish: &Wish<'_>, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
+        match self.peek(wish, f) {
+            Ok(viewed) => Ok(viewed),
+            Err(error) => Err(self.refuse(wish, error)),
+        }
+    }
+
+    /// [`Key::view`] for a look that is no use: without an event.
+    #[inline]
+    pub(crate) fn peek<R>(&self, wish: &Wish<'_>, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
+        let now = self.ready(wish)?;
+        self.inner.state.read(|state| {
+            self.permit(state, wish, now)?;
+            f(&KeyView { state, now })
+        })
+    }
+
+    /// Brings the key up to date and sees to what is due; the coarse clock's milliseconds.
+    #[inline]
+    fn ready(&self, wish: &Wish<'_>) -> Result<u64> {
         let store = &*self.store.inner;
         store.check_usable()?;
         let now = store.look_if_due()?;
@@ -207,10 +246,7 @@ impl Key {
         {
             self.inner.allow(store, wish.bytes)?;
         }
-        self.inner.state.read(|state| match self.permit(state, wish, now) {
-            Ok(()) => f(&KeyView { state, now }),
-            Err(error) => Err(self.refuse(wish, error)),
-        })
+        Ok(now)
     }
 
     #[inline]
@@ -220,11 +256,15 @@ impl Key {
         }
         state.access.permit(wish, now)?;
         match state.key_state {
+            KeyState::Enabled if state.record == Record::Closed => {
+                self.store.inner.trail.check_open(&self.store.inner)
+            }
             KeyState::Enabled => Ok(()),
             _ => self.permit_state(state, wish),
         }
     }
 
+    /// Has the event of a use that came to nothing before any version was tried.
     #[cold]
     fn permit_state(&self, state: &State, wish: &Wish<'_>) -> Result<()> {
         let name = || self.inner.id.to_string().into();
@@ -235,8 +275,8 @@ impl Key {
     }
 
     #[cold]
-    fn refuse(&self, wish: &Wish<'_>, error: Error) -> Error {
-        trail::use_refused(&self.store.inner, self.inner.id.0, wish, &error);
+    pub(crate) fn refuse(&self, wish: &Wish<'_>, error: Error) -> Error {
+        trail::use_refused(&self.store.inner, Some(self), wish, &error);
         error
     }
 
@@ -249,11 +289,11 @@ impl Key {
     pub(crate) fn settle(
         &self,
         wish: &Wish<'_>,
-        version: KeyRef,
+        version: Served,
         outcome: std::result::Result<(), &Error>,
     ) -> Result<()> {
         match outcome {
-            Ok(()) if !self.inner.each_use.load(Ordering::Relaxed) && !self.is_counted() => Ok(()),
+            Ok(()) if version.record == Record::Counted && !self.is_counted() => Ok(()),
             _ => self.settle_cold(wish, version, outcome),
         }
     }
@@ -290,7 +330,7 @@ impl Key {
     fn settle_cold(
         &self,
         wish: &Wish<'_>,
-        version: KeyRef,
+        version: Served,
         outcome: std::result::Result<(), &Error>,
     ) -> Result<()> {
         if let Err(Error::Auth | Error::InvalidMac) = outcome {
@@ -299,10 +339,15 @@ impl Key {
         if self.is_counted() {
             self.charge(wish).map_err(|error| self.refuse(wish, error))?;
         }
-        if outcome.is_ok() && !self.inner.each_use.load(Ordering::Relaxed) {
+        if outcome.is_ok() && version.record == Record::Counted {
             return Ok(());
         }
-        trail::used(&self.store.inner, self, wish, version, wish.bytes, outcome)
+        trail::used(&self.store.inner, self, wish, version, outcome)
+    }
+
+    /// Names of the context whose values stand hashed in the trail.
+    pub(super) fn redacted<R>(&self, f: impl FnOnce(&[String]) -> R) -> R {
+        self.inner.state.read(|state| f(&state.redact))
     }
 
     /// How many versions are unwrapped in memory.
@@ -335,13 +380,21 @@ impl Key {
             spec: state.spec,
             generation: AtomicU64::new(generation),
             attention: AtomicU64::new(0),
-            each_use: AtomicBool::new(state.each_use),
             limited: AtomicBool::new(state.access.is_limited()),
             rationed: AtomicBool::new(state.allowance.is_some()),
             failures: counters::Failures::default(),
             state: Swap::new(Box::new(state)),
         };
         Ok(Key { store: store.clone(), inner: inner.keep_handle(id, Arc::new(key)), narrowed: None })
+    }
+}
+
+impl Store {
+    /// Has the event of a use that came to nothing before any key was reached.
+    #[cold]
+    pub(crate) fn refuse(&self, wish: &Wish<'_>, error: Error) -> Error {
+        trail::use_refused(&self.inner, None, wish, &error);
+        error
     }
 }
 
@@ -408,8 +461,6 @@ pub(super) struct KeyInner {
     generation: AtomicU64,
     /// When something wants to be seen to (a rotation that is due, uses to be written down): coarse milliseconds.
     attention: AtomicU64,
-    /// The key wants an event for each use.
-    each_use: AtomicBool,
     /// The principal's uses may be limited in number by a grant.
     limited: AtomicBool,
     /// A limit hangs on the counts of its versions.
@@ -430,7 +481,9 @@ struct State {
     /// What may still be sealed under the current version, where a limit hangs on it.
     allowance: Option<Arc<counters::Allowance>>,
     access: Access,
-    each_use: bool,
+    record: Record,
+    /// Names of the context whose values stand hashed in the trail.
+    redact: Box<[String]>,
     /// In the order of their numbers; the last is the current one. None unless the key is enabled.
     versions: Box<[Version]>,
     /// The same material under the names it sealed by elsewhere.
@@ -482,7 +535,6 @@ impl KeyInner {
             store.with_local(|_| {
                 let revision = self.state.read(|state| state.revision);
                 if revision < newer.revision || again && revision == newer.revision {
-                    self.each_use.store(newer.each_use, Ordering::Relaxed);
                     self.limited.store(newer.access.is_limited(), Ordering::Relaxed);
                     self.rationed.store(newer.allowance.is_some(), Ordering::Relaxed);
                     self.attention.store(0, Ordering::Relaxed);
@@ -582,6 +634,11 @@ impl State {
                 KeyState::Compromised => recovery,
                 _ => false,
             };
+        let record = match &document.policy {
+            policy if policy.audit_fail_closed => Record::Closed,
+            policy if policy.audit_each_use => Record::Each,
+            _ => Record::Counted,
+        };
         let stored = if usable { snapshot.versions(document)? } else { Vec::new() };
         let none = stored.is_empty();
         for version in stored {
@@ -609,12 +666,21 @@ impl State {
                 continue;
             }
             let ready = held.and_then(|held| find(held, &version));
-            let (material, usage) = match ready {
-                Some(ready) => (ready.material.clone(), ready.usage.clone()),
-                None => {
-                    let material = material::open(&store.secrets, document.id, document.spec, &version)?;
-                    (material, Arc::default())
-                }
+            let about =
+                KeyRef { key_id: document.id.0, version: version.version, material_id: version.material_id };
+            let recovered = recipient_over || version.state == VersionState::Compromised;
+            let record = match record {
+                // For recovery alone: every such use is an event.
+                Record::Counted if recovered => Record::Each,
+                record => record,
+            };
+            let usage = match ready {
+                Some(ready) if ready.usage.record() == record => ready.usage.clone(),
+                _ => Arc::new(VersionUsage::new(about, record, store.trail.register())),
+            };
+            let material = match ready {
+                Some(ready) => ready.material.clone(),
+                None => material::open(&store.secrets, document.id, document.spec, &version)?,
             };
             let one = Version {
                 key_id: document.id,
@@ -623,7 +689,7 @@ impl State {
                 material,
                 usage,
                 seals: version.state == VersionState::Current && !originator_over,
-                recovered: recipient_over || version.state == VersionState::Compromised,
+                recovered,
             };
             for (key_id, version) in version.former {
                 former.push(Version { key_id, version, ..one.clone() });
@@ -648,9 +714,8 @@ impl State {
             stop: counters::stop_of(&document.policy),
             allowance: counters::Allowance::of(&document.policy).map(Arc::new),
             access,
-            each_use: document.policy.audit_each_use
-                || document.policy.audit_fail_closed
-                || versions.iter().any(|version: &Version| version.recovered),
+            record,
+            redact: document.policy.audit_redact.clone().into(),
             barred: barred.into(),
             dates: Dates {
                 due: rotation::next(document).filter(|_| document.state == KeyState::Enabled),

@@ -95,6 +95,14 @@ impl Inner {
         self.backend.check_usable()
     }
 
+    /// FORKED in a child that may not use this store, or came to be past the fork handlers: there no lock may be taken.
+    pub(super) fn check_forked(&self) -> Result<()> {
+        if fork_id() != self.born && self.options.fork == ForkPolicy::Wipe || !fork::is_settled() {
+            return Err(Error::Forked);
+        }
+        Ok(())
+    }
+
     /// Runs `work` on one verified state of the store; again, where the file was read past its locks and moved.
     pub(super) fn read<R>(&self, mut work: impl FnMut(&mut Snapshot<'_>) -> Result<R>) -> Result<R> {
         let deadline = Instant::now() + self.options.busy_timeout;
@@ -112,9 +120,13 @@ impl Inner {
 
     /// Runs `work` in one transaction, as what the deed says.
     pub(super) fn change<R>(&self, deed: Deed, work: impl FnOnce(&mut Change<'_>) -> Result<R>) -> Result<R> {
-        self.check_usable()?;
-        if self.options.read_only {
-            return Err(Error::StoreReadOnly);
+        let may = match self.options.read_only {
+            true => Err(Error::StoreReadOnly),
+            false => Ok(()),
+        };
+        if let Err(error) = self.check_usable().and(may) {
+            trail::refused(self, deed, Vec::new(), &error);
+            return Err(error);
         }
         change(self, deed, work)
     }

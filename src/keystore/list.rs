@@ -9,7 +9,7 @@ use super::manage::describe;
 use super::names::{Alias, KeyId};
 use super::snapshot::{Snapshot, bucket_of, page_place};
 use super::types::{AliasMetadata, AliasPage, KeyPage, PageRequest, StoreInfo, VersionState};
-use super::{Store, access, material};
+use super::{Store, access, material, trail};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 
@@ -66,8 +66,8 @@ impl Store {
                 admin_root: snapshot.manifest.admin_public.is_some(),
                 is_admin: super::admin::may_change(&snapshot.manifest, &inner.secrets),
                 anchor: inner.anchor.describe(),
-                trail_events: 0,
-                trail_key: String::new(),
+                trail_events: trail::size(snapshot)?,
+                trail_key: inner.secrets.signing_key()?.verifier().to_string(),
                 sqlite_version: inner.backend.engine_version(),
             })
         })

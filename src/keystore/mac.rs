@@ -1,8 +1,7 @@
 //! HMAC keys: GenerateMac and VerifyMac. `docs/KEYS.md`, "MAC".
 
-use super::handle::{Key, Wish};
+use super::handle::{Key, Served, Wish};
 use super::types::KeyUsage;
-use crate::audit::KeyRef;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 
@@ -47,7 +46,7 @@ impl Key {
                 let name = self.id().to_string().into();
                 return Err(Error::InvalidKeyUsage { name, usage: self.spec().usage().name() });
             }
-            let nothing = KeyRef { key_id: self.id().0, version: 0, material_id: [0; 8] };
+            let nothing = Served::no_version(self.id());
             let Some((name, code)) = mac.split_first_chunk::<NAME>() else { return Ok((false, nothing)) };
             let [a, b, c, d, id @ ..] = *name;
             let mut tried = nothing;
@@ -57,7 +56,6 @@ impl Key {
                     version.usage.count(wish.operation, wish.bytes, view.now);
                     return Ok((true, tried));
                 }
-                version.usage.count_failure(wish.operation, view.now);
             }
             Ok((false, tried))
         })?;

@@ -46,6 +46,9 @@ pub(super) struct Manifest {
     pub(super) keys: u64,
     /// MACs of the group rows; an absent group is empty.
     pub(super) groups: BTreeMap<u8, Mac>,
+    /// Events in the trail at the last change, and the root hash of their tree.
+    pub(super) trail_size: u64,
+    pub(super) trail_root: Mac,
     /// MAC of the manifest before; zero in the first.
     previous: Mac,
     /// The highest time a change was made at.
@@ -70,6 +73,8 @@ const MANIFEST_FIELDS: &[&str] = &[
     "roots",
     "approvals",
     "keys",
+    "trail_size",
+    "trail_root",
     "previous",
     "groups",
 ];
@@ -90,6 +95,8 @@ impl Manifest {
             roots: [0; 32],
             approvals: None,
             keys: 0,
+            trail_size: 0,
+            trail_root: [0; 32],
             groups: BTreeMap::new(),
             previous: [0; 32],
             time: Time(0),
@@ -119,6 +126,8 @@ impl Manifest {
             roots: fields.bytes("roots")?,
             approvals: fields.take_if_there("approvals").as_ref().map(bytes).transpose()?,
             keys: fields.number("keys")?,
+            trail_size: fields.number("trail_size")?,
+            trail_root: fields.bytes("trail_root")?,
             groups: read_digests(fields.object("groups")?)?,
             previous: fields.bytes("previous")?,
             time: Time::parse(&fields.text("time")?).ok_or("a date is malformed")?,
@@ -150,6 +159,8 @@ impl Manifest {
             put("approvals", hex(approvals).into());
         }
         put("keys", self.keys.into());
+        put("trail_size", self.trail_size.into());
+        put("trail_root", hex(&self.trail_root).into());
         put("groups", write_digests(&self.groups));
         self.unknown.write_end(out)
     }

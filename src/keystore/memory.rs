@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::backend::{Access, Backend, DataVersion, Entry, EventRow, Row, Table, Transaction, conflict};
 use super::fork::{Guarded, Settled};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::sync::{ForkGuard, ForkLock};
 
 #[derive(Default)]
@@ -61,6 +61,12 @@ impl Backend for Memory {
     fn begin(&self, _access: Access) -> Result<Box<dyn Transaction + '_>> {
         self.shared.settled.check()?;
         let rows = self.shared.rows.lock();
+        let events = rows.events.len();
+        Ok(Box::new(MemoryTransaction { rows, undo: Vec::new(), events }))
+    }
+    fn try_begin(&self) -> Result<Box<dyn Transaction + '_>> {
+        self.shared.settled.check()?;
+        let rows = self.shared.rows.try_lock().ok_or(Error::StoreBusy)?;
         let events = rows.events.len();
         Ok(Box::new(MemoryTransaction { rows, undo: Vec::new(), events }))
     }

@@ -98,7 +98,7 @@ pub use backup::{BackupReport, RepairReport};
 pub use destruction::Destroyed;
 pub use grants::{CreateGrant, GrantMetadata, GrantPage};
 pub use handle::Key;
-pub(crate) use handle::{KeyView, Named, Version, Wish};
+pub(crate) use handle::{KeyView, Named, Served, Version, Wish};
 pub use import::{ImportParameters, WrappingAlgorithm};
 #[cfg(test)]
 pub(crate) use material::Material;

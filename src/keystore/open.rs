@@ -12,6 +12,7 @@ use super::memory::Memory;
 use super::options::{ForkPolicy, InitOptions, Location, OpenOptions};
 use super::roots::draw_store;
 use super::secrets::Secrets;
+use super::trail;
 use crate::crypto::self_test;
 use crate::error::{Error, Result};
 use crate::root::Root;
@@ -49,7 +50,8 @@ impl Store {
         let seen = epochs::of(store_id);
         let backend = Sqlite::make(&place, &options.open, |backend| {
             let first = Some((&slot.id, slot.write()));
-            found(backend, &secrets, &seen, incarnation, &settings.write(), first)
+            let source = trail::source(&options.open, &actor, &secrets);
+            found(backend, &secrets, &seen, incarnation, &settings.write(), first, &source)
         })?;
         let open = options.open.clone();
         let anchor = Anchor::open(&secrets, &seen, &place, &open)?;
@@ -128,7 +130,8 @@ impl Store {
         let (secret, store_id, incarnation) = draw_store(on_fork(&options), false)?;
         let secrets = Secrets::derive(secret, store_id, on_fork(&options))?;
         let (backend, seen) = (Box::new(Memory::new()), epochs::of(store_id));
-        found(&*backend, &secrets, &seen, incarnation, &settings.write(), None)?;
+        let source = trail::source(&options, &actor, &secrets);
+        found(&*backend, &secrets, &seen, incarnation, &settings.write(), None, &source)?;
         Ok(Store { inner: Inner::new(backend, secrets, seen, options, actor, Anchor::none(), None) })
     }
 }

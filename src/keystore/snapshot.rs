@@ -54,7 +54,25 @@ impl<'a> Snapshot<'a> {
         access: Access,
     ) -> Result<Snapshot<'a>> {
         let before = seen.mark();
-        let mut rows = backend.begin(access)?;
+        Snapshot::of(backend.begin(access)?, before, secrets, seen)
+    }
+
+    /// The same for writing, if nobody else writes at the moment; else STORE_BUSY at once.
+    pub(super) fn try_begin(
+        backend: &'a dyn Backend,
+        secrets: &'a Secrets,
+        seen: &Seen,
+    ) -> Result<Snapshot<'a>> {
+        let before = seen.mark();
+        Snapshot::of(backend.try_begin()?, before, secrets, seen)
+    }
+
+    fn of(
+        mut rows: Box<dyn Transaction + 'a>,
+        before: Mark,
+        secrets: &'a Secrets,
+        seen: &Seen,
+    ) -> Result<Snapshot<'a>> {
         let manifest = read_manifest(&mut *rows, secrets, before)?;
         seen.check(before, manifest.mark())?;
         Ok(Snapshot { rows, secrets, manifest, groups: BTreeMap::new(), buckets: BTreeMap::new() })

@@ -30,6 +30,12 @@ pub(crate) struct ForkLock<T> {
 // SAFETY: the value is reached through a guard alone, and `word` lets one guard exist at a time.
 unsafe impl<T: Send> Sync for ForkLock<T> {}
 
+impl<T: Default> Default for ForkLock<T> {
+    fn default() -> ForkLock<T> {
+        ForkLock::new(T::default())
+    }
+}
+
 pub(crate) struct ForkGuard<'a, T> {
     lock: &'a ForkLock<T>,
 }
@@ -44,8 +50,7 @@ impl<T> ForkLock<T> {
         ForkGuard { lock: self }
     }
 
-    #[cfg(test)]
-    fn try_lock(&self) -> Option<ForkGuard<'_, T>> {
+    pub(crate) fn try_lock(&self) -> Option<ForkGuard<'_, T>> {
         let free = self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok();
         free.then(|| ForkGuard { lock: self })
     }

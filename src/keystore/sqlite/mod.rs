@@ -164,6 +164,11 @@ impl Backend for Sqlite {
         }
     }
 
+    fn try_begin(&self) -> Result<Box<dyn Transaction + '_>> {
+        self.check_usable()?;
+        self.shared.write_on(self.shared.writer.try_lock().ok_or(Error::StoreBusy)?)
+    }
+
     fn data_version(&self) -> Result<Option<DataVersion>> {
         files::data_version(&self.shared.path, &self.shared.log).map(Some)
     }
@@ -198,10 +203,7 @@ impl Backend for Sqlite {
 impl Shared {
     fn try_begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
         if access == Access::Write {
-            let mut slot = self.writer.lock();
-            begin(self.ready(&mut slot, Mode::Write)?, "BEGIN IMMEDIATE")
-                .map_err(|e| failed("writing to", &e))?;
-            return self.begun(slot, access, None);
+            return self.write_on(self.writer.lock());
         }
         let mut slot = self.reader.lock();
         let mode = if self.read_only { Mode::Read } else { Mode::Write };
@@ -210,6 +212,12 @@ impl Shared {
             Err(error) if self.read_only && lacks_shared_memory(&error) => self.begin_frozen(slot),
             Err(error) => Err(failed("reading", &error)),
         }
+    }
+
+    fn write_on<'a>(&'a self, mut slot: ForkGuard<'a, Slot>) -> Result<Box<dyn Transaction + 'a>> {
+        begin(self.ready(&mut slot, Mode::Write)?, "BEGIN IMMEDIATE")
+            .map_err(|e| failed("writing to", &e))?;
+        self.begun(slot, Access::Write, None)
     }
 
     fn begun<'a>(
