@@ -25,6 +25,12 @@ pub(super) struct Place {
     pub(super) path: PathBuf,
 }
 
+/// The tables that the digest tree reaches. What lies outside of it has rules and tests of its own.
+fn tree() -> impl Iterator<Item = Table> {
+    let outside = [Table::GrantUses, Table::Counters, Table::Trail, Table::Checkpoints];
+    Table::ALL.into_iter().filter(move |table| !outside.contains(table))
+}
+
 /// A row as it stands in the file.
 pub(super) type Cells = (i64, Vec<u8>, String);
 pub(super) type Dump = BTreeMap<(Table, Vec<u8>), Cells>;
@@ -154,7 +160,7 @@ impl Place {
     pub(super) fn dump(&self) -> Dump {
         let connection = self.sql();
         let mut dump = Dump::new();
-        for table in Table::ALL {
+        for table in tree() {
             let sql = format!("SELECT id, revision, mac, document FROM {}", table.name());
             let mut statement = connection.prepare(&sql).unwrap();
             let rows = statement
@@ -173,7 +179,7 @@ impl Place {
     pub(super) fn put_all(&self, dump: &Dump) {
         let connection = self.sql();
         connection.execute_batch("BEGIN").unwrap();
-        for table in Table::ALL {
+        for table in tree() {
             connection.execute(&format!("DELETE FROM {}", table.name()), []).unwrap();
         }
         dump.iter().for_each(|(at, cells)| put(&connection, at, Some(cells)));

@@ -10,8 +10,6 @@
 //! transaction. Sinks and their callbacks run with none of them held.
 
 mod log;
-#[cfg(all(test, feature = "sqlite"))]
-mod tests;
 mod waiting;
 mod words;
 
@@ -20,8 +18,8 @@ use std::sync::{Arc, Weak};
 
 use serde_json::{Map, Value};
 
+use self::log::Appending;
 pub(super) use self::log::Head;
-use self::log::{Appending, CHECKPOINT_MILLIS};
 pub(super) use self::waiting::Register;
 use self::waiting::{Batch, Kind, Ticket, answered, unavailable};
 use self::words::Redaction;
