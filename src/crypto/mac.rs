@@ -105,7 +105,6 @@ mod tests {
     }
 
     /// RFC 4231, test cases 1 to 4, 6 and 7 (5 is about truncation). The keys there are of other sizes than ours.
-    /// Mutation seen to fail it: SHA-512 in the place of SHA-384.
     #[test]
     fn macs_are_those_of_rfc_4231() {
         let cases: [(Vec<u8>, Vec<u8>, [&str; 3]); 4] = [

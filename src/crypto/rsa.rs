@@ -50,7 +50,23 @@ pub(super) fn failed() -> Error {
 mod tests {
     use super::*;
 
-    /// Mutation seen to fail it: SHA-1 left as the digest of OAEP.
+    /// Mutation seen to fail it: the mask generation left with the digest it has by default.
+    #[test]
+    fn what_another_implementation_sealed_opens() {
+        let vector: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/rsa-oaep.json")).unwrap();
+        let hex = |name: &str| {
+            let text = vector[name].as_str().unwrap();
+            (0..text.len() / 2)
+                .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+                .collect::<Vec<u8>>()
+        };
+        let mut out = [0; 512];
+        assert_eq!(rsa_open(&hex("private"), &hex("sealed"), &mut out), Ok(32));
+        assert_eq!(out[..32], hex("message"));
+        assert_eq!(rsa_open(&hex("private"), &hex("other_mask"), &mut out), Err(Unauthentic));
+    }
+
     #[test]
     fn what_is_sealed_to_a_key_opens_and_nothing_else_does() {
         let pair = rsa_generate(3072).unwrap();

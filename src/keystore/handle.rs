@@ -430,6 +430,12 @@ impl KeyView<'_> {
         all.filter(move |held| held.version == version && held.material_id.starts_with(&id))
     }
 
+    /// Of those, one that serves no use.
+    pub(super) fn barred_begin_with(&self, version: u32, id: [u8; 2]) -> Option<&Barred> {
+        let mut all = self.state.barred.iter();
+        all.find(|barred| barred.version == version && barred.material_id.starts_with(&id))
+    }
+
     /// The version a cell names by key id, number and material id.
     pub(crate) fn named(&self, key_id: KeyId, version: u32, material_id: MaterialId) -> Named<'_> {
         let state = self.state;

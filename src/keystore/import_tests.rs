@@ -168,6 +168,13 @@ fn material_expires_and_keys_of_the_store_take_none() {
         key.verify_mac(b"m", &mac)
     });
     assert_eq!(status(late), Some(Status::InvalidKeyState));
+    let told = store.describe_key(&name).unwrap();
+    assert_eq!(
+        (told.key_state, told.versions[0].state),
+        (KeyState::PendingImport, VersionState::PendingImport)
+    );
+    import(&store, &name, X, &material(1, 32), 0).unwrap();
+    store.key(&name).unwrap().verify_mac(b"m", &mac).unwrap();
     failpoint::set_clock_ahead(0);
 
     let own = KeyName::Id(store.create_key(&CreateKey::default()).unwrap().key_id);

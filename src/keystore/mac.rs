@@ -1,6 +1,6 @@
 //! HMAC keys: GenerateMac and VerifyMac. `docs/KEYS.md`, "MAC".
 
-use super::handle::{Key, Served, Wish};
+use super::handle::{Barred, Key, Served, Wish};
 use super::types::KeyUsage;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -38,34 +38,32 @@ impl Key {
     /// Whether a MAC is that of the message, under the version it names. In constant time.
     ///
     /// # Errors
-    /// INVALID_MAC, whatever is wrong with it; INVALID_KEY_USAGE; the key's refusals.
+    /// INVALID_MAC, whatever is wrong with it; INVALID_KEY_USAGE; the key's refusals, those of the version it names included.
     pub fn verify_mac(&self, message: &[u8], mac: &[u8]) -> Result<()> {
         let wish = Wish { operation: Operation::VerifyMac, context: None, bytes: message.len() as u64 };
-        let (agrees, version) = self.view(&wish, |view| {
+        let (outcome, version) = self.view(&wish, |view| {
             if self.spec().usage() != KeyUsage::GenerateVerifyMac {
                 let name = self.id().to_string().into();
                 return Err(Error::InvalidKeyUsage { name, usage: self.spec().usage().name() });
             }
-            let nothing = Served::no_version(self.id());
-            let Some((name, code)) = mac.split_first_chunk::<NAME>() else { return Ok((false, nothing)) };
+            let mut tried = Served::no_version(self.id());
+            let Some((name, code)) = mac.split_first_chunk::<NAME>() else {
+                return Ok((Err(Error::InvalidMac), tried));
+            };
             let [a, b, c, d, id @ ..] = *name;
-            let mut tried = nothing;
-            for version in view.begin_with(u32::from_be_bytes([a, b, c, d]), id) {
+            let number = u32::from_be_bytes([a, b, c, d]);
+            for version in view.begin_with(number, id) {
                 tried = version.reference();
                 if version.mac()?.verify(message, code)? {
                     version.usage.count(wish.operation, wish.bytes, view.now);
-                    return Ok((true, tried));
+                    return Ok((Ok(()), tried));
                 }
             }
-            Ok((false, tried))
+            let barred = view.barred_begin_with(number, id).map(Barred::error);
+            Ok((Err(barred.unwrap_or(Error::InvalidMac)), tried))
         })?;
-        match agrees {
-            true => self.settle(&wish, version, Ok(())),
-            false => {
-                self.settle(&wish, version, Err(&Error::InvalidMac))?;
-                Err(Error::InvalidMac)
-            }
-        }
+        self.settle(&wish, version, outcome.as_ref().copied())?;
+        outcome
     }
 }
 

@@ -6,7 +6,8 @@ use super::lifecycle::{read_tags, refuse_period};
 use super::material::{Made, Material};
 use super::names::{Alias, KeyId, KeyName};
 use super::snapshot::Snapshot;
-use super::types::{CreateKey, KeyMetadata, KeyState, KeyUsage, Origin, RotationType};
+use super::time::Time;
+use super::types::{CreateKey, KeyMetadata, KeyState, KeyUsage, Origin, RotationType, VersionState};
 use super::version::origin_name;
 use super::{Store, access, clock, material, states, trail};
 use crate::audit::KeyRef;
@@ -192,7 +193,19 @@ fn deed_of(operation: Operation, request: &CreateKey, origin: Origin) -> Deed {
 }
 
 pub(super) fn describe(snapshot: &mut Snapshot<'_>, key: &KeyDocument) -> Result<KeyMetadata> {
-    Ok(key.metadata(&snapshot.versions(key)?))
+    let mut told = key.metadata(&snapshot.versions(key)?);
+    let now = clock::now(snapshot);
+    // Material that expired is gone for all uses, whether or not somebody has taken it out of the document yet.
+    for version in &mut told.versions {
+        let expired = version.valid_to.as_deref().and_then(Time::parse).is_some_and(|end| end <= now);
+        if expired && matches!(version.state, VersionState::Current | VersionState::NonCurrent) {
+            version.state = VersionState::PendingImport;
+            if matches!(told.key_state, KeyState::Enabled | KeyState::Disabled) {
+                told.key_state = KeyState::PendingImport;
+            }
+        }
+    }
+    Ok(told)
 }
 
 pub(super) fn refuse_taken(snapshot: &mut Snapshot<'_>, alias: &Alias) -> Result<()> {
