@@ -147,7 +147,7 @@ mod tests {
         Time(HIGH.0.saturating_add_signed(seconds))
     }
 
-    /// Mutations seen to fail it: no `SLACK`; `<` for `<=` at the leap; `base` without the unbroken clock.
+    /// Mutation seen to fail it: `base` without the unbroken clock.
     #[test]
     fn a_clock_is_believed_within_bounds() {
         let judge = |system, unbroken| super::judge(HIGH, system, unbroken);
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(super::judge(Time(0), leapt, begun), Reading::Good(leapt));
     }
 
-    /// Mutations seen to fail it: `confirmed` without the opening; without the time between.
+    /// Mutation seen to fail it: `confirmed` by the same opening.
     #[test]
     fn a_sighting_is_confirmed_by_another_opening_half_a_day_later() {
         let (one, other) = (Opening([1; 8]), Opening([2; 8]));

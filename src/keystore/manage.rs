@@ -1,10 +1,13 @@
 //! Management of keys and aliases. Each call is one transaction on verified documents.
 
+use serde_json::json;
+
 use super::change::{Change, Deed};
 use super::document::{ALIASES, AliasDocument, KeyDocument, check_description};
 use super::lifecycle::{read_tags, refuse_period};
 use super::material::{Made, Material};
 use super::names::{Alias, KeyId, KeyName};
+use super::policy::KeyPolicy;
 use super::snapshot::Snapshot;
 use super::time::Time;
 use super::types::{CreateKey, KeyMetadata, KeyState, KeyUsage, Origin, RotationType, VersionState};
@@ -18,7 +21,7 @@ use crate::operation::Operation;
 impl Store {
     /// A key by id or alias, verified.
     pub fn describe_key(&self, name: &KeyName) -> Result<KeyMetadata> {
-        self.look(Operation::DescribeKey, name, |snapshot, key| describe(snapshot, key))
+        self.look(Operation::DescribeKey, name, describe)
     }
 
     /// Makes a key with its first version; without one, in PendingImport, where the request says `external`.
@@ -188,6 +191,14 @@ fn deed_of(operation: Operation, request: &CreateKey, origin: Origin) -> Deed {
     }
     if !request.description.is_empty() {
         deed = deed.with("description", request.description.as_str());
+    }
+    if !request.tags.is_empty() {
+        let tag = |(name, value): &(String, String)| json!({ "tagKey": name, "tagValue": value });
+        deed = deed.with("tags", request.tags.iter().map(tag).collect::<Vec<_>>());
+    }
+    if request.policy != KeyPolicy::default() {
+        // A policy is plain data: it always serialises.
+        deed = deed.with("policy", serde_json::to_value(&request.policy).unwrap_or_default());
     }
     deed
 }

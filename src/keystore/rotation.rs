@@ -76,7 +76,6 @@ pub(super) fn attend(inner: &Inner, key: &KeyInner) -> Result<u64> {
 ///
 /// # Errors
 /// Those of any change; KEY_DISABLED and the like by the key's state.
-#[allow(dead_code)]
 pub(super) fn rotate_now(
     inner: &Inner,
     key_id: KeyId,

@@ -185,8 +185,7 @@ mod tests {
         rows
     }
 
-    /// Mutations seen to fail it: one cell of `TABLE` changed; one cell of the page changed; one operation left out of
-    /// the table; `Recovery if recovery` without the condition.
+    /// Mutation seen to fail it: one cell of `TABLE` changed.
     #[test]
     fn every_operation_in_every_state_answers_what_the_page_says() {
         let page = page();

@@ -99,7 +99,7 @@ fn expected(answer: Answer, recovery: bool) -> Status {
     }
 }
 
-/// Mutations seen to fail it: `permit_state` of the handle that permits all; `set_state` by `key_in_any_state`.
+/// Mutation seen to fail it: `permit_state` of the handle that permits all.
 #[test]
 fn handles_and_calls_answer_what_the_table_says() {
     let clock = Clock;
@@ -157,6 +157,7 @@ fn handles_and_calls_answer_what_the_table_says() {
     assert_eq!(place.verify(), Status::Ok);
 }
 
+/// Mutation seen to fail it: a cancelled deletion that always leads to Disabled.
 #[test]
 fn a_key_returns_from_its_waiting_period_as_what_it_was() {
     let clock = Clock;
@@ -180,7 +181,7 @@ fn a_key_returns_from_its_waiting_period_as_what_it_was() {
     }
 }
 
-/// Mutations seen to fail it: no count in `add_version`; `>` for `>=` at the limit.
+/// Mutation seen to fail it: `>` for `>=` at the limit.
 #[test]
 fn rotations_on_demand_are_limited_and_move_no_schedule() {
     let place = Place::new();
@@ -204,8 +205,7 @@ fn rotations_on_demand_are_limited_and_move_no_schedule() {
     assert_eq!((found.on_demand_rotations, found.on_demand_limit, found.due), (26, 26, false));
 }
 
-/// Mutations seen to fail it: `come_round` that sets the schedule to now; `is_due` by `<`; an `attend` that does not
-/// follow its own rotation.
+/// Mutation seen to fail it: `come_round` that sets the schedule to now.
 #[test]
 fn a_due_key_rotates_once_at_its_first_use_and_keeps_its_schedule() {
     let place = Place::new();
@@ -242,7 +242,7 @@ fn a_due_key_rotates_once_at_its_first_use_and_keeps_its_schedule() {
     assert_eq!((rest.rotations.len(), rest.rotations[0].version, rest.next), (1, 1, None));
 }
 
-/// Mutation seen to fail it: an `attend` that passes on the error of its rotation.
+/// Mutations seen to fail it: an `attend` that passes on the error of its rotation; `seals` without the originator end.
 #[test]
 fn a_key_that_cannot_rotate_goes_on_until_its_originator_period_ends() {
     let place = Place::new();
@@ -263,7 +263,7 @@ fn a_key_that_cannot_rotate_goes_on_until_its_originator_period_ends() {
     assert_eq!(sealing_version(&key).unwrap(), 2);
 }
 
-/// Mutations seen to fail it: no look at `recipient_over`; at `recovery`.
+/// Mutation seen to fail it: no look at `recipient_over`.
 #[test]
 fn a_version_past_its_recipient_period_opens_only_for_recovery() {
     let place = Place::new();
@@ -300,7 +300,7 @@ fn a_version_past_its_recipient_period_opens_only_for_recovery() {
     assert_eq!(status(decrypt(Allowed::Keys(&[&key]), &envelope)), Status::CryptoperiodEnded);
 }
 
-/// Mutations seen to fail it: `Why::Compromised` left out; `usable` for a compromised key without recovery.
+/// Mutations seen to fail it: `Why::Compromised` for recovery too; `permit_state` that permits all.
 #[test]
 fn a_compromised_key_seals_nothing_and_opens_only_for_recovery() {
     let place = Place::new();
@@ -347,8 +347,7 @@ fn found_on_disk(place: &Place, texts: &[String]) -> usize {
     texts.iter().filter(|text| there(&text[..text.len() / 2]) || there(&text[text.len() / 2..])).count()
 }
 
-/// T-98. Mutations seen to fail it: `destroy` that leaves `wrapped` as it is; no `scrub` (the log still has it); a
-/// `fold_log` that always says true (a reader is in the way).
+/// T-98. Mutations seen to fail it: `destroy` that leaves `wrapped` as it is; a `fold_log` that always says true.
 #[test]
 fn destroyed_material_is_nowhere_in_the_file_or_its_log() {
     let place = Place::new();
@@ -401,7 +400,7 @@ fn destroyed_material_is_nowhere_in_the_file_or_its_log() {
     assert_eq!(place.verify(), Status::Ok);
 }
 
-/// Mutations seen to fail it: `confirmed` without the opening; a `sighting` that is never struck out.
+/// Mutations seen to fail it: `confirmed` by the same opening; a `sighting` that is never struck out.
 #[test]
 fn a_waiting_period_is_over_when_two_openings_found_it_so() {
     let place = Place::new();
@@ -452,7 +451,7 @@ fn stepped(store: &Store) -> bool {
     store.inner.read(|snapshot| Ok(snapshot.manifest.write().contains("clock_stepped"))).unwrap()
 }
 
-/// T-114. Mutations seen to fail it: `at` that believes any clock; `advance` that moves the highest time to any clock.
+/// T-114. Mutation seen to fail it: `at` that believes any clock.
 #[test]
 fn no_clock_destroys_early_or_rotates_twice() {
     let place = Place::new();
@@ -521,7 +520,7 @@ fn a_step_of_the_clock_is_remembered_once_and_a_leap_believed_when_it_lasts() {
     assert!(!stepped(&store));
 }
 
-/// Mutations seen to fail it: `rotate_all` over all keys of the batch; a batch that leaves out its last key.
+/// Mutations seen to fail it: `is_due` whatever the state; a batch that leaves out its last keys.
 #[test]
 fn rotate_due_takes_every_due_key_and_no_other() {
     let place = Place::new();
