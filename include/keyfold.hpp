@@ -24,6 +24,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <optional>
@@ -61,6 +62,18 @@ class NotFound : public Error {
 };
 /** The key is disabled: KEY_DISABLED. */
 class KeyDisabled : public Error {
+    using Error::Error;
+};
+/** The principal may not do that, or not without another's approval: ACCESS_DENIED, APPROVAL_REQUIRED. */
+class AccessDenied : public Error {
+    using Error::Error;
+};
+/** The key is not in a state for it: INVALID_KEY_STATE, KEY_DESTROYED, CRYPTOPERIOD_ENDED, KEY_STOPPED. */
+class InvalidKeyState : public Error {
+    using Error::Error;
+};
+/** The message authentication code is not that of the message: INVALID_MAC. */
+class InvalidMac : public Error {
     using Error::Error;
 };
 /** A name that the program never goes without is not in the context: CONTEXT_REQUIRED. */
@@ -146,6 +159,16 @@ namespace detail {
         throw NotFound(status, detail);
     case KEYFOLD_STATUS_KEY_DISABLED:
         throw KeyDisabled(status, detail);
+    case KEYFOLD_STATUS_ACCESS_DENIED:
+    case KEYFOLD_STATUS_APPROVAL_REQUIRED:
+        throw AccessDenied(status, detail);
+    case KEYFOLD_STATUS_INVALID_KEY_STATE:
+    case KEYFOLD_STATUS_KEY_DESTROYED:
+    case KEYFOLD_STATUS_CRYPTOPERIOD_ENDED:
+    case KEYFOLD_STATUS_KEY_STOPPED:
+        throw InvalidKeyState(status, detail);
+    case KEYFOLD_STATUS_INVALID_MAC:
+        throw InvalidMac(status, detail);
     case KEYFOLD_STATUS_CONTEXT_REQUIRED:
         throw ContextRequired(status, detail);
     default:
@@ -318,7 +341,23 @@ struct StoreOptions {
     std::optional<std::uint32_t> refresh_millis{};
     /** None: 5 s. Zero: do not wait. */
     std::optional<std::uint32_t> busy_timeout_millis{};
+    /** Who opens the store; none: "default". */
+    std::optional<std::string> principal{};
+    /** The new store's root slot bears the principal; holds the admin seed. For Store::init only. */
+    bool bind_principal = false, admin_root = false;
+    /** sourceIPAddress and userAgent in the trail; none: the host's name, the library's version. */
+    std::optional<std::string> source{}, user_agent{};
+    /** The file outside the store that remembers its highest epoch; none: in the user's or the host's state folder. */
+    std::optional<std::string> anchor{};
+    bool no_anchor = false;
+    /** Whether uses of keys are recorded. */
+    bool trail = true;
+    /** Zero: 60,000. */
+    std::uint32_t trail_interval_millis = 0;
+    /** Opens versions past their recipient period, and compromised keys; every such use is an event. */
+    bool recovery = false;
 
+    /** Its texts are this object's. */
     keyfold_store_options c() const noexcept
     {
         keyfold_store_options options = KEYFOLD_STORE_OPTIONS_INIT;
@@ -331,8 +370,57 @@ struct StoreOptions {
         options.fork = static_cast<std::uint32_t>(fork);
         options.refresh_millis = refresh_millis.value_or(0);
         options.busy_timeout_millis = busy_timeout_millis.value_or(0);
+        if (bind_principal) options.flags |= KEYFOLD_OPEN_BIND_PRINCIPAL;
+        if (admin_root) options.flags |= KEYFOLD_OPEN_ADMIN_ROOT;
+        if (no_anchor) options.flags |= KEYFOLD_OPEN_NO_ANCHOR;
+        if (!trail) options.flags |= KEYFOLD_OPEN_NO_TRAIL;
+        if (recovery) options.flags |= KEYFOLD_OPEN_RECOVERY;
+        options.trail_interval_millis = trail_interval_millis;
+        options.principal = detail::or_null(principal);
+        options.source = detail::or_null(source);
+        options.user_agent = detail::or_null(user_agent);
+        options.anchor = detail::or_null(anchor);
         return options;
     }
+};
+
+/** A new key; JSON shapes are in docs/ABI.md. */
+struct KeyOptions {
+    std::string description{};
+    /** "SYMMETRIC_DEFAULT", "HMAC_256", "HMAC_384", "HMAC_512", "HPKE_X25519", "HPKE_X_WING". */
+    std::string spec = "SYMMETRIC_DEFAULT";
+    /** Without material, which is to be imported. */
+    bool external = false;
+    /** JSON: an object of text to text. */
+    std::optional<std::string> tags{};
+    /** JSON: KeyPolicy. */
+    std::optional<std::string> policy{};
+
+    /** Its texts are this object's. */
+    keyfold_key_options c() const noexcept
+    {
+        keyfold_key_options options = KEYFOLD_KEY_OPTIONS_INIT;
+        if (external) options.flags |= KEYFOLD_KEY_EXTERNAL;
+        options.description = description.c_str();
+        options.spec = spec.c_str();
+        options.tags = detail::or_null(tags);
+        options.policy = detail::or_null(policy);
+        return options;
+    }
+};
+
+/** What a key handle is narrowed to; all that is given holds together. */
+struct Narrowing {
+    /** "Encrypt,GenerateDataKey"; none: all. */
+    std::optional<std::string> operations{};
+    /** The context must be exactly this. */
+    const Context *context_equals = nullptr;
+    /** The context must have these pairs. */
+    const Context *context_subset = nullptr;
+    /** So many uses at most; zero: any number. */
+    std::uint64_t uses = 0;
+    /** Milliseconds from now until it ends; zero: never. */
+    std::uint64_t millis = 0;
 };
 
 struct EncryptOptions {
@@ -700,6 +788,38 @@ public:
             });
     }
 
+    /** keyfold_key_narrow: another handle with fewer rights. */
+    Key narrow(const Narrowing &to) const
+    {
+        keyfold_narrowing c = KEYFOLD_NARROWING_INIT;
+        c.operations = detail::or_null(to.operations);
+        c.uses = to.uses;
+        c.millis = to.millis;
+        const bytes_view equals = detail::checked(to.context_equals), subset = detail::checked(to.context_subset);
+        return detail::made<Key, keyfold_key>([&](auto out) {
+            return keyfold_key_narrow(get(), equals.data(), equals.size(), subset.data(), subset.size(), &c, out);
+        });
+    }
+    /** keyfold_generate_mac */
+    bytes generate_mac(bytes_view message) const
+    {
+        bytes code(KEYFOLD_MAC_MAX_SIZE);
+        std::size_t length = 0;
+        detail::check(keyfold_generate_mac(get(), message.data(), message.size(), code.data(), code.size(), &length));
+        code.resize(length);
+        return code;
+    }
+    /** keyfold_verify_mac: throws InvalidMac unless the code is that of the message. */
+    void verify_mac(bytes_view message, bytes_view code) const
+    {
+        detail::check(keyfold_verify_mac(get(), message.data(), message.size(), code.data(), code.size()));
+    }
+    /** keyfold_key_public: for keyfold::seal elsewhere. */
+    bytes public_key() const
+    {
+        return detail::binary([&](auto out) { return keyfold_key_public(get(), out); });
+    }
+
     /** keyfold_rewrap, without a check of the context. */
     Rewrapped rewrap(bytes_span data) const { return rewrap(data, nullptr); }
     /** keyfold_rewrap, the context checked first. */
@@ -731,6 +851,13 @@ inline std::vector<const keyfold_key *> raw(Keys keys)
 {
     std::vector<const keyfold_key *> handles;
     for (const Key *key : keys) handles.push_back(key ? key->get() : nullptr);
+    return handles;
+}
+
+inline std::vector<const keyfold_root *> raw_roots(std::initializer_list<const Root *> roots)
+{
+    std::vector<const keyfold_root *> handles;
+    for (const Root *root : roots) handles.push_back(root ? root->get() : nullptr);
     return handles;
 }
 } // namespace detail
@@ -869,6 +996,240 @@ public:
     std::string list_aliases(const std::optional<std::string> &after = {}, std::uint32_t limit = 0) const
     {
         return detail::json([&](auto out) { return keyfold_alias_list(get(), detail::or_null(after), limit, out); });
+    }
+
+    // A key's life.
+
+    /** keyfold_key_create: JSON. */
+    std::string create_key(const std::optional<std::string> &alias, const KeyOptions &options) const
+    {
+        const auto c = options.c();
+        return detail::json([&](auto out) { return keyfold_key_create(get(), detail::or_null(alias), &c, out); });
+    }
+    /** keyfold_key_update_description: JSON. */
+    std::string update_key_description(const std::string &name, const std::string &description) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_update_description(get(), name.c_str(), description.c_str(), out); });
+    }
+    /** keyfold_key_tag: JSON. */
+    std::string tag_key(const std::string &name, const std::string &tags) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_tag(get(), name.c_str(), tags.c_str(), out); });
+    }
+    /** keyfold_key_untag: JSON. */
+    std::string untag_key(const std::string &name, const std::string &names) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_untag(get(), name.c_str(), names.c_str(), out); });
+    }
+    /** keyfold_key_set_policy: JSON. */
+    std::string set_key_policy(const std::string &name, const std::string &policy) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_set_policy(get(), name.c_str(), policy.c_str(), out); });
+    }
+    /** keyfold_key_schedule_deletion: JSON. */
+    std::string schedule_key_deletion(const std::string &name, std::uint32_t days = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_schedule_deletion(get(), name.c_str(), days, out); });
+    }
+    /** keyfold_key_cancel_deletion: JSON. */
+    std::string cancel_key_deletion(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_cancel_deletion(get(), name.c_str(), out); });
+    }
+    /** keyfold_store_destroy_due: JSON. */
+    std::string destroy_due() const
+    {
+        return detail::json([&](auto out) { return keyfold_store_destroy_due(get(), out); });
+    }
+    /** keyfold_key_mark_compromised: JSON. */
+    std::string mark_key_compromised(const std::string &name, const std::string &reason) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_mark_compromised(get(), name.c_str(), reason.c_str(), out); });
+    }
+    /** keyfold_store_rotate_due: JSON. */
+    std::string rotate_due() const
+    {
+        return detail::json([&](auto out) { return keyfold_store_rotate_due(get(), out); });
+    }
+    /** keyfold_key_rotation_status: JSON. */
+    std::string key_rotation_status(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_rotation_status(get(), name.c_str(), out); });
+    }
+    /** keyfold_key_list_rotations: JSON. */
+    std::string list_key_rotations(const std::string &name, const std::optional<std::string> &after = {}, std::uint32_t limit = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_list_rotations(get(), name.c_str(), detail::or_null(after), limit, out); });
+    }
+    /** keyfold_key_usage: JSON. */
+    std::string key_usage(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_usage(get(), name.c_str(), out); });
+    }
+    /** keyfold_key_last_usage: JSON. */
+    std::string key_last_usage(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_last_usage(get(), name.c_str(), out); });
+    }
+    /** keyfold_key_parameters_for_import: JSON. */
+    std::string parameters_for_import(const std::string &name, const std::string &algorithm) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_parameters_for_import(get(), name.c_str(), algorithm.c_str(), out); });
+    }
+    /** keyfold_key_import_wrapped_material: JSON. */
+    std::string import_wrapped_key_material(const std::string &name, bytes_view token, bytes_view wrapped, std::uint32_t valid_days = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_import_wrapped_material(get(), name.c_str(), token.data(), token.size(), wrapped.data(), wrapped.size(), valid_days, out); });
+    }
+    /** keyfold_key_delete_imported_material: JSON. */
+    std::string delete_imported_key_material(const std::string &name) const
+    {
+        return detail::json([&](auto out) { return keyfold_key_delete_imported_material(get(), name.c_str(), out); });
+    }
+
+    // Who may.
+
+    /** keyfold_grant_create: JSON. */
+    std::string create_grant(const std::string &name, const std::string &grant) const
+    {
+        return detail::json([&](auto out) { return keyfold_grant_create(get(), name.c_str(), grant.c_str(), out); });
+    }
+    /** keyfold_grant_list: JSON. */
+    std::string list_grants(const std::string &name, const std::optional<std::string> &after = {}, std::uint32_t limit = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_grant_list(get(), name.c_str(), detail::or_null(after), limit, out); });
+    }
+    /** keyfold_grant_list_retirable: JSON. */
+    std::string list_retirable_grants(const std::string &principal, const std::optional<std::string> &after = {}, std::uint32_t limit = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_grant_list_retirable(get(), principal.c_str(), detail::or_null(after), limit, out); });
+    }
+    /** keyfold_grant_retire */
+    void retire_grant(const std::string &name, const std::string &grant_id) const { detail::check(keyfold_grant_retire(get(), name.c_str(), grant_id.c_str())); }
+    /** keyfold_grant_revoke */
+    void revoke_grant(const std::string &name, const std::string &grant_id) const { detail::check(keyfold_grant_revoke(get(), name.c_str(), grant_id.c_str())); }
+    /** keyfold_store_settings: JSON. */
+    std::string settings() const
+    {
+        return detail::json([&](auto out) { return keyfold_store_settings(get(), out); });
+    }
+    /** keyfold_store_update_settings: JSON. */
+    std::string update_settings(const std::string &settings) const
+    {
+        return detail::json([&](auto out) { return keyfold_store_update_settings(get(), settings.c_str(), out); });
+    }
+    /** keyfold_approve: JSON. */
+    std::string approve(const std::string &operation, const std::string &request, std::uint32_t seconds = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_approve(get(), operation.c_str(), request.c_str(), seconds, out); });
+    }
+    /** keyfold_approval_list: JSON. */
+    std::string list_approvals() const
+    {
+        return detail::json([&](auto out) { return keyfold_approval_list(get(), out); });
+    }
+    /** keyfold_approval_withdraw */
+    void withdraw_approval(const std::string &approval_id) const { detail::check(keyfold_approval_withdraw(get(), approval_id.c_str())); }
+    /** keyfold_dry_run: throws what the operation would be refused with. */
+    void dry_run(const std::string &operation, const std::string &name, const Context &context = {}) const
+    {
+        detail::check(keyfold_dry_run(get(), operation.c_str(), name.c_str(), context.packed().data(), context.packed().size()));
+    }
+    /** keyfold_store_add_root_as: JSON. */
+    std::string add_root_as(const Root &root, const std::optional<std::string> &principal, bool admin = false) const
+    {
+        keyfold_slot_options c = KEYFOLD_SLOT_OPTIONS_INIT;
+        if (admin) c.flags |= KEYFOLD_SLOT_ADMIN;
+        c.principal = detail::or_null(principal);
+        return detail::json([&](auto out) { return keyfold_store_add_root_as(get(), root.get(), &c, out); });
+    }
+
+    // The trail.
+
+    /** keyfold_trail_read: JSON. The filter is JSON, or none. */
+    std::string read_trail(const std::optional<std::string> &filter = {}, std::uint64_t from = 0, std::uint32_t limit = 0) const
+    {
+        return detail::json([&](auto out) { return keyfold_trail_read(get(), detail::or_null(filter), from, limit, out); });
+    }
+    /** keyfold_trail_tail: JSON. */
+    std::string tail_trail(std::uint32_t count = 0, const std::optional<std::string> &filter = {}) const
+    {
+        return detail::json([&](auto out) { return keyfold_trail_tail(get(), detail::or_null(filter), count, out); });
+    }
+    /** keyfold_trail_verify: JSON; what is wrong stands in it. */
+    std::string verify_trail(const std::optional<std::string> &expected = {}) const
+    {
+        return detail::json([&](auto out) { return keyfold_trail_verify(get(), detail::or_null(expected), out); });
+    }
+    /** keyfold_trail_checkpoint: a signed note. */
+    std::string checkpoint_trail() const
+    {
+        return detail::json([&](auto out) { return keyfold_trail_checkpoint(get(), out); });
+    }
+    /** keyfold_trail_flush */
+    void flush_trail() const { detail::check(keyfold_trail_flush(get())); }
+    /** keyfold_trail_export: the number of entries. */
+    std::uint64_t export_trail(const std::string &folder) const
+    {
+        std::uint64_t entries = 0;
+        detail::check(keyfold_trail_export(get(), folder.c_str(), &entries));
+        return entries;
+    }
+    /** keyfold_trail_add_file */
+    void add_file_sink(const std::string &path, std::uint64_t rotate_bytes = 0, std::uint32_t keep = 0) const
+    {
+        detail::check(keyfold_trail_add_file(get(), path.c_str(), rotate_bytes, keep));
+    }
+    /** keyfold_trail_add_callback: an exception is a failure, which is counted and told in the trail. The function is kept
+     * until the store and all keys opened from it are closed; it must not use them. */
+    void add_callback_sink(std::function<void(std::string_view event)> take) const
+    {
+        using Take = std::function<void(std::string_view)>;
+        // Given back by the library in any case, a refusal of this call included.
+        detail::check(keyfold_trail_add_callback(
+            get(),
+            [](void *data, const std::uint8_t *event, std::size_t size) -> std::int32_t {
+                try {
+                    (*static_cast<Take *>(data))(std::string_view(reinterpret_cast<const char *>(event), size));
+                    return 0;
+                } catch (...) {
+                    return 1;
+                }
+            },
+            new Take(std::move(take)), [](void *data) { delete static_cast<Take *>(data); }));
+    }
+    /** keyfold_trail_sinks: JSON. */
+    std::string sinks() const
+    {
+        return detail::json([&](auto out) { return keyfold_trail_sinks(get(), out); });
+    }
+
+    // The whole store.
+
+    /** keyfold_store_back_up: JSON. */
+    std::string back_up(const std::string &path) const
+    {
+        return detail::json([&](auto out) { return keyfold_store_back_up(get(), path.c_str(), out); });
+    }
+    /** keyfold_store_heartbeat */
+    void heartbeat() const { detail::check(keyfold_store_heartbeat(get())); }
+    /** keyfold_store_restore: a new incarnation, where no store is. */
+    static Store restore(const std::string &backup, const std::string &location, std::initializer_list<const Root *> roots,
+                         const StoreOptions &options = {})
+    {
+        const auto c = options.c();
+        const auto handles = detail::raw_roots(roots);
+        return detail::made<Store, keyfold_store>([&](auto out) {
+            return keyfold_store_restore(backup.c_str(), location.c_str(), handles.data(), handles.size(), &c, out);
+        });
+    }
+    /** keyfold_store_repair: JSON. */
+    static std::string repair(const std::string &location, std::initializer_list<const Root *> roots, const StoreOptions &options = {})
+    {
+        const auto c = options.c();
+        const auto handles = detail::raw_roots(roots);
+        return detail::json(
+            [&](auto out) { return keyfold_store_repair(location.c_str(), handles.data(), handles.size(), &c, out); });
     }
 
     /** keyfold_decrypt_any: any key of this store; look at which it was. */
@@ -1076,6 +1437,42 @@ inline bytes reencrypt(Keys from, bytes_view envelope, const Context &context, K
                                  context.packed().size(), new_keys.data(), new_keys.size(), new_context.packed().data(),
                                  new_context.packed().size(), chosen.packed().data(), chosen.packed().size(), &c, out);
     });
+}
+
+/** keyfold_seal: to the public halves of sealing keys, without a store. */
+inline bytes seal(const std::vector<bytes_view> &public_keys, bytes_view plaintext, const Context &context = {},
+                  const EncryptOptions &options = {})
+{
+    const auto c = options.c();
+    const Batch keys = detail::joined(public_keys);
+    const bytes &packed = context.packed();
+    return detail::sized(
+        [&](auto size) {
+            return keyfold_sealed_size(plaintext.size(), keys.data.data(), keys.data.size(), keys.offsets.data(), keys.size(),
+                                       packed.data(), packed.size(), &c, size);
+        },
+        [&](auto out, auto cap, auto length) {
+            return keyfold_seal(keys.data.data(), keys.data.size(), keys.offsets.data(), keys.size(), plaintext.data(),
+                                plaintext.size(), packed.data(), packed.size(), &c, out, cap, length);
+        });
+}
+
+/** keyfold_backup_verify: JSON. */
+inline std::string verify_backup(const std::string &path, const Root &root)
+{
+    return detail::json([&](auto out) { return keyfold_backup_verify(path.c_str(), root.get(), out); });
+}
+
+/** keyfold_trail_verify_tiles: JSON; what is wrong stands in it. */
+inline std::string verify_tiles(const std::string &folder, const std::string &key)
+{
+    return detail::json([&](auto out) { return keyfold_trail_verify_tiles(folder.c_str(), key.c_str(), out); });
+}
+
+/** keyfold_trail_verify_jsonl: JSON. The files are a JSON array of paths. */
+inline std::string verify_jsonl(const std::string &files, const std::string &key)
+{
+    return detail::json([&](auto out) { return keyfold_trail_verify_jsonl(files.c_str(), key.c_str(), out); });
 }
 
 /** keyfold_inspect: JSON; nothing in it is authenticated. */
