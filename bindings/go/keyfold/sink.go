@@ -63,6 +63,9 @@ static void kf_sink_release(void *data)
 	pthread_mutex_unlock(&sink->lock);
 }
 
+static keyfold_trail_callback kf_sink_taker(void) { return kf_sink_take; }
+static keyfold_trail_release kf_sink_releaser(void) { return kf_sink_release; }
+
 // Waits for an event; 0 when there will be no more.
 static int kf_sink_next(kf_sink *sink)
 {
@@ -105,8 +108,7 @@ func addCallback(store *storeHandle, take func(event string) error) error {
 		return err
 	}
 	go serve(sink, take)
-	err := nativeTrailAddCallback(store, C.keyfold_trail_callback(C.kf_sink_take),
-		uintptr(unsafe.Pointer(sink)), C.keyfold_trail_release(C.kf_sink_release))
+	err := nativeTrailAddCallback(store, C.kf_sink_taker(), uintptr(unsafe.Pointer(sink)), C.kf_sink_releaser())
 	runtime.KeepAlive(store)
 	return err
 }
