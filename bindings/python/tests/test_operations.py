@@ -160,8 +160,10 @@ def test_a_narrowed_handle_does_what_it_may_and_cannot_be_widened(key: keyfold.K
         few.encrypt(b"x", context=ROW)
         with pytest.raises(keyfold.AccessDenied):
             few.encrypt(b"x", context=ROW)
-    with key.narrow(context_equals={}) as none, pytest.raises(keyfold.AccessDenied):
-        none.encrypt(b"x", context=ROW)
+    with key.narrow(context_equals=ROW) as exact, pytest.raises(keyfold.AccessDenied):
+        exact.encrypt(b"x", context={**ROW, "more": "1"})
+    with pytest.raises(keyfold.InvalidArgument):
+        key.narrow(context_equals={})
     with pytest.raises(keyfold.InvalidArgument):
         key.narrow(operations=["Frobnicate"])
 
