@@ -31,4 +31,6 @@ mod support;
 #[cfg(feature = "sqlite")]
 mod tamper;
 #[cfg(feature = "sqlite")]
+mod trail;
+#[cfg(feature = "sqlite")]
 mod who;

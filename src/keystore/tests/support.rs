@@ -247,6 +247,20 @@ fn elsewhere() {
             let (key, grant) = with.split_once(' ').unwrap();
             open(&OpenOptions::default()).unwrap().revoke_grant(&named(key), grant).unwrap();
         }
+        // Uses a key, and asks for a flush now and then.
+        "trail" => {
+            let (key, times) = with.split_once(' ').unwrap();
+            let store =
+                open(&OpenOptions { busy_timeout: Duration::from_secs(60), ..Default::default() }).unwrap();
+            let handle = store.key(&named(key)).unwrap();
+            for n in 0..times.parse::<u32>().unwrap() {
+                super::trail::seal(&[&handle], b"message", &[]).unwrap();
+                if n % 50 == 9 {
+                    store.flush_trail().unwrap();
+                    store.update_key_description(&named(key), &n.to_string()).unwrap();
+                }
+            }
+        }
         "rotate" => drop(open(&OpenOptions::default()).unwrap().rotate_key(&named(&with)).unwrap()),
         // Ends without closing the store, right after it was told that this is done.
         "disable, anchored, and end" => {
