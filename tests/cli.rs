@@ -18,6 +18,8 @@ mod life;
 mod place;
 #[path = "cli/terminal.rs"]
 mod terminal;
+#[path = "cli/trail.rs"]
+mod trail;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
