@@ -260,3 +260,24 @@ fn a_passphrase_comes_through_a_descriptor_byte_for_byte() {
     assert_eq!(over.code, Some(1));
     assert!(!place.path("store/over.db").exists());
 }
+
+/// The anchor is named, so that it is beside no store: what it remembers is not to be put back.
+#[test]
+fn an_older_store_in_the_place_of_the_newer_is_refused_by_the_anchor() {
+    let mut place = Place::empty();
+    let anchor = place.path("state/anchor").display().to_string();
+    place.environment.push(("KEYFOLD_ANCHOR".into(), anchor));
+    place.must(&["init"]);
+    place.must(&["key", "create", "cards"]);
+    fs::copy(place.path("store/keys.db"), place.path("old.db")).unwrap();
+    place.must(&["key", "disable", "cards"]);
+    for name in place.list("store") {
+        fs::remove_file(place.path("store").join(name)).unwrap();
+    }
+    fs::rename(place.path("old.db"), place.path("store/keys.db")).unwrap();
+    let refused = place.run(&["key", "list", "--json"]);
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert!(refused.stderr.contains("STORE_ROLLED_BACK"), "{}", refused.stderr);
+    // Without it the older one opens, and the key is enabled again: that is what the anchor is for.
+    assert_eq!(place.run(&["key", "list", "--anchor", "off"]).code, Some(0));
+}

@@ -282,3 +282,20 @@ fn an_interrupt_while_writing_leaves_no_file_behind() {
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGINT));
     assert_eq!(place.list("out"), Vec::<String>::new());
 }
+
+// Seen to fail when any answer counts as yes.
+#[test]
+fn a_deletion_shows_the_last_use_and_goes_on_after_a_yes_alone() {
+    let place = Place::with_key();
+    for (answer, done) in [("\n", false), ("no\n", false), ("yess\n", false), ("Yes\n", true)] {
+        let mut terminal = Terminal::new();
+        let mut command = place.command(&["key", "delete", "cards"]);
+        let child = terminal.start(command.stdout(terminal.stream()).stderr(terminal.stream()));
+        terminal.wait_for("[y/N] ");
+        assert!(terminal.text().contains("last use"), "before the question: {}", terminal.text());
+        terminal.type_in(answer);
+        assert_eq!(terminal.end_of(child).success(), done, "{answer:?}: {}", terminal.text());
+        let state = place.json(&["key", "show", "cards"])["key_state"].clone();
+        assert_eq!(state, if done { "PendingDeletion" } else { "Enabled" }, "{answer:?}");
+    }
+}
