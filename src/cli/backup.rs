@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::doctor::counted;
 use super::exit::{Failure, Result};
 use super::output;
 use super::progress::Progress;
@@ -80,8 +81,12 @@ fn told(session: &Session, report: &BackupReport, what: &str) -> Result<()> {
     match session.global.json {
         true => output::json(report),
         false => session.say(format!(
-            "{} {what}: {} keys and {} events of store {} at epoch {}, {} bytes",
-            report.path, report.keys, report.trail_events, report.store_id, report.epoch, report.bytes
+            "{} {what}: {} and {} events of store {} at epoch {}",
+            report.path,
+            counted(report.keys),
+            report.trail_events,
+            report.store_id,
+            report.epoch
         )),
     }
 }
@@ -98,14 +103,12 @@ impl Restore {
             true => output::json(&json!({ "store": info })),
             false => {
                 session.say(format!(
-                    "restored {} keys to {}, as incarnation {}",
-                    info.keys,
+                    "restored {} to {}, as incarnation {}",
+                    counted(info.keys),
                     to.path.display(),
                     info.incarnation
                 ))?;
-                session.note(
-                    "stop every process that still uses the store it was made from: the two are now apart",
-                )
+                session.note("what it was made from is a former life of the store: where an anchor knows of this one, that is refused")
             }
         }
     }
