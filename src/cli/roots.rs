@@ -106,7 +106,9 @@ fn find(store: &Store, wanted: &str) -> Result<RootSlot> {
 }
 
 fn show(session: &Session, mut slots: Vec<RootSlot>) -> Result<()> {
-    slots.sort_by_cached_key(|s| (!s.in_use, s.kind.clone(), s.created.clone(), s.slot_id.clone()));
+    slots.sort_by_cached_key(|s| {
+        (!s.in_use, s.kind.clone(), s.principal.clone(), s.created.clone(), s.slot_id.clone())
+    });
     if session.global.json {
         return output::json(&json!({ "roots": slots }));
     }

@@ -11,7 +11,8 @@
 //! = 4                       its exit code, if it is not 0
 //! ```
 //!
-//! Every line of output is compared whole. [DIR], [UUID], [DATE], [HEX] and [VERSION] stand for what differs.
+//! Every line of output is compared whole. [DIR], [UUID], [DATE], [HEX], [N], [VKEY] and [VERSION] stand for what
+//! differs.
 
 use std::path::Path;
 use std::process::Command;
@@ -139,6 +140,7 @@ fn normal(text: &str, place: &Place) -> String {
     let text: String = text.lines().filter(machine).map(|l| format!("{l}\n")).collect();
     let text = text.replace(&place.root().display().to_string(), "[DIR]");
     let text = text.replace(env!("CARGO_PKG_VERSION"), "[VERSION]");
+    let text = counted(&text);
     let mut out = String::new();
     let mut rest = text.as_str();
     while let Some(c) = rest.chars().next() {
@@ -160,6 +162,26 @@ fn normal(text: &str, place: &Place) -> String {
             out += &rest[..word];
             rest = &rest[word..];
         }
+    }
+    out
+}
+
+/// With the trail's key, and how many events and checkpoints there are, which is the trail's own business.
+fn counted(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        let (body, end) = line.strip_suffix('\n').map_or((line, ""), |body| (body, "\n"));
+        let words: Vec<&str> = body.split(' ').collect();
+        let words = words.iter().enumerate().map(|(i, word)| {
+            let next = words.get(i + 1).map_or("", |next| next.trim_end_matches(','));
+            match (word.parse::<u64>(), next) {
+                (Ok(_), "events" | "checkpoints") => "[N]",
+                _ if word.starts_with("keyfold.dev/store/") => "[VKEY]",
+                _ => word,
+            }
+        });
+        out += &words.collect::<Vec<_>>().join(" ");
+        out += end;
     }
     out
 }
