@@ -26,13 +26,14 @@ impl Time {
 
     /// The system's clock; 1970 when it is set before that, so that no clock can make a call fail.
     pub(super) fn now() -> Time {
-        Time(Time::now_millis() / 1_000).min(Time::LAST)
+        Time(Time::now_millis() / 1_000)
     }
 
     /// The same in milliseconds, for events.
     pub(super) fn now_millis() -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        now.saturating_add_signed(failpoint::clock_ahead_seconds().saturating_mul(1_000))
+        let now = now.saturating_add_signed(failpoint::clock_ahead_seconds().saturating_mul(1_000));
+        now.min(Time::LAST.0 * 1_000 + 999)
     }
 
     /// Reads exactly the form that `Display` writes: `YYYY-MM-DDTHH:MM:SSZ`.

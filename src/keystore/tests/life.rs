@@ -224,6 +224,7 @@ fn a_due_key_rotates_once_at_its_first_use_and_keeps_its_schedule() {
     assert_eq!(sealing_version(&key).unwrap(), 2);
     assert_eq!(decrypt(Allowed::Keys(&[&key]), &first).unwrap()[..4], *b"data");
     assert_eq!(sealing_version(&place.open().unwrap().key(&named("k")).unwrap()).unwrap(), 2);
+    assert_eq!(events(&later, "RotateKey"), 1);
     let found = later.describe_key(&named("k")).unwrap();
     assert_eq!(found.versions.len(), 2);
     assert_eq!(found.versions[0].state, VersionState::NonCurrent);
@@ -320,7 +321,11 @@ fn a_compromised_key_seals_nothing_and_opens_only_for_recovery() {
     assert_eq!(status(decrypt(Allowed::Keys(&[&key]), &envelope)), Status::InvalidKeyState);
     assert_eq!(status(store.enable_key(&named("k"))), Status::InvalidKeyState);
     let rescue = place.open_with(&recovery()).unwrap().key(&named("k")).unwrap();
-    assert_eq!(decrypt(Allowed::Keys(&[&rescue]), &envelope).unwrap()[..4], *b"data");
+    let before = events(rescue.store(), "Decrypt");
+    for _ in 0..2 {
+        assert_eq!(decrypt(Allowed::Keys(&[&rescue]), &envelope).unwrap()[..4], *b"data");
+    }
+    assert_eq!(events(rescue.store(), "Decrypt"), before + 2, "one event for each use");
     assert_eq!(status(encrypt(&rescue)), Status::InvalidKeyState);
     assert_eq!(place.verify(), Status::Ok);
 }
@@ -447,6 +452,13 @@ fn a_deletion_that_was_taken_back_is_not_done() {
     assert!(place.open().unwrap().destroy_due().unwrap().is_empty());
 }
 
+/// Events of this name in the trail.
+fn events(store: &Store, name: &str) -> usize {
+    store.flush_trail().unwrap();
+    let filter = crate::audit::Filter { event_name: Some(name.into()), ..Default::default() };
+    store.tail_trail(&filter, 1_000).unwrap().events.len()
+}
+
 fn stepped(store: &Store) -> bool {
     store.inner.read(|snapshot| Ok(snapshot.manifest.write().contains("clock_stepped"))).unwrap()
 }
@@ -484,7 +496,7 @@ fn no_clock_destroys_early_or_rotates_twice() {
         encrypt(&store.key(&named("k")).unwrap()).unwrap();
         store.rotate_due(&mut |_, _| {}).unwrap();
     }
-    assert_eq!(versions(&store), 2);
+    assert_eq!((versions(&store), events(&store, "RotateKey")), (2, 1));
     // Back again: the time that was seen counts, and nothing comes due twice.
     clock.ahead(0);
     encrypt(&place.open().unwrap().key(&named("k")).unwrap()).unwrap();
@@ -515,6 +527,7 @@ fn a_step_of_the_clock_is_remembered_once_and_a_leap_believed_when_it_lasts() {
     clock.ahead(3_651 * DAYS);
     store.create_key(&CreateKey::default()).unwrap();
     assert!(high(&store) < crate::keystore::time::Time(before.0 + DAY), "the same opening does not confirm");
+    assert_eq!(events(&store, "ClockStepped"), 1);
     place.open().unwrap().create_key(&CreateKey::default()).unwrap();
     assert!(high(&store) > crate::keystore::time::Time(before.0 + 3_600 * DAY), "another does");
     assert!(!stepped(&store));
