@@ -255,8 +255,6 @@ mod tests {
         Anchored { life, epoch, manifest: [epoch as u8; 32], ..Anchored::default() }
     }
 
-    /// Mutations seen to fail it: `merge` that takes what is to be written; that compares epochs alone; that forgets the
-    /// earlier one's destroyed keys.
     #[test]
     fn an_anchor_never_goes_back_and_forgets_no_destroyed_key() {
         let (folder, secrets) = (tempfile::tempdir().unwrap(), secrets());
@@ -276,7 +274,7 @@ mod tests {
         assert_eq!(load(&path, &secrets).unwrap().unwrap().destroyed.len(), DESTROYED);
     }
 
-    /// S-08. Mutations seen to fail it: the MAC not compared; the fingerprint not compared.
+    /// S-08.
     #[test]
     fn an_anchor_that_was_changed_or_is_of_another_store_is_refused() {
         let (folder, secrets) = (tempfile::tempdir().unwrap(), secrets());
@@ -294,7 +292,6 @@ mod tests {
         drop(held);
     }
 
-    /// Mutation seen to fail it: the store's own folder not left out.
     #[test]
     fn the_automatic_place_is_the_first_state_folder_outside_the_stores() {
         let (home, stores) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

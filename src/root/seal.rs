@@ -92,7 +92,6 @@ mod tests {
         }
     }
 
-    // Seen to fail when `agrees` looks at the store secret alone.
     #[test]
     fn secrets_agree_only_when_all_of_them_do() {
         let of = |secret, trail, admin: Option<u8>| StoreSecret {

@@ -21,7 +21,7 @@ fn open(place: &Place, root: &str) -> crate::Result<Store> {
     Store::open(&place.location(), &place.root(root), &OpenOptions::default())
 }
 
-/// Mutations seen to fail it: `admin::permit` that permits everything; `begin_admin` that sets no key.
+/// That `permit` refuses is for the clear answer: without it, no handle could sign the manifest of its change.
 #[test]
 fn only_a_handle_with_the_admin_seed_changes_the_store() {
     let (place, store) = with_admin();

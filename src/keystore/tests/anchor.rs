@@ -37,7 +37,7 @@ fn a_whole_older_store_is_refused_by_a_process_that_never_saw_a_later_one() {
     assert_eq!(anchored(&place), Status::Ok);
 }
 
-/// S-09, after a restart. Mutation seen to fail it: `Seen::check` without the comparison of MACs.
+/// S-09, after a restart. Mutation seen to fail it: as for S-05.
 #[test]
 fn another_state_of_the_anchored_epoch_is_a_fork() {
     let place = Place::new();
@@ -66,7 +66,7 @@ fn what_was_acknowledged_as_lowered_cannot_be_undone_by_an_older_store() {
     assert_eq!(anchored(&place), Status::StoreRolledBack);
 }
 
-/// S-12, in bounded rounds. Mutation seen to fail it: `Seen::check` that refuses higher epochs than the anchor's.
+/// S-12, in bounded rounds.
 #[test]
 fn a_process_that_dies_between_commit_and_anchor_leaves_a_store_that_opens() {
     let place = Place::new();
@@ -119,7 +119,7 @@ fn without_its_anchor_a_store_is_read_and_raised_but_lowers_nothing() {
     assert!(store.info().unwrap().anchor.starts_with("fresh "));
 }
 
-/// S-08. Mutation seen to fail it: the fingerprint not compared.
+/// S-08.
 #[test]
 fn an_anchor_remembers_the_store_it_first_saw() {
     let (place, other) = (Place::new(), Place::new());

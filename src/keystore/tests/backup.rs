@@ -48,7 +48,7 @@ fn furnished(place: &Place) -> Store {
     store
 }
 
-/// Mutations seen to fail it: `next_version` that leaves the number; `Rebuild::put` that leaves out aliases.
+/// Mutation seen to fail it: a `next_version` that stays as it was; `begin_life` that keeps the life's number.
 #[test]
 fn a_restored_store_is_the_same_store_in_a_new_life() {
     let place = Place::new();
@@ -86,8 +86,7 @@ fn a_restored_store_is_the_same_store_in_a_new_life() {
     assert_eq!(again.rotate_key(&named("b")).unwrap().current_version, 131_072);
 }
 
-/// S-05, T-116: the store that was is an older state of the restored one. Mutation seen to fail it: `begin_life` that
-/// keeps the life's number.
+/// S-05, T-116: the store that was is an older state of the restored one.
 #[test]
 fn the_life_before_a_restore_is_over() {
     let place = Place::new();
@@ -214,7 +213,6 @@ fn a_backup_is_of_one_moment_while_others_go_on() {
     });
 }
 
-/// Mutation seen to fail it: `two_principals` not asked.
 #[test]
 fn under_dual_control_two_principals_restore() {
     let place = Place::new();

@@ -13,7 +13,6 @@ fn asking(name: &str) -> OpenOptions {
     OpenOptions { principal: Some(name.into()), ..OpenOptions::default() }
 }
 
-/// Mutations seen to fail it: `Actor::through` that takes the caller's word; `Slot::make` that forgets the principal.
 #[test]
 fn whoever_opens_through_a_slot_with_a_principal_is_that_one_and_no_other() {
     let place = Place::new();
@@ -68,7 +67,7 @@ fn a_changed_root_keeps_the_principal_of_its_slot() {
 }
 
 /// A slot's words are authenticated twice: by the root that unwraps it, before anything else of the store is known, and
-/// by the store. Mutation seen to fail it: `bind` without the principal.
+/// by the store.
 #[test]
 fn a_slot_whose_principal_was_changed_does_not_unwrap() {
     let place = Place::new();
