@@ -108,7 +108,13 @@ fn refuse_losing_cells(
 ) -> Result<()> {
     // Under the same context as what follows: a grant with a condition must say the same here.
     let mut buffer = [0; MAX_ENCODED];
-    let Ok(whole) = merge(head.stored(), context, &mut buffer) else { return Ok(()) };
+    let whole = match head.stored().is_empty() {
+        true => *context,
+        false => match merge(head.stored(), context, &mut buffer) {
+            Ok(whole) => whole,
+            Err(_) => return Ok(()),
+        },
+    };
     let mut lost = None;
     let mut usable = false;
     let wish = Wish::new(Operation::ReEncryptFrom, &whole, 0);

@@ -203,6 +203,8 @@ pub(super) fn of_deed(
 
 /// RFC 3339 with milliseconds, UTC.
 pub(super) fn millis(at: u64) -> String {
+    // The end of the year 9999, after which there is no such form.
+    let at = at.min(253_402_300_799_999);
     let seconds = Time(at / 1_000).to_string();
     format!("{}.{:03}Z", seconds.trim_end_matches('Z'), at % 1_000)
 }
