@@ -76,7 +76,7 @@ fn published() -> [Published; 2] {
     ]
 }
 
-/// Mutations seen to fail it: AES-128-GCM for the AEAD; a seed taken as input of DeriveKeyPair.
+/// Mutation seen to fail it: AES-128-GCM for the AEAD.
 #[test]
 fn key_pairs_encapsulations_and_messages_are_the_published_ones() {
     for vector in published() {
@@ -128,7 +128,7 @@ fn nothing_but_what_was_sealed_opens() {
     }
 }
 
-/// T-175. Mutations seen to fail it: no look at `SMALL_ORDER`; `below` taken for true.
+/// T-175. Mutation seen to fail it: no look at `SMALL_ORDER`.
 #[test]
 fn points_of_small_order_and_other_encodings_are_refused() {
     let good = pair(Kem::X25519, &[0x33; 32]);

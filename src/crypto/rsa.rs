@@ -50,7 +50,7 @@ pub(super) fn failed() -> Error {
 mod tests {
     use super::*;
 
-    /// Mutation seen to fail it: the mask generation left with the digest it has by default.
+    /// Mutation seen to fail it: SHA-1 for the digest of OAEP.
     #[test]
     fn what_another_implementation_sealed_opens() {
         let vector: serde_json::Value =

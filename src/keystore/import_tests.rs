@@ -79,7 +79,7 @@ fn material_comes_under_every_algorithm_and_makes_the_key_enabled() {
     }
 }
 
-/// T-115. Mutations seen to fail it: no look at the commitment; no look at `imports`; `delete` that leaves `wrapped`.
+/// T-115. Mutation seen to fail it: no look at the commitment.
 #[test]
 fn only_the_same_material_comes_back() {
     let store = Store::in_memory().unwrap();
@@ -108,7 +108,7 @@ fn only_the_same_material_comes_back() {
     store.delete_imported_key_material(&name).unwrap();
 }
 
-/// Mutations seen to fail it: expiry unchecked; `imports` not counted; the key id of the token unchecked.
+/// Mutations seen to fail it: `imports` unchecked; the key id of the token unchecked.
 #[test]
 fn a_token_serves_one_import_of_one_key_for_a_day() {
     let store = Store::in_memory().unwrap();
