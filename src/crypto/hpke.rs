@@ -87,8 +87,7 @@ impl Kem {
         info: &[u8],
         aad: &[u8],
         secret: &[u8],
-        encapsulated: &mut [u8],
-        out: &mut [u8],
+        (encapsulated, out): (&mut [u8], &mut [u8]),
     ) -> Result<()> {
         self_test()?;
         let mut drawn = Drawn::of(lane)?;

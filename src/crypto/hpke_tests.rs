@@ -17,7 +17,7 @@ fn pair(kem: Kem, seed: &[u8]) -> SealingSecret {
 
 fn sealed(kem: Kem, public: &[u8], info: &[u8], aad: &[u8], secret: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
     let (mut enc, mut out) = (vec![0; kem.encapsulated_size()], vec![0; secret.len() + TAG]);
-    with_lane(|lane| kem.seal(lane, public, info, aad, secret, &mut enc, &mut out))?;
+    with_lane(|lane| kem.seal(lane, public, info, aad, secret, (&mut enc, &mut out)))?;
     Ok((enc, out))
 }
 

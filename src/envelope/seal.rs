@@ -198,7 +198,7 @@ impl<'a> Recipient<'a> {
         let (named, rest) = cell.split_at_mut(SEALED_AT);
         let aad = [fixed, named].concat();
         let (encapsulated, wrapped) = rest.split_at_mut(self.kem.encapsulated_size());
-        self.kem.seal(lane, self.public, SEAL_INFO, &aad, dek, encapsulated, wrapped)
+        self.kem.seal(lane, self.public, SEAL_INFO, &aad, dek, (encapsulated, wrapped))
     }
 }
 

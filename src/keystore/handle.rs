@@ -414,11 +414,6 @@ impl KeyView<'_> {
         }
     }
 
-    /// What the key's material is.
-    pub(crate) fn spec(&self) -> KeySpec {
-        self.state.spec
-    }
-
     /// A version of this material, whatever its number.
     pub(super) fn of_material(&self, material_id: MaterialId) -> Option<&Version> {
         self.state.versions.iter().find(|held| held.material_id == material_id)

@@ -26,7 +26,7 @@ fn wrap(parameters: &ImportParameters, material: &[u8]) -> Vec<u8> {
     };
     let mut out = vec![0; kem.encapsulated_size() + material.len() + 16];
     let (enc, sealed) = out.split_at_mut(kem.encapsulated_size());
-    with_lane(|lane| kem.seal(lane, &public, &info, &[], material, enc, sealed)).unwrap();
+    with_lane(|lane| kem.seal(lane, &public, &info, &[], material, (enc, sealed))).unwrap();
     out
 }
 
