@@ -15,6 +15,7 @@ fn refused(place: &Place, what: &str, data: &[u8], key: Option<&str>) -> i32 {
     assert!(done.stdout.is_empty(), "{what}");
     assert!(!place.path("opened").exists(), "{what}");
     assert!(done.stderr.starts_with("keyfold: error: "), "{what}: {}", done.stderr);
+    assert_ne!(done.code, Some(5), "{what}: the store itself: {}", done.stderr);
     std::fs::remove_file(path).unwrap();
     done.code.unwrap_or_else(|| panic!("{what}: ended by a signal"))
 }
