@@ -64,6 +64,13 @@ pub(crate) fn hostile_names() -> Vec<String> {
     names
 }
 
+/// What a terminal, a log shipper or a reader could act on: named here once more, apart from `is_escaped`.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || "\u{2028}\u{2029}\u{200e}\u{200f}\u{61c}\u{feff}\u{e0041}".contains(c)
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// T-119. Mutations seen to fail it: no `write_char_escape` of ours and a line end written as itself; C1 left out of
 /// `is_escaped`; the request not `bounded`.
 #[test]
@@ -93,7 +100,7 @@ fn a_hostile_name_in_any_field_leaves_one_line_of_the_schema() {
             };
             let line = event.write(&source, seq as u64).unwrap();
             assert!(line.len() <= EVENT_LIMIT, "{} bytes of {name:?}", line.len());
-            assert!(!line.chars().any(is_escaped), "{name:?}");
+            assert!(!line.chars().any(acts), "{name:?}");
             let read = schema::check(&line).unwrap_or_else(|why| panic!("{why}: {name:?}"));
             if name.len() <= TEXT_LIMIT {
                 assert_eq!(read["userIdentity"]["principalId"], name.as_str());
