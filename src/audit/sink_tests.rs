@@ -64,6 +64,11 @@ fn a_callback_that_fails_gets_every_line_later_and_in_order_and_the_trail_is_tol
     assert_eq!(failed[0].additional["sink"], "callback");
     assert!(failed[0].error.is_some());
     assert!(sinks.feed(&lines(20, 300)).is_empty(), "it failed before");
+    // Tried again and again, after longer and longer pauses.
+    for _ in 0..3 {
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        assert!(sinks.feed(&[]).is_empty(), "it failed before");
+    }
     let status = &sinks.status()[0];
     assert_eq!((status.delivered, status.waiting, status.dropped), (13, 287, 0));
     assert!(status.last_error.is_some());
@@ -133,7 +138,8 @@ fn a_callback_may_call_what_feeds_the_sinks_and_may_panic() {
     assert_eq!(sinks.status()[0].waiting, 1);
 }
 
-/// Mutation seen to fail it: whoever finds another at work returns, and the other does not look again.
+/// Whoever finds another at work leaves his lines to him. (Between the other's last look at the queue and his release is a
+/// window too narrow for a test to meet surely: `deliver` looks once more.)
 #[test]
 fn threads_that_feed_at_once_lose_nothing() {
     let sinks = Sinks::default();
@@ -231,8 +237,7 @@ fn a_file_is_readable_by_its_owner_alone_and_is_gone_on_with() {
     assert!(read.ends_with(&format!("\n{}", text(&lines(3, 5)))));
 }
 
-/// T-122, "writes going to a deleted file". Mutations seen to fail it: no look at the path; no look at the link count of
-/// a file that another took the place of.
+/// T-122, "writes going to a deleted file". Mutation seen to fail it: no look at what is at the path.
 #[test]
 fn a_file_that_was_moved_or_deleted_is_opened_anew_and_begins_with_the_last_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
