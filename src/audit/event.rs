@@ -253,7 +253,8 @@ fn digest(value: &Value) -> Value {
 
 /// The beginning of a text. Names that could be cut here are refused by those who keep them.
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(TEXT_LIMIT)]
+    let end = (0..=TEXT_LIMIT.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// RFC 9562, version 4.

@@ -50,7 +50,7 @@ impl OpenFile {
     pub(super) fn open(to: &FileSink) -> Result<OpenFile> {
         let mut state = State::default();
         match state.open(to) {
-            Err(error) if !nobody_reads(&error) => return Err(told(to, &error)),
+            Err(error) if !nobody_reads(&error) => Err(told(to, &error)),
             _ => Ok(OpenFile { to: to.clone(), state: Mutex::new(state) }),
         }
     }

@@ -126,10 +126,6 @@ impl Sinks {
         Ok(())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.all.read(|all| all.is_empty())
-    }
-
     /// Hands committed lines on: events, and checkpoints among them. Called outside any transaction and lock. What the
     /// sinks have to tell (failed, recovered, dropped so many) comes back as service events. Called with no lines, it
     /// tries again what is waiting.

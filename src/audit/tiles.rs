@@ -24,10 +24,7 @@ const SYNC_EVERY: usize = 512;
 pub(crate) fn export_tiles(log: &mut dyn Log, note: &str, folder: &Path) -> Result<u64> {
     let checkpoint = parse_text_of(note)?;
     let mut files = Files { folder, written: Vec::new() };
-    let mut tiles = match files.resume(&checkpoint)? {
-        Some(tiles) => tiles,
-        None => Tiles::default(),
-    };
+    let mut tiles = files.resume(&checkpoint)?.unwrap_or_default();
     while tiles.edge.size() < checkpoint.size {
         let from = tiles.edge.size();
         let limit = (checkpoint.size - from).min(WIDTH * 8) as usize;

@@ -251,7 +251,7 @@ fn a_trail_made_anew_without_the_signing_key_is_refused() {
         log.written[seq as usize] = leaf_hash(forged.as_bytes());
         edge.push(leaf_hash(forged.as_bytes()));
         log.rows[seq as usize].1 = forged;
-        if edge.size() % 10 == 0 {
+        if edge.size().is_multiple_of(10) {
             log.checkpoints.push(SignedCheckpoint::sign(&forger, &edge).unwrap());
         }
     }
