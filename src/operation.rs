@@ -51,7 +51,7 @@ operations! {
     Raise: CreateKey ImportKey ImportKeyMaterial GetParametersForImport RotateKeyOnDemand RotateKey EnableKey
         CancelKeyDeletion UpdateKeyDescription UpdateKeyPolicy TagResource UntagResource CreateAlias CreateGrant
         RetireGrant Approve AddRoot InitializeStore Heartbeat;
-    Lower: DisableKey ScheduleKeyDeletion DestroyKey MarkKeyCompromised DeleteImportedKeyMaterial UpdateAlias
+    Lower: DisableKey StopKey ScheduleKeyDeletion DestroyKey MarkKeyCompromised DeleteImportedKeyMaterial UpdateAlias
         DeleteAlias RevokeGrant RemoveRoot ChangeRoot UpdateStoreSettings WithdrawApproval RestoreStore RepairStore;
 }
 

@@ -109,7 +109,7 @@ pub(super) fn scope(operation: Operation) -> Scope {
         | GenerateRandom => Scope::Anyone,
         CreateKey | ImportKey | InitializeStore | Heartbeat => Scope::Anyone,
         // What was decided before and is due now: the library's own doing, whoever's call it happens in.
-        RotateKey | DestroyKey => Scope::Anyone,
+        RotateKey | StopKey | DestroyKey => Scope::Anyone,
         // Decided once more where they are done, by what they are about.
         ListRetirableGrants | Approve | WithdrawApproval => Scope::Anyone,
         ListGrants

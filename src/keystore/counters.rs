@@ -303,8 +303,8 @@ pub(super) fn stop_of(policy: &KeyPolicy) -> Option<(u32, u32)> {
 /// Stops a key: disables it, saying why. A service event.
 pub(super) fn stop(inner: &Inner, key_id: KeyId) -> Result<()> {
     let name = KeyName::Id(key_id);
-    inner.change(Deed::on(Operation::DisableKey, &name).with("reason", STOPPED), |change| {
-        let mut key = change.snapshot().key(&name)?;
+    inner.change(Deed::on(Operation::StopKey, &name).with("reason", STOPPED), |change| {
+        let mut key = change.key(&name)?;
         if key.state != KeyState::Enabled {
             return Ok(());
         }

@@ -54,7 +54,7 @@ const TABLE: &[Row] = {
         ),
         (&[GetKeyRotationStatus], [Yes, Yes, Yes, Unsupported, Yes, Destroyed]),
         (&[RotateKeyOnDemand, RotateKey], [Yes, Disabled, State, Unsupported, State, Destroyed]),
-        (&[EnableKey, DisableKey], [Yes, Yes, State, State, State, Destroyed]),
+        (&[EnableKey, DisableKey, StopKey], [Yes, Yes, State, State, State, Destroyed]),
         (
             &[UpdateKeyDescription, UpdateKeyPolicy, TagResource, UntagResource],
             [Yes, Yes, State, Yes, Yes, Destroyed],

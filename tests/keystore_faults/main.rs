@@ -69,6 +69,8 @@ impl Acknowledged {
             assert!(opened.is_ok(), "{during}: an envelope under {alias}: {opened:?}");
         }
         store.verify(&mut |_, _| {}).unwrap_or_else(|e| panic!("{during}: {e}"));
+        let trail = store.verify_trail(None, &mut |_, _| {}).unwrap_or_else(|e| panic!("{during}: {e}"));
+        assert!(trail.ok, "{during}: {trail:?}");
     }
 }
 
@@ -96,6 +98,7 @@ fn work(place: &Place, done: &mut Acknowledged, rounds: usize) -> keyfold::Resul
         if round % 2 == 0 {
             done.note(&alias, &store.enable_key(&named(&alias))?);
         }
+        store.flush_trail()?;
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::support::{named, with_alias};
+use crate::Status;
 use crate::envelope::{
     Allowed, Context, DecryptOptions, EncryptOptions, StoredContext, decrypt_into, encrypt_into,
 };
 use crate::error::Error;
-use crate::keystore::{CreateKey, Key, KeyPolicy, Store};
+use crate::keystore::{CreateKey, Key, KeyPolicy, KeyState, Store};
 
 fn encrypt(key: &Key, bytes: usize) -> crate::Result<Vec<u8>> {
     let mut out = vec![0; bytes + 512];
@@ -90,6 +91,27 @@ fn a_version_seals_no_more_bytes_than_its_limit_unless_one_message_has_more() {
     }
 }
 
+/// Mutation seen to fail it: `Failures::note` that forgets to count.
+#[test]
+fn a_burst_of_failed_decrypts_stops_a_key_until_it_is_enabled() {
+    let store = Store::in_memory().unwrap();
+    let policy = KeyPolicy { stop_after_failures: Some(5), ..KeyPolicy::default() };
+    store.create_key(&with_policy("k", policy)).unwrap();
+    let key = store.key(&named("k")).unwrap();
+    let good = encrypt(&key, 10).unwrap();
+    let mut bad = good.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    for _ in 0..5 {
+        assert_eq!(decrypt(&key, &bad), Err(Error::Auth));
+    }
+    assert_eq!(decrypt(&key, &good).unwrap_err().status(), Status::KeyStopped);
+    let described = store.describe_key(&named("k")).unwrap();
+    assert_eq!(described.key_state, KeyState::Disabled);
+    assert!(described.state_reason.unwrap().contains("failed decrypts"));
+    store.enable_key(&named("k")).unwrap();
+    decrypt(&key, &good).unwrap();
+}
+
 #[test]
 fn a_key_is_not_stopped_unless_its_policy_says_so() {
     let store = Store::in_memory().unwrap();
@@ -101,4 +123,33 @@ fn a_key_is_not_stopped_unless_its_policy_says_so() {
         assert_eq!(decrypt(&key, &bad), Err(Error::Auth));
     }
     encrypt(&key, 10).unwrap();
+}
+
+/// Counts merge over handles, and those not yet written down are there.
+#[test]
+fn uses_are_counted_by_version_over_all_handles() {
+    let place = super::support::Place::new();
+    let store = place.init();
+    store.create_key(&with_alias("k")).unwrap();
+    let other = place.open().unwrap();
+    for store in [&store, &other] {
+        let key = store.key(&named("k")).unwrap();
+        for _ in 0..7 {
+            let envelope = encrypt(&key, 100).unwrap();
+            decrypt(&key, &envelope).unwrap();
+        }
+    }
+    store.rotate_key(&named("k")).unwrap();
+    let key = store.key(&named("k")).unwrap();
+    let mut bad = encrypt(&key, 5).unwrap();
+    *bad.last_mut().unwrap() ^= 1;
+    assert_eq!(decrypt(&key, &bad), Err(Error::Auth));
+    drop(other);
+    let counts = store.key_usage(&named("k")).unwrap();
+    let of = |i: usize| (counts[i].version, counts[i].messages, counts[i].bytes, counts[i].opened);
+    assert_eq!(of(0), (1, 14, 1_400, 14));
+    assert_eq!((of(1).0, of(1).1, of(1).2), (2, 1, 5));
+    assert_eq!(counts[1].failures, 1);
+    let last = store.key_last_usage(&named("k")).unwrap();
+    assert!(last.timestamp.is_some() && last.last_failure.is_some() && last.operation.is_some());
 }

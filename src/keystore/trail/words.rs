@@ -187,7 +187,7 @@ pub(super) fn of_deed(
     };
     match deed.operation {
         // What the library does by itself has no request.
-        Operation::RotateKey | Operation::Heartbeat => {
+        Operation::RotateKey | Operation::StopKey | Operation::Heartbeat => {
             let mut additional = deed.request.clone();
             additional.extend(response);
             Event { additional, ..base }
