@@ -72,6 +72,7 @@ pub fn reencrypt_head(
     let head = allowed.read(Operation::ReEncryptFrom, context, parse(envelope))?;
     let dek_size = allowed.read(Operation::ReEncryptFrom, context, head.dek.ok_or(Error::NoUsableCell))?;
     let plan = Plan::new(head.kind, new_context, new_stored)?;
+    refuse_moving(&allowed, &head, context, keys)?;
     let size = match head.kind {
         Kind::Envelope => {
             head_size_under(keys, plan.stored_len, &EncryptOptions { free_cells: options.free_cells })?
@@ -147,5 +148,26 @@ fn refuse_losing_cells(
             allowed.read(Operation::ReEncryptFrom, context, Err(error))
         }
         _ => Ok(()),
+    }
+}
+
+/// What one of these keys may open must be such that the caller may put it under the new ones.
+fn refuse_moving(
+    allowed: &Allowed<'_>,
+    head: &super::head::Head<'_>,
+    context: &Context<'_>,
+    keys: &[&Key],
+) -> Result<()> {
+    let mut buffer = [0; MAX_ENCODED];
+    let whole = merge(head.stored(), context, &mut buffer).unwrap_or(*context);
+    let permit = |from: &Key| keys.iter().try_for_each(|to| from.permit_move(to, &whole));
+    match allowed {
+        Allowed::Keys(from) => from.iter().try_for_each(|from| permit(from)),
+        // A key that is not there opens nothing.
+        Allowed::AnyKeyOf(store) => head
+            .cells()
+            .filter_map(|cell| cell.key())
+            .filter_map(|cell| store.key_by_id(cell.key_id()).ok())
+            .try_for_each(|from| permit(&from)),
     }
 }

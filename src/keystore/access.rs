@@ -184,6 +184,8 @@ struct Rule {
 pub(super) struct Access {
     key: KeyId,
     principal: Box<str>,
+    /// Who owns the key, and whether that is this principal.
+    owner_name: Box<str>,
     owner: bool,
     administrator: bool,
     /// It is about a grant that this principal may retire.
@@ -206,6 +208,7 @@ impl Access {
         Access {
             key: key.id,
             principal: actor.principal.as_str().into(),
+            owner_name: key.owner.as_str().into(),
             owner: key.owner == actor.principal,
             administrator: false,
             retires: false,
@@ -218,6 +221,7 @@ impl Access {
         Access {
             key: KeyId([0; 16]),
             principal: actor.principal.as_str().into(),
+            owner_name: Box::default(),
             owner: false,
             administrator: false,
             retires: false,
@@ -261,6 +265,11 @@ impl Access {
     #[cold]
     fn denied(&self, operation: Operation) -> Error {
         denied(&self.principal, operation, &self.key.to_string())
+    }
+
+    /// Who owns the key.
+    pub(super) fn owner(&self) -> &str {
+        &self.owner_name
     }
 
     /// Whether the actor may use the key for anything.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::access::{Access, Limits};
+use super::access::{Access, Limits, denied};
 use super::document::KeyDocument;
 use super::inner::Inner;
 use super::material::Material;
@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::crypto::{Kek, MacSecret, MaterialId, SealingSecret};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
-use crate::sync::Swap;
+use crate::sync::{Swap, coarse_millis};
 
 /// A key, ready to use. Cheap to clone; many threads may use one at once. Follows changes by this process at once,
 /// by others within the store's refresh interval. Keeps its store open.
@@ -348,6 +348,36 @@ impl Key {
     /// Names of the context whose values stand hashed in the trail.
     pub(super) fn redacted<R>(&self, f: impl FnOnce(&[String]) -> R) -> R {
         self.inner.state.read(|state| f(&state.redact))
+    }
+
+    /// Whether data that may be opened with this key under a context may be sealed anew under `target`, beside the right to
+    /// do both. The right to rewrap is not the right to read: who may not decrypt moves data only between keys of one owner.
+    ///
+    /// # Errors
+    /// ACCESS_DENIED.
+    pub(crate) fn permit_move(&self, target: &Key, context: &Context<'_>) -> Result<()> {
+        for key in [self, target] {
+            let store = &*key.store.inner;
+            store.look_if_due()?;
+            if key.inner.generation.load(Ordering::Acquire) != store.seen.generation() {
+                key.inner.follow(store)?;
+            }
+        }
+        let owner: Box<str> = target.inner.state.read(|state| state.access.owner().into());
+        let may = |state: &State, operation| {
+            self.permit(state, &Wish::new(operation, context, 0), coarse_millis()).is_ok()
+        };
+        let moves = |state: &State| {
+            state.access.owner() == &*owner
+                || may(state, Operation::Decrypt)
+                || !may(state, Operation::ReEncryptFrom)
+        };
+        if self.inner.state.read(moves) {
+            return Ok(());
+        }
+        let wish = Wish::new(Operation::ReEncryptTo, context, 0);
+        let principal = &self.store.inner.actor.principal;
+        Err(target.refuse(&wish, denied(principal, wish.operation, &target.id().to_string())))
     }
 
     /// How many versions are unwrapped in memory.

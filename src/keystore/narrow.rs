@@ -111,7 +111,7 @@ impl Narrowed {
         for (at, left) in self.left.iter().enumerate() {
             let took = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
             if took.is_err() {
-                self.left[..at].iter().for_each(|left| drop(left.fetch_add(1, Ordering::Relaxed)));
+                give_back(&self.left[..at]);
                 return Err(refused(key, actor, wish));
             }
         }
@@ -120,7 +120,13 @@ impl Narrowed {
 
     /// Gives back what [`Narrowed::spend`] took.
     pub(super) fn give_back(&self) {
-        self.left.iter().for_each(|left| drop(left.fetch_add(1, Ordering::Relaxed)));
+        give_back(&self.left);
+    }
+}
+
+fn give_back(left: &[Arc<AtomicU64>]) {
+    for left in left {
+        left.fetch_add(1, Ordering::Relaxed);
     }
 }
 

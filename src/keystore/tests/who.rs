@@ -7,6 +7,7 @@ use crate::envelope::{
     encrypted_size, explain, reencrypt, rewrap,
 };
 use crate::keystore::access::tests::DECISIONS;
+use crate::keystore::change::Deed;
 use crate::keystore::{
     ApprovalRequest, CreateGrant, CreateKey, Key, KeyPolicy, PageRequest, SlotOptions, Store,
 };
@@ -118,6 +119,20 @@ fn every_public_operation_reaches_the_decision() {
     });
 }
 
+/// A change whose author forgot to ask is an error, not a change. Mutation seen to fail it: `conclude` that lets it pass.
+#[test]
+fn nothing_that_nobody_decided_about_is_written() {
+    let store = Store::in_memory().unwrap();
+    store.create_key(&with_alias("k")).unwrap();
+    let before = store.describe_key(&named("k")).unwrap().revision;
+    let changed = store.inner.change(Deed::on(EnableKey, &named("k")), |change| {
+        let mut key = change.snapshot().key(&named("k"))?;
+        change.update_key(&mut key)
+    });
+    assert_eq!(status(changed), Status::Internal);
+    assert_eq!(store.describe_key(&named("k")).unwrap().revision, before);
+}
+
 /// The data path through the envelope: what a constrained grant lets through, T-43 and T-46. Mutation seen to fail it:
 /// `Wish::without_context` where the context is known.
 #[test]
@@ -135,7 +150,7 @@ fn a_condition_on_the_context_holds_through_the_whole_data_path() {
         encryption_context_equals: Some([("tenant".to_owned(), "a".to_owned())].into()),
         ..CreateGrant::default()
     };
-    owner.create_grant(&named("k"), &grant).unwrap();
+    let granted = owner.create_grant(&named("k"), &grant).unwrap().grant_id;
     let bob = place.open_as("bob");
     let bobs = bob.key(&named("k")).unwrap();
     assert_eq!(open(&bobs, &of_a, a), Ok(()));
@@ -152,6 +167,17 @@ fn a_condition_on_the_context_holds_through_the_whole_data_path() {
     let to =
         |key: &Key| reencrypt(Allowed::Keys(&[&bobs]), &of_a, &context, &[key], &context, &WHOLE, &options);
     assert_eq!(status(to(&target)), Status::AccessDenied);
+    // T-48: the right to rewrap is not the right to read. Mutation seen to fail it: `refuse_moving` not called.
+    let rewraps = CreateGrant { operations: vec!["ReEncryptFrom".into()], ..grant.clone() };
+    owner.revoke_grant(&named("k"), &granted).unwrap();
+    owner.create_grant(&named("k"), &rewraps).unwrap();
+    let own = bob.key(&named("bobs")).unwrap();
+    assert_eq!(status(to(&own)), Status::AccessDenied);
+    let into = CreateGrant { operations: vec!["ReEncryptTo".into()], ..grant.clone() };
+    owner.create_grant(&named("l"), &into).unwrap();
+    assert!(to(&target).is_ok());
+    owner.create_grant(&named("k"), &grant).unwrap();
+    assert!(to(&own).is_ok());
     // Explain tells nothing that was not granted.
     let told = explain(Ok(&bob), None, &of_b, None, &Context::EMPTY);
     assert_eq!((told.head_opens, told.answer, told.cells[0].unwraps), (false, "ACCESS_DENIED", None));
