@@ -27,8 +27,6 @@ pub(super) struct Actor {
     pub(super) principal: String,
     /// The root slot that opened the store bears this principal.
     pub(super) verified: bool,
-    /// The handle has the admin seed, or the store has no admin root.
-    pub(super) admin: bool,
 }
 
 impl Actor {
@@ -39,7 +37,7 @@ impl Actor {
     pub(super) fn of(options: &OpenOptions) -> Result<Actor> {
         let principal = options.principal.clone().unwrap_or_else(|| "default".into());
         check_principal(&principal)?;
-        Ok(Actor { principal, verified: false, admin: true })
+        Ok(Actor { principal, verified: false })
     }
 
     /// As the root slot says that opened the store, if it bears a principal.
@@ -56,7 +54,7 @@ impl Actor {
                 operation: "open the store as another principal",
                 name: named.as_str().into(),
             }),
-            (Some(borne), _) => Ok(Actor { principal: borne.to_owned(), verified: true, ..asked }),
+            (Some(borne), _) => Ok(Actor { principal: borne.to_owned(), verified: true }),
         }
     }
 }

@@ -19,7 +19,7 @@ fn pairs(text: &str) -> Pairs {
 }
 
 fn actor(name: &str) -> Actor {
-    Actor { principal: name.into(), verified: false, admin: true }
+    Actor { principal: name.into(), verified: false }
 }
 
 fn grant(

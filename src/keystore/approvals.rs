@@ -142,6 +142,7 @@ pub(super) fn needed(settings: &StoreSettings, operation: Operation) -> bool {
 ///
 /// # Errors
 /// APPROVAL_REQUIRED.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 pub(super) fn two_principals<'a>(
     settings: &StoreSettings,
     operation: Operation,

@@ -5,13 +5,20 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Store;
+#[cfg(feature = "sqlite")]
 use super::backend::{Row, Table};
-use super::backup_file::{Header, Reader, Record, Writer};
+use super::backup_file::{Header, Writer};
+#[cfg(feature = "sqlite")]
+use super::backup_file::{Reader, Record};
 use super::change::Deed;
 use super::json::hex;
-use super::manifest::{Manifest, Settings};
+use super::manifest::Manifest;
+#[cfg(feature = "sqlite")]
+use super::manifest::Settings;
 use super::options::{Location, OpenOptions};
 use super::rebuild::ORDER;
+#[cfg(feature = "sqlite")]
+use super::restore;
 use super::snapshot::Snapshot;
 use super::{access, trail};
 use crate::error::{Error, Result};
@@ -106,7 +113,7 @@ impl Store {
 
     /// Verifies a backup without restoring it: everything in it is read and authenticated. BACKUP_INVALID, ROOT_MISMATCH.
     pub fn verify_backup(path: &Path, root: &dyn Root) -> Result<BackupReport> {
-        super::restore::verify(path, root)
+        restore::verify(path, root)
     }
 
     /// Makes a store from a backup where none is, as a new incarnation of it: its version numbers go on at the next
@@ -122,7 +129,7 @@ impl Store {
         roots: &[&dyn Root],
         options: &OpenOptions,
     ) -> Result<Store> {
-        super::restore::restore(backup, to, roots, options)
+        restore::restore(backup, to, roots, options)
     }
 
     /// Mends a store whose manifest or tree is damaged, from the documents that verify: a new incarnation. Two roots with
@@ -160,6 +167,7 @@ pub(super) fn report(path: &Path, manifest: &Manifest, events: u64, bytes: u64) 
 }
 
 /// The first two records of every backup, verified.
+#[cfg(feature = "sqlite")]
 pub(super) fn read_beginning(
     reader: &mut Reader,
     secrets: &super::secrets::Secrets,
@@ -184,4 +192,25 @@ pub(super) fn read_beginning(
     let parsed =
         Settings::read(&settings.document).map_err(|unreadable| unreadable.error("the backup's settings"))?;
     Ok((read, parsed, settings))
+}
+
+/// Without SQLite there is no file to restore to, nor one that a backup could have been made of.
+#[cfg(not(feature = "sqlite"))]
+mod restore {
+    use super::*;
+
+    const NONE: Error = Error::UnsupportedOperation { what: "this build has no SQLite, so no backups" };
+
+    pub(super) fn verify(_path: &Path, _root: &dyn Root) -> Result<BackupReport> {
+        Err(NONE)
+    }
+
+    pub(super) fn restore(
+        _backup: &Path,
+        _to: &Location,
+        _roots: &[&dyn Root],
+        _options: &OpenOptions,
+    ) -> Result<Store> {
+        Err(NONE)
+    }
 }
