@@ -37,7 +37,6 @@ fn tiles_are_named_as_the_specification_names_them() {
     assert_eq!(entries_path(1_000, 255), Path::new("tile/entries/x001/000.p/255"));
 }
 
-/// Mutation seen to fail it: the subtree's root of a whole tile taken without its last hash.
 #[test]
 fn exports_of_every_shape_verify_and_go_on_where_they_ended() {
     let folder = tempfile::tempdir().unwrap();
@@ -61,6 +60,7 @@ fn exports_of_every_shape_verify_and_go_on_where_they_ended() {
     assert!(all_files(folder.path()).iter().all(|file| !file.to_string_lossy().contains("tmp-")));
 }
 
+/// Mutation seen to fail it: the subtree's root of a whole tile taken without its last hash.
 #[test]
 fn a_log_over_three_levels_has_a_tile_of_each() {
     // 65,536 leaves fill a tile of level 1; entries are not looked at by the tree.
