@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::support::*;
 use crate::Status;
+use crate::context::Context;
+use crate::envelope::{
+    Allowed, DecryptOptions, EncryptOptions, StoredContext, decrypt_into, encrypt_into, encrypted_size,
+};
 use crate::keystore::backend::Table;
 use crate::keystore::failpoint::set_clock_ahead;
 use crate::keystore::time::Time;
@@ -121,6 +125,22 @@ fn a_limited_grant_is_used_so_often_and_no_more() {
     assert_eq!(status(use_key(&key, Encrypt, &[])), Status::AccessDenied);
     assert_eq!(grants(&owner)[0].uses_left, Some(0));
     assert_eq!(place.verify(), Status::Ok);
+    // Each call of the data path is one use.
+    owner.create_grant(&named("k"), &CreateGrant { uses: Some(3), ..to_bob(&[Encrypt, Decrypt]) }).unwrap();
+    let size = encrypted_size(5, 1, 0, &EncryptOptions::default()).unwrap();
+    let (mut envelope, mut plain) = (vec![0; size], [0; 5]);
+    let mut seal = || {
+        let (none, options) = (StoredContext::None, EncryptOptions::default());
+        encrypt_into(&[&key], b"plain", &Context::EMPTY, &none, &options, &mut envelope).map(drop)
+    };
+    assert_eq!(seal(), Ok(()));
+    assert_eq!(seal(), Ok(()));
+    let mut open = || {
+        let options = DecryptOptions::default();
+        decrypt_into(Allowed::Keys(&[&key]), &envelope, &Context::EMPTY, &options, &mut plain).map(drop)
+    };
+    assert_eq!(open(), Ok(()));
+    assert_eq!(status(open()), Status::AccessDenied);
     // A grant without a number beside it is used instead.
     owner.create_grant(&named("k"), &to_bob(&[Encrypt])).unwrap();
     assert_eq!(use_key(&key, Encrypt, &[]), Ok(()));
@@ -156,8 +176,9 @@ fn a_grant_ends_at_its_time_in_handles_that_are_ready_too() {
     let owner = place.init();
     owner.create_key(&with_alias("k")).unwrap();
     let end = Time(Time::now().0 + 3_600).to_string();
-    let grant = CreateGrant { expires: Some(end), uses: Some(9), ..to_bob(&[Encrypt]) };
+    let grant = CreateGrant { expires: Some(end), ..to_bob(&[Encrypt]) };
     owner.create_grant(&named("k"), &grant).unwrap();
+    owner.create_grant(&named("k"), &CreateGrant { uses: Some(9), ..grant.clone() }).unwrap();
     let key = place.open_as("bob").key(&named("k")).unwrap();
     assert_eq!(use_key(&key, Encrypt, &[]), Ok(()));
     set_clock_ahead(3_601);
@@ -312,6 +333,7 @@ fn a_count_of_uses_that_was_changed_is_refused() {
     let mut changed = cells.clone();
     changed.2 = changed.2.replace("\"used\":1", "\"used\":0");
     assert_ne!(&changed, cells);
+    changed.0 -= 1;
     for row in [Some(&changed), None] {
         place.put(at, row);
         let bob = place
