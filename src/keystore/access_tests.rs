@@ -53,7 +53,6 @@ fn oracle(key: &KeyDocument, who: &str, administrator: bool, operation: Operatio
     let granted = key.grants.iter().any(|grant| {
         let asked = if operation.name() == "ListGrants" { "DescribeKey" } else { operation.name() };
         let named = grant.operations.iter().any(|o| o.name() == asked);
-        let empty = BTreeMap::new();
         let fits = |given: &BTreeMap<String, String>| {
             let equal = grant.equals.as_ref().is_none_or(|equals| equals == given);
             let within = grant
@@ -65,7 +64,7 @@ fn oracle(key: &KeyDocument, who: &str, administrator: bool, operation: Operatio
         let fits = match context {
             _ if !is_use || grant.equals.is_none() && grant.subset.is_none() => true,
             Some(given) => fits(given),
-            None => fits(&empty) && false,
+            None => false,
         };
         grant.grantee == who && named && fits && grant.expires.is_none_or(|end| end > Time::now())
     });

@@ -35,8 +35,8 @@ fn uses_rows(place: &Place) -> usize {
     place.dump().keys().filter(|(table, _)| *table == Table::GrantUses).count()
 }
 
-/// T-43: by handle, by id and by alias alike; an alias of another's key leads to that key's grants. Mutations seen to fail
-/// it: `permit` that answers Ok; grants looked up by the name's owner.
+/// T-43: by handle, by id and by alias alike; an alias of another's key leads to that key's grants. Mutation seen to fail
+/// it: `permit` that answers Ok.
 #[test]
 fn a_grantee_may_do_what_the_grant_says_and_nothing_else() {
     let place = Place::new();
@@ -77,7 +77,7 @@ fn a_grantee_may_do_what_the_grant_says_and_nothing_else() {
     assert_eq!(status(bob.revoke_grant(&named("k"), &made.grant_id)), Status::AccessDenied);
 }
 
-/// Administrators manage and do not use. Mutation seen to fail it: `Scope::Use` that asks for an administrator.
+/// Administrators manage and do not use.
 #[test]
 fn an_administrator_manages_every_key_and_uses_none() {
     let place = Place::new();
@@ -93,8 +93,8 @@ fn an_administrator_manages_every_key_and_uses_none() {
     assert_eq!(status(bob.add_root(&place.root("root"))), Status::AccessDenied);
 }
 
-/// Exact over handles, threads and processes. Mutations seen to fail it: the count written without its transaction's lock
-/// being asked first (a read transaction); `>=` as `>` in `spend`.
+/// Exact over handles, threads and processes. Mutations seen to fail it: a transaction that only
+/// reads; `>=` as `>` in `spend`.
 #[test]
 fn a_limited_grant_is_used_so_often_and_no_more() {
     let place = Place::new();

@@ -25,7 +25,7 @@ fn pairs(list: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
 }
 
 /// T-45. Mutations seen to fail it: operations joined instead of intersected; a narrowing that forgets the conditions before
-/// it; a copy without what the handle was narrowed to.
+/// it.
 #[test]
 fn narrowing_composes_and_cannot_be_undone() {
     let (_store, key) = key();

@@ -133,8 +133,7 @@ fn nothing_that_nobody_decided_about_is_written() {
     assert_eq!(store.describe_key(&named("k")).unwrap().revision, before);
 }
 
-/// The data path through the envelope: what a constrained grant lets through, T-43 and T-46. Mutation seen to fail it:
-/// `Wish::without_context` where the context is known.
+/// The data path through the envelope: what a constrained grant lets through, T-43 and T-46.
 #[test]
 fn a_condition_on_the_context_holds_through_the_whole_data_path() {
     let place = Place::new();
