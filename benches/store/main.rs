@@ -4,6 +4,8 @@
 //! KEYS sets the size of the large store (1,000,000 when left out).
 
 mod large;
+// Shared; this program needs less of it.
+#[allow(dead_code)]
 #[path = "../abi/measure.rs"]
 mod measure;
 mod place;

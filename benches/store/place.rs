@@ -51,7 +51,7 @@ fn location(folder: &Path) -> Location {
 }
 
 fn root(folder: &Path) -> KeyFile {
-    KeyFile::new(&folder.join("root/key"))
+    KeyFile::new(folder.join("root/key"))
 }
 
 fn private(folder: &Path) {

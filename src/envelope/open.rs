@@ -141,7 +141,8 @@ fn open_in_place(
         head[..from].copy_from_slice(&buffer[..from]);
         return open_behind(&head[..from], allowed, buffer, context, options, opened);
     }
-    open_behind(&buffer[..from].to_vec(), allowed, buffer, context, options, opened)
+    let head = buffer[..from].to_vec();
+    open_behind(&head, allowed, buffer, context, options, opened)
 }
 
 /// A head of two cells, and some stored context.

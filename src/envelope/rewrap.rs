@@ -131,12 +131,14 @@ pub(super) fn plan(
                     handle.peek(&to, |_| Ok(()))?;
                 }
                 let fate = work.fate(&cell, &key, version, target, &plan.steps)?;
-                let opened = !matches!(fate, Outcome::Failed) && !(current && context.is_none());
+                let failed = matches!(fate, Outcome::Failed);
+                // Without a context a current cell is not opened at all.
+                let opened = !failed && (!current || context.is_some());
                 match opened {
                     true => {
                         Used::enter(&mut used, handle, version, Some(target).filter(|_| !current), view.now)
                     }
-                    false if matches!(fate, Outcome::Failed) => {
+                    false if failed => {
                         Misses::missed(&mut first, handle, version.reference());
                     }
                     false => {}

@@ -264,8 +264,11 @@ impl<'a> StoreLog<'a> {
     }
 }
 
+/// Size to read, what the head claims, and what is wrong with it.
+type Claimed = (u64, Option<(u64, Hash)>, Option<String>);
+
 /// What the head says, or, where it is not to be believed, what the manifest knows.
-fn claimed(snapshot: &mut Snapshot<'_>) -> Result<(u64, Option<(u64, Hash)>, Option<String>)> {
+fn claimed(snapshot: &mut Snapshot<'_>) -> Result<Claimed> {
     match Head::read(snapshot) {
         Ok(head) => {
             let size = head.edge.size();

@@ -52,8 +52,6 @@ pub(crate) struct Version {
     pub(crate) usage: Arc<VersionUsage>,
     /// May seal, as far as the version's own state and dates go.
     pub(crate) seals: bool,
-    /// Opens only because the store was opened for recovery.
-    pub(crate) recovered: bool,
 }
 
 impl Version {
@@ -720,7 +718,6 @@ impl State {
                 material,
                 usage,
                 seals: version.state == VersionState::Current && !originator_over,
-                recovered,
             };
             for (key_id, version) in version.former {
                 former.push(Version { key_id, version, ..one.clone() });

@@ -35,7 +35,6 @@ fn version(key_id: KeyId, number: u32, material: &[u8; 32]) -> Version {
         material: crate::keystore::Material::Kek(std::sync::Arc::new(kek)),
         usage: Default::default(),
         seals: true,
-        recovered: false,
     }
 }
 

@@ -100,7 +100,6 @@ fn what_an_independent_implementation_sealed_opens() {
             material: Material::Sealing(Arc::new(pair)),
             usage: Default::default(),
             seals: true,
-            recovered: false,
         };
         let (envelope, context) = (hex("envelope"), hex("context"));
         let context = Context::unpack(&context).unwrap();

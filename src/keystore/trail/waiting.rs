@@ -43,8 +43,10 @@ pub(super) struct Waiting {
     failures: BTreeMap<(Place, Operation), Failures>,
     gap: Gap,
     /// What a child found here, to be dropped outside the fork handler.
-    inherited: Option<(VecDeque<Pending>, BTreeMap<Kind, Repeat>, BTreeMap<(Place, Operation), Failures>)>,
+    inherited: Option<Inherited>,
 }
+
+type Inherited = (VecDeque<Pending>, BTreeMap<Kind, Repeat>, BTreeMap<(Place, Operation), Failures>);
 
 /// An event that waits, and whoever waits for it.
 pub(super) struct Pending {
