@@ -1,7 +1,7 @@
 //! The trail: events in CloudTrail's words, a Merkle tree over them, signed checkpoints, sinks, and what verifies all
 //! of it. `docs/AUDIT.md` is the specification.
 //!
-//! It knows no keys and no store: it is given events, and a [`Log`] to read them from. The key store appends events in
+//! It knows no keys and no store: it is given events, and a `Log` to read them from. The key store appends events in
 //! its own transactions (`keystore/trail.rs`).
 
 mod base64;

@@ -340,7 +340,7 @@ pub(super) struct Authority {
 
 impl Authority {
     /// For tests that write what no operation writes.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(super) fn given() -> Authority {
         Authority { decided: true, ..Authority::default() }
     }

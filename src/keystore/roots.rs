@@ -179,6 +179,7 @@ impl Slot {
     }
 
     /// What the slot's root has to authenticate beside the secrets.
+    #[cfg(feature = "sqlite")]
     pub(super) fn bind(&self, store_id: &[u8; 16]) -> Vec<u8> {
         bind(store_id, &self.id, self.admin, self.principal.as_deref())
     }

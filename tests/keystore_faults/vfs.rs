@@ -232,10 +232,8 @@ unsafe extern "C" fn open(
             });
             drop(paths);
             let mut machine = MACHINE.lock().unwrap();
-            if !machine.disk.contains_key(&path) {
-                let synced = contents(file);
-                machine.disk.insert(path, Disk { synced, since: Vec::new() });
-            }
+            let known = machine.disk.entry(path);
+            known.or_insert_with(|| Disk { synced: contents(file), since: Vec::new() });
         }
         SQLITE_OK
     }
