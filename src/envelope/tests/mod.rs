@@ -18,7 +18,7 @@ use super::{
 };
 use crate::crypto::Kek;
 use crate::error::Result;
-use crate::keystore::{CreateKey, Key, KeyId, KeyName, Store, Version};
+use crate::keystore::{CreateKey, Key, KeyId, KeyName, KeyPolicy, Store, Version};
 use crate::secret::{Key32, OnFork};
 
 /// A version of a key outside any store.
@@ -63,7 +63,8 @@ fn store_and_key() -> (Store, Key) {
 }
 
 fn new_key(store: &Store) -> Key {
-    let made = store.create_key(&CreateKey::default()).unwrap();
+    let policy = KeyPolicy { on_demand_limit: Some(10_000), ..KeyPolicy::default() };
+    let made = store.create_key(&CreateKey { policy, ..CreateKey::default() }).unwrap();
     let key = store.key(&KeyName::Id(made.key_id)).unwrap();
     // What the trail writes at first use draws random bytes too, which are no test's own.
     key.peek(&crate::keystore::Wish::ANY, |_| Ok(())).unwrap();
