@@ -119,12 +119,22 @@ pub(crate) fn verify(
 
 /// The sequence number that an event's line says it has.
 pub(super) fn seq_of(line: &str) -> Option<u64> {
-    let (version, rest) = line.strip_prefix("{\"eventVersion\":\"1.")?.split_once("\",\"seq\":")?;
-    let (seq, _) = rest.split_once(',')?;
-    let plain = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    let seq: u64 = (plain(version) && plain(seq)).then(|| seq.parse().ok())??;
-    // More than a store can number.
-    (seq < 1 << 62).then_some(seq)
+    seq_and_rest(line).map(|(seq, _)| seq)
+}
+
+fn seq_and_rest(line: &str) -> Option<(u64, &str)> {
+    let rest = line.strip_prefix("{\"eventVersion\":\"1.")?;
+    let (version, rest) = rest.split_at(digits(rest));
+    let rest = rest.strip_prefix("\",\"seq\":")?;
+    let (seq, rest) = rest.split_at(digits(rest));
+    let seq: u64 = seq.parse().ok()?;
+    // No store can number as many.
+    (!version.is_empty() && seq < 1 << 62 && rest.starts_with(',')).then_some((seq, rest))
+}
+
+/// How many digits a text begins with.
+fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
 /// What verification reads of an event.
@@ -146,18 +156,18 @@ fn read(line: &str) -> Read {
 
 /// Fields stand in one order, which `Event::write` gave them.
 fn fields(line: &str) -> Option<Fields> {
-    let seq = seq_of(line)?;
-    let rest = line.split_once(",\"eventTime\":\"")?.1;
-    let (time, rest) = rest.split_once("\",\"monotonicTime\":")?;
-    let (monotonic, rest) = rest.split_once(",\"eventSource\":\"keyfold\",\"eventName\":\"")?;
-    let name = rest.split_once('"')?.0;
-    let whole = line.ends_with('}') && !line.bytes().any(|c| c < b' ');
-    whole.then_some(Fields {
-        seq,
-        time: Instant::parse(time)?.0,
-        monotonic: monotonic.parse().ok()?,
-        is_gap: name == "TrailGap",
-    })
+    let (seq, rest) = seq_and_rest(line)?;
+    let (time, rest) = rest.strip_prefix(",\"eventTime\":\"")?.split_once('"')?;
+    let rest = rest.strip_prefix(",\"monotonicTime\":")?;
+    let (monotonic, rest) = rest.split_at(digits(rest));
+    let rest = rest.strip_prefix(",\"eventSource\":\"keyfold\",\"eventName\":\"")?;
+    let is_gap = rest.starts_with("TrailGap\"");
+    // Without a way out of the loop, which the compiler then does in wide steps.
+    let controls = line.bytes().fold(false, |found, c| found | (c < b' '));
+    if controls || !line.ends_with('}') {
+        return None;
+    }
+    Some(Fields { seq, time: Instant::parse(time)?.0, monotonic: monotonic.parse().ok()?, is_gap })
 }
 
 /// Half of a large batch is read by a second thread, which is gone when this returns.
