@@ -58,8 +58,6 @@ const NOT_FIELDS: &[&str] = &[
     "changed",
     "reordered",
     "malformed",
-    "grants",
-    "next",
 ];
 
 fn check(section: &str, of: &impl Serialize) {

@@ -49,7 +49,7 @@ pub unsafe extern "C" fn keyfold_store_update_settings(
         let store = handle::store(store)?;
         let settings = unsafe { args::text(settings, "settings")? };
         let settings: StoreSettings =
-            args::json(settings, "settings is not JSON of the form that docs/ABI.md gives")?;
+            args::object(settings, "settings is not JSON of the form that docs/ABI.md gives")?;
         out.json(&store.update_settings(&settings)?)
     })
 }
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn keyfold_approve(
         let store = handle::store(store)?;
         let operation = Operation::from_name(unsafe { args::text(operation, "operation")? })?;
         let request = unsafe { args::text(request, "request")? };
-        let request = args::json(request, "request is not a JSON object")?;
+        let request = args::object(request, "request is not a JSON object")?;
         out.json(&store.approve(&ApprovalRequest { operation, request, seconds })?)
     })
 }

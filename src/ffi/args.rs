@@ -59,6 +59,14 @@ pub(super) fn json<T: DeserializeOwned>(text: &str, what: &'static str) -> Resul
     serde_json::from_str(text).map_err(|_| Error::InvalidArgument { what })
 }
 
+/// As [`json`], for an object; a list of its values would do for serde.
+pub(super) fn object<T: DeserializeOwned>(text: &str, what: &'static str) -> Result<T> {
+    match text.trim_start().starts_with('{') {
+        true => json(text, what),
+        false => Err(Error::InvalidArgument { what }),
+    }
+}
+
 /// A JSON object of text to text. A name that stands twice is refused too.
 pub(super) fn pairs_of_json(text: &str, what: &'static str) -> Result<Vec<(String, String)>> {
     json::<Pairs>(text, what).map(|pairs| pairs.0)

@@ -295,7 +295,7 @@ impl Drop for Host {
 
 unsafe fn filter_of(at: *const c_char) -> Result<Filter> {
     let Some(text) = (unsafe { args::text_or_none(at, "filter")? }) else { return Ok(Filter::default()) };
-    let given: GivenFilter = args::json(text, "filter is not JSON of the form that docs/ABI.md gives")?;
+    let given: GivenFilter = args::object(text, "filter is not JSON of the form that docs/ABI.md gives")?;
     let GivenFilter { key_id, principal, event_name, since, until, failed } = given;
     Ok(Filter { key_id, principal, event_name, since, until, failed })
 }

@@ -32,13 +32,16 @@ type EventFilter struct {
 
 // TrailReport is what a verification of a trail found.
 type TrailReport struct {
-	OK                 bool      `json:"ok"`
-	Events             uint64    `json:"events"`
-	Checkpoints        uint64    `json:"checkpoints"`
-	LastGoodCheckpoint *uint64   `json:"last_good_checkpoint"`
-	Uncovered          uint64    `json:"uncovered"`
-	ClockSteps         []uint64  `json:"clock_steps"`
-	FirstBad           *BadEntry `json:"first_bad"`
+	OK                 bool        `json:"ok"`
+	First              uint64      `json:"first"`
+	Gaps               uint64      `json:"gaps"`
+	Events             uint64      `json:"events"`
+	Checkpoints        uint64      `json:"checkpoints"`
+	LastGoodCheckpoint *uint64     `json:"last_good_checkpoint"`
+	Uncovered          uint64      `json:"uncovered"`
+	ClockSteps         []uint64    `json:"clock_steps"`
+	FirstBad           *BadEntry   `json:"first_bad"`
+	BadSegments        [][2]uint64 `json:"bad_segments"`
 }
 
 // BadEntry is the first entry of a trail that is wrong.
@@ -59,22 +62,29 @@ type SinkStatus struct {
 // Trail is the store's trail.
 func (s *Store) Trail() Trail { return Trail{s} }
 
-// Events gives events from sequence number from on, read a page at a time; it stops at the first error. Reading is itself
-// an event.
+// Events gives events from sequence number from on, read a page at a time, up to those there were at the first page; it
+// stops at the first error. Reading is itself an event, so that without that end it would follow itself.
 func (t Trail) Events(filter *EventFilter, from uint64) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		only, err := filter.text()
-		for err == nil {
+		for end := uint64(0); err == nil; {
 			var page eventPage
 			if page, err = decoded[eventPage](nativeTrailRead(&t.store.native, only, from, 0)); err != nil {
 				break
+			}
+			if end == 0 {
+				var info StoreInfo
+				if info, err = t.store.Info(); err != nil {
+					break
+				}
+				end = info.TrailEvents
 			}
 			for _, event := range page.Events {
 				if !yield(event, nil) {
 					return
 				}
 			}
-			if page.Next == nil {
+			if page.Next == nil || *page.Next >= end {
 				return
 			}
 			from = *page.Next

@@ -54,15 +54,21 @@ class Trail:
         until: When = None,
         failed: bool = False,
     ) -> Iterator[Event]:
-        """Events from sequence number `start` on, read a page at a time. Reading is itself an event."""
+        """Events from sequence number `start` on, read a page at a time, up to those there were at the first page.
+
+        Reading is itself an event, so that without that end it would follow itself.
+        """
         if not 1 <= page_size <= 1000:
             raise ValueError("page_size is 1 to 1,000")
         only = _filter(key_id, principal, event_name, since, until, failed)
         at, limit = checked_unsigned("start", start), checked_unsigned("page_size", page_size, 32)
+        end: int | None = None
         while True:
             page = told(lambda out: _native.keyfold_trail_read(self._handle, only, at, limit, out))
+            if end is None:
+                end = self._store.info().trail_events
             yield from page["events"]
-            if page.get("next") is None:
+            if page.get("next") is None or page["next"] >= end:
                 return
             at = checked_unsigned("next", page["next"])
 

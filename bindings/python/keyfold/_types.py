@@ -250,12 +250,15 @@ class TrailReport:
     """What a verification of a trail found."""
 
     ok: bool
+    first: int
     events: int
     checkpoints: int
     last_good_checkpoint: int | None
     uncovered: int
+    gaps: int
     clock_steps: tuple[int, ...]
     first_bad: BadEntry | None
+    bad_segments: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
