@@ -236,10 +236,14 @@ func TestABackupRestoresAsANewIncarnation(t *testing.T) {
 	backup := filepath.Join(folder, "backup")
 	equal(t, ok(store.BackUp(backup))(t).Keys, 1)
 	equal(t, ok(VerifyBackup(backup, root))(t).Keys, 1)
+	was := ok(store.Info())(t).Incarnation
 	again := ok(Restore(backup, filepath.Join(folder, "keys.db"), []Root{root}, nil))(t)
 	defer again.Close()
-	equal(t, ok(again.Info())(t).Incarnation != ok(store.Info())(t).Incarnation, true)
-	_, err := Restore(backup, filepath.Join(folder, "other.db"), nil, nil)
+	equal(t, ok(again.Info())(t).Incarnation != was, true)
+	// Whoever has seen the new life takes the old one no more.
+	_, err := store.Info()
+	is(t, err, ErrStoreRolledBack)
+	_, err = Restore(backup, filepath.Join(folder, "other.db"), nil, nil)
 	is(t, err, ErrInvalidArgument)
 	noError(t, os.WriteFile(backup, []byte("no backup"), 0o600))
 	_, err = VerifyBackup(backup, root)

@@ -299,10 +299,14 @@ def test_a_backup_restores_as_a_new_incarnation(
         report = store.back_up(backup)
         assert report.keys == 1 and report.bytes == backup.stat().st_size
         assert keyfold.verify_backup(backup, root).epoch == report.epoch
+        was = store.info().incarnation
         with keyfold.restore(backup, elsewhere / "keys.db", [root]) as again:
-            assert again.info().incarnation != store.info().incarnation
+            assert again.info().incarnation != was
             with again.key("cards") as cards:
                 assert cards.decrypt(sealed) == b"x"
+        # Whoever has seen the new life takes the old one no more.
+        with pytest.raises(keyfold.StoreRolledBack):
+            store.info()
     damaged = bytearray(backup.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     backup.write_bytes(damaged)
