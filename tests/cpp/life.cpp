@@ -277,6 +277,52 @@ static void every_call_of_c_has_its_method(const std::string &folder)
     CHECK(keyfold::open_handles() == 3);
 }
 
+static void operators_do_with_keys_what_they_do_in_c()
+{
+    int events = 0;
+    {
+        const auto store = keyfold::Store::in_memory();
+        store.add_callback_sink([&events](std::string_view event) { events += event.find("\"CreateKey\"") != event.npos; });
+        store.add_callback_sink([](std::string_view) { throw std::runtime_error("full"); });
+        keyfold::KeyOptions options;
+        options.tags = "{\"team\":\"payments\"}";
+        options.policy = "{\"on_demand_limit\":0}";
+        CHECK(has(store.create_key("cards", options), "\"team\":\"payments\""));
+        CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_LIMIT_EXCEEDED, [&] { store.rotate_key("cards"); }));
+        CHECK(has(store.untag_key("cards", "[\"team\"]"), "\"tags\":{}"));
+        const keyfold::Context row{{"table", "cards"}};
+        keyfold::Narrowing to;
+        to.operations = "Encrypt";
+        to.context_equals = &row;
+        const auto few = store.key("cards").narrow(to);
+        const auto sealed = few.encrypt("x", row);
+        CHECK(throws<keyfold::AccessDenied>(KEYFOLD_STATUS_ACCESS_DENIED, [&] { few.decrypt(sealed, row); }));
+        CHECK(has(store.create_grant("cards", "{\"grantee_principal\":\"worker\",\"operations\":[\"Decrypt\"]}"), "worker"));
+        CHECK(has(store.list_grants("cards"), "worker"));
+        store.dry_run("Encrypt", "cards", row);
+        store.schedule_key_deletion("cards", 7);
+        CHECK(throws<keyfold::InvalidKeyState>(KEYFOLD_STATUS_INVALID_KEY_STATE, [&] { few.encrypt("x", row); }));
+        store.cancel_key_deletion("cards");
+
+        options = {};
+        options.spec = "HMAC_256";
+        store.create_key("sign", options);
+        const auto sign = store.key("sign");
+        const auto code = sign.generate_mac("message");
+        sign.verify_mac("message", code);
+        CHECK(throws<keyfold::InvalidMac>(KEYFOLD_STATUS_INVALID_MAC, [&] { sign.verify_mac("massage", code); }));
+        options.spec = "HPKE_X_WING";
+        store.create_key("inbox", options);
+        const auto inbox = store.key("inbox");
+        CHECK(text(inbox.decrypt(keyfold::seal({inbox.public_key()}, "for you", row), row)) == "for you");
+
+        CHECK(has(store.verify_trail(store.checkpoint_trail()), "\"ok\":true"));
+        CHECK(has(store.tail_trail(), "ScheduleKeyDeletion"));
+        CHECK(has(store.sinks(), "\"last_error\":\""));
+    }
+    CHECK(events == 3);
+}
+
 static void one_key_serves_many_threads()
 {
     const auto store = keyfold::Store::in_memory();
@@ -300,6 +346,7 @@ int main(int argc, char **argv)
     objects_move_and_close_once();
     keys_rotate_and_envelopes_follow();
     every_call_of_c_has_its_method(argv[1]);
+    operators_do_with_keys_what_they_do_in_c();
     one_key_serves_many_threads();
     stores_and_roots_are_managed(argv[1]);
     CHECK(keyfold_open_handles() == 0);
