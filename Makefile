@@ -231,8 +231,8 @@ test-cli: build
 	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/cli/run
 
 # The exported trail, verified with a public tool.
-test-audit: | $(TOOLS)
-	tests/audit/run
+test-audit: build
+	KEYFOLD_COMMAND=$(CURDIR)/$(COMMAND) tests/audit/run
 
 test-interop: build $(INSTALLED) $(TESTS)/interop-c $(TESTS)/interop-cpp $(TESTS)/interop-rust $(TESTS)/interop-go
 	tests/interop/run.py
