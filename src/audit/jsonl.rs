@@ -30,8 +30,14 @@ pub fn verify_jsonl(files: &[&Path], key: &VerifierKey) -> Result<TrailReport> {
         log.files.push(LineFile::open(path)?);
     }
     let mut report = verify(&mut log, key, None, &mut |_, _| ())?;
-    let earlier = |bad: &BadEntry| report.first_bad.as_ref().is_none_or(|first| bad.seq < first.seq);
-    if let Some(bad) = log.bad.filter(earlier) {
+    // Of a stretch that is wrong as a whole, two entries of one number tell the place.
+    let within = |first: &BadEntry, seq: u64| {
+        report.bad_segments.iter().any(|&(from, to)| from == first.seq && seq < to)
+    };
+    let closer = |bad: &BadEntry| {
+        report.first_bad.as_ref().is_none_or(|first| bad.seq < first.seq || within(first, bad.seq))
+    };
+    if let Some(bad) = log.bad.filter(closer) {
         report.first_bad = Some(bad);
     }
     report.ok = report.first_bad.is_none();

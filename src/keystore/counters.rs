@@ -120,6 +120,10 @@ impl Counters {
         snapshot.rows.put_if(Table::Counters, place, self.revision, &row)
     }
 
+    fn is_reserved(&self) -> bool {
+        self.reserved_messages > 0 || self.reserved_bytes > 0
+    }
+
     fn add(&mut self, counted: &Counted) {
         let uses = counted.count.saturating_sub(counted.failures);
         match seals(counted.operation) {
@@ -193,8 +197,7 @@ impl Allowance {
         limited.then_some(Allowance { limits, messages: AtomicI64::new(0), bytes: AtomicI64::new(0) })
     }
 
-    /// Takes one message of so many bytes out of what is at hand. What a refused call took stays taken: that counts too
-    /// much by it, and only until the next reservation.
+    /// Takes one message of so many bytes out of what is at hand.
     pub(super) fn take(&self, bytes: u64) -> bool {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         let enough = |left: &AtomicI64, wanted: i64| {
@@ -203,8 +206,14 @@ impl Allowance {
             })
             .is_ok()
         };
-        (self.limits.messages.is_none() || enough(&self.messages, 1))
-            && (self.limits.bytes.is_none() || enough(&self.bytes, bytes))
+        if self.limits.messages.is_some() && !enough(&self.messages, 1) {
+            return false;
+        }
+        let room = self.limits.bytes.is_none() || enough(&self.bytes, bytes);
+        if !room {
+            self.messages.fetch_add(1, Ordering::Relaxed);
+        }
+        room
     }
 
     fn give(&self, messages: u64, bytes: u64) {
@@ -231,6 +240,10 @@ pub(super) fn renew(
         return Err(Error::StoreReadOnly);
     }
     let at = place(&key_id.0, version);
+    if !inner.read(|snapshot| Counters::load(snapshot, &at))?.is_reserved() {
+        // The first of this version, perhaps under a limit that came late: what was sealed before it is counted in memory.
+        trail::flush(inner)?;
+    }
     let (near, full) = {
         let mut snapshot = Snapshot::begin(&*inner.backend, &inner.secrets, &inner.seen, Access::Write)?;
         let mut counters = Counters::load(&mut snapshot, &at)?;
@@ -284,14 +297,14 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// Counts one; whether it is the one that stops the key.
+    /// Counts one; whether there are enough to stop the key. That is tried at each one more, until it is done.
     pub(super) fn note(&self, now: u64, policy: (u32, u32)) -> bool {
         let (most, seconds) = policy;
         if now.saturating_sub(self.since.load(Ordering::Relaxed)) >= u64::from(seconds) * 1_000 {
             self.since.store(now, Ordering::Relaxed);
             self.count.store(0, Ordering::Relaxed);
         }
-        self.count.fetch_add(1, Ordering::Relaxed) + 1 == u64::from(most)
+        self.count.fetch_add(1, Ordering::Relaxed) + 1 >= u64::from(most)
     }
 }
 

@@ -55,6 +55,20 @@ fn a_version_seals_no_more_messages_than_its_limit_over_all_handles() {
     }
 }
 
+/// Mutation seen to fail it: a first reservation without a flush.
+#[test]
+fn a_limit_set_on_a_key_in_use_counts_what_was_sealed_before() {
+    let store = Store::in_memory().unwrap();
+    store.create_key(&with_alias("k")).unwrap();
+    let key = store.key(&named("k")).unwrap();
+    for _ in 0..50 {
+        assert_eq!(version_of(&encrypt(&key, 1).unwrap()), 1);
+    }
+    let policy = KeyPolicy { rotation_messages: Some(10), ..KeyPolicy::default() };
+    store.set_key_policy(&named("k"), &policy).unwrap();
+    assert_eq!(version_of(&encrypt(&key, 1).unwrap()), 2, "the first version is over its limit");
+}
+
 /// T-118: what a process had reserved when it died counts as used.
 #[test]
 fn a_crash_counts_too_much_and_never_too_little() {
