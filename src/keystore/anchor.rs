@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::anchor_file::{self, Anchored};
 use super::inner::Inner;
+use super::names::KeyId;
 use super::options::{AnchorPolicy, OpenOptions};
 use super::secrets::Secrets;
 use crate::audit::KeyRef;
@@ -126,8 +127,17 @@ pub(super) fn begin(inner: &Inner) {
 /// ANCHOR_UNAVAILABLE, where the caller named an anchor: the change is made, but must not be relied on; it may be tried
 /// again.
 pub(super) fn confirm(inner: &Inner, operation: Operation, about: &[KeyRef]) -> Result<()> {
-    let destroyed = if operation == Operation::DestroyKey { about } else { &[] };
-    let done = record(inner, destroyed, inner.options.busy_timeout);
+    let about = if operation == Operation::DestroyKey { about } else { &[] };
+    let ids: Vec<KeyId> = about.iter().map(|key| KeyId(key.key_id)).collect();
+    destroyed(inner, &ids)
+}
+
+/// Puts the store's state on the anchor, on disk, with these keys, which were destroyed now or before.
+///
+/// # Errors
+/// As [`confirm`].
+pub(super) fn destroyed(inner: &Inner, ids: &[KeyId]) -> Result<()> {
+    let done = record(inner, ids, inner.options.busy_timeout);
     if inner.anchor.required { done } else { Ok(()) }
 }
 
@@ -159,7 +169,7 @@ pub(super) fn close(inner: &Inner) {
     }
 }
 
-fn record(inner: &Inner, destroyed: &[KeyRef], wait: Duration) -> Result<()> {
+fn record(inner: &Inner, destroyed: &[KeyId], wait: Duration) -> Result<()> {
     let anchor = &inner.anchor;
     let Some(path) = &anchor.path else { return Ok(()) };
     anchor.at.store(coarse_millis(), Ordering::Relaxed);
@@ -171,7 +181,7 @@ fn record(inner: &Inner, destroyed: &[KeyRef], wait: Duration) -> Result<()> {
             epoch: manifest.epoch,
             manifest: manifest.mac,
             admin: manifest.admin_public,
-            destroyed: destroyed.iter().map(|key| key.key_id).collect(),
+            destroyed: destroyed.iter().map(|id| id.0).collect(),
         })
     })?;
     let epoch = state.epoch;

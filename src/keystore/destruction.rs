@@ -12,7 +12,7 @@ use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::time::Time;
 use super::types::{KeyState, VersionState};
-use super::{Store, grants};
+use super::{Store, anchor, grants};
 use crate::crypto::fill_random;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -47,7 +47,8 @@ impl Store {
     /// hours apart, found it so: the first call that finds it answers nothing for the key. Looks at every key.
     ///
     /// # Errors
-    /// STORE_READ_ONLY, and those of any change. Keys destroyed before the error stay so.
+    /// STORE_READ_ONLY, and those of any change: the first of them, after all other keys were seen to and scrubbed.
+    /// ANCHOR_UNAVAILABLE: keys are destroyed and the anchor may not know it yet; the next call tries again.
     pub fn destroy_due(&self) -> Result<Vec<Destroyed>> {
         if self.inner.options.read_only {
             return Err(Error::StoreReadOnly);
@@ -56,20 +57,34 @@ impl Store {
         if !sighted.is_empty() {
             self.take_note(&sighted)?;
         }
-        let mut gone = unscrubbed;
+        let (mut gone, mut failed) = (unscrubbed, Ok(()));
         for id in due {
-            if self.destroy(id)? {
-                gone.push(id);
+            match self.destroy(id) {
+                Ok(destroyed) => gone.extend(destroyed.then_some(id)),
+                // One that is refused keeps no other; one that is destroyed but not anchored is still to be scrubbed.
+                Err(error) => {
+                    gone.extend(self.is_tombstone(id)?.then_some(id));
+                    failed = failed.and(Err(error));
+                }
             }
         }
         if gone.is_empty() {
-            return Ok(Vec::new());
+            return failed.map(|()| Vec::new());
         }
+        // Once more, for those whose change was made and not anchored: a tombstone without bytes is not seen again.
+        let anchored = anchor::destroyed(&self.inner, &gone);
         let scrubbed = self.inner.backend.scrub()?;
+        anchored?;
         if scrubbed {
             gone.iter().try_for_each(|id| self.empty(*id))?;
         }
+        failed?;
         Ok(gone.into_iter().map(|id| Destroyed { key_id: id.to_string(), scrubbed }).collect())
+    }
+
+    fn is_tombstone(&self, id: KeyId) -> Result<bool> {
+        let key = self.inner.read(|snapshot| snapshot.key_by_id(id))?;
+        Ok(key.is_some_and(|key| key.state == KeyState::Destroyed))
     }
 
     fn ending(&self) -> Result<Ending> {

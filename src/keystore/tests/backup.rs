@@ -243,3 +243,50 @@ fn under_dual_control_two_principals_restore() {
     assert_eq!(status(restore(&[])), Status::InvalidArgument);
     assert_eq!(status(restore(&[&bob, &alice])), Status::Ok);
 }
+
+/// The clock of this thread, set right again at the end of a test.
+struct Ahead;
+
+impl Ahead {
+    fn days(days: u64) -> Ahead {
+        crate::keystore::failpoint::set_clock_ahead((days * crate::keystore::clock::DAY) as i64);
+        Ahead
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        crate::keystore::failpoint::set_clock_ahead(0);
+    }
+}
+
+/// T-116. Mutation seen to fail it: a `destroy_due` that names to the anchor only what it destroyed itself.
+#[test]
+fn a_destruction_whose_anchor_failed_is_anchored_by_the_next_call() {
+    let place = Place::new();
+    let store = furnished(&place);
+    let id = store.describe_key(&named("a")).unwrap().key_id;
+    back_up(&place, &store);
+    store.schedule_key_deletion(&named("a"), 7).unwrap();
+    let _reset = Ahead::days(8);
+    store.destroy_due().unwrap();
+    drop(store);
+    let _reset = Ahead::days(9);
+    let store = place.open_with(&place.anchored()).unwrap();
+    // The anchor's folder cannot be written for a while.
+    let folder = place.anchor().parent().unwrap().to_owned();
+    let aside = folder.with_extension("aside");
+    fs::rename(&folder, &aside).unwrap();
+    fs::write(&folder, b"in the way").unwrap();
+    assert_eq!(status(store.destroy_due()), Status::AnchorUnavailable);
+    assert_eq!(store.describe_key(&KeyName::Id(id)).unwrap().key_state, KeyState::Destroyed);
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+    let done = store.destroy_due().unwrap();
+    assert_eq!(done.iter().map(|key| &key.key_id).collect::<Vec<_>>(), [&id.to_string()]);
+    assert!(done[0].scrubbed && store.destroy_due().unwrap().is_empty());
+    drop(store);
+    place.forget();
+    let restored = restore(&place, &place.anchored()).unwrap();
+    assert_eq!(restored.describe_key(&KeyName::Id(id)).unwrap().key_state, KeyState::Destroyed);
+}
