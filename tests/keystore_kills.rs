@@ -106,7 +106,7 @@ impl Record {
     }
 }
 
-/// Mutation seen to fail it: a commit that does not wait (`before commit` acknowledged).
+/// Mutation seen to fail it: a commit that is rolled back in some processes.
 #[test]
 fn nothing_acknowledged_is_lost_whenever_two_processes_are_killed() {
     let place = Place::new();
