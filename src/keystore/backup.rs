@@ -6,20 +6,22 @@ use serde::Serialize;
 
 use super::Store;
 #[cfg(feature = "sqlite")]
-use super::backend::{Row, Table};
+use super::backend::Row;
+use super::backend::Table;
 use super::backup_file::{Header, Writer};
 #[cfg(feature = "sqlite")]
 use super::backup_file::{Reader, Record};
 use super::change::Deed;
+use super::contents::Contents;
 use super::json::hex;
+use super::list::{count, key_of};
 use super::manifest::Manifest;
 #[cfg(feature = "sqlite")]
 use super::manifest::Settings;
 use super::options::{Location, OpenOptions};
-use super::rebuild::ORDER;
 #[cfg(feature = "sqlite")]
 use super::restore;
-use super::snapshot::Snapshot;
+use super::snapshot::{Bucket, Snapshot, page_place};
 use super::{access, trail};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -54,19 +56,32 @@ const BATCH: usize = 256;
 impl Store {
     /// Writes the whole store, as it is in one moment, into one encrypted and authenticated file that any of its roots
     /// opens. Others go on using the store meanwhile. FILE_EXISTS where there is something already. `progress` is told
-    /// the number of keys before and after; no transaction is open then.
+    /// the number of keys before and after; no transaction is open then. Its event is on disk before the file is.
+    ///
+    /// # Errors
+    /// STORE_INTEGRITY, TRAIL_INVALID for a store or a trail that is not whole; TRAIL_UNAVAILABLE; ACCESS_DENIED.
     pub fn back_up(&self, path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<BackupReport> {
         let total = self.inner.read(|snapshot| Ok(snapshot.manifest.keys))?;
         progress(0, total);
-        let done = self.inner.read(|snapshot| {
-            access::authorise_read(&self.inner, snapshot, Operation::BackUpStore, None)?;
-            self.write_backup(snapshot, path)
-        });
-        let deed = Deed::new(Operation::BackUpStore).with("path", path.to_string_lossy().into_owned());
-        trail::read(&self.inner, deed, Vec::new(), done.as_ref().err());
+        let deed = || Deed::new(Operation::BackUpStore).with("path", path.to_string_lossy().into_owned());
+        let done =
+            self.announce(deed).and_then(|()| self.inner.read(|snapshot| self.write_backup(snapshot, path)));
+        if self.inner.options.read_only || done.is_err() {
+            trail::read(&self.inner, deed(), Vec::new(), done.as_ref().err());
+        }
         let report = done?;
         progress(report.keys, report.keys);
         Ok(report)
+    }
+
+    /// Has the event on disk before the file is there, unless nothing may be written.
+    fn announce(&self, deed: impl Fn() -> Deed) -> Result<()> {
+        self.inner
+            .read(|snapshot| access::authorise_read(&self.inner, snapshot, Operation::BackUpStore, None))?;
+        match self.inner.options.read_only {
+            true => Ok(()),
+            false => trail::read_on_disk(&self.inner, deed()),
+        }
     }
 
     fn write_backup(&self, snapshot: &mut Snapshot<'_>, path: &Path) -> Result<BackupReport> {
@@ -81,32 +96,43 @@ impl Store {
         }
         let header = Header::new(manifest.store_id, manifest.incarnation, manifest.epoch, slots)?;
         let mut writer = Writer::create(path, &secrets.store_secret, &header)?;
-        for table in ORDER {
-            let mut after = Vec::new();
-            loop {
-                let entries = snapshot.rows.list(table, &after, BATCH)?;
-                for entry in &entries {
-                    let row = snapshot.rows.get(table, &entry.place)?;
-                    let row = row.ok_or_else(|| table.broken(&entry.place, "it is missing"))?;
-                    // What does not verify now would not be restored.
-                    secrets.verify(table, &manifest.incarnation, &entry.place, &row)?;
-                    writer.row(table, &entry.place, &row)?;
-                }
-                match entries.last() {
-                    Some(last) => after.clone_from(&last.place),
-                    None => break,
-                }
+        // What does not verify now would not be restored, and what is not the latest would be made so.
+        let mut contents = Contents::begin(secrets, &manifest);
+        for table in [Table::Manifest, Table::Settings] {
+            let row = snapshot.rows.get(table, &manifest.store_id)?;
+            let row = row.ok_or_else(|| table.broken(&manifest.store_id, "it is missing"))?;
+            writer.row(table, &manifest.store_id, &row)?;
+        }
+        snapshot.settings()?;
+        let mut out = Copying { contents: &mut contents, writer: &mut writer, members: 0 };
+        out.table(snapshot, Table::Roots)?;
+        out.table(snapshot, Table::Groups)?;
+        for high in manifest.groups.keys() {
+            let lows: Vec<u8> = snapshot.group(*high)?.buckets.keys().copied().collect();
+            for low in lows {
+                out.bucket(snapshot, u16::from_be_bytes([*high, low]))?;
             }
+            snapshot.buckets.clear();
+        }
+        if count(snapshot, Table::Keys)? + count(snapshot, Table::Aliases)? != out.members {
+            return Err(Error::StoreIntegrity { what: "there are rows that nothing leads to".into() });
+        }
+        for table in [Table::GrantUses, Table::Counters, Table::Trail, Table::Checkpoints] {
+            out.table(snapshot, table)?;
         }
         let mut events = 0;
         loop {
             let batch = snapshot.rows.events(events, BATCH)?;
-            batch.iter().try_for_each(|event| writer.event(event))?;
+            for event in &batch {
+                contents.event(event)?;
+                writer.event(event)?;
+            }
             match batch.last() {
                 Some(last) => events = last.seq + 1,
                 None => break,
             }
         }
+        contents.end()?;
         let bytes = writer.finish()?;
         Ok(report(path, &manifest, events, bytes))
     }
@@ -151,6 +177,46 @@ impl Store {
             change.renew_manifest();
             Ok(())
         })
+    }
+}
+
+/// Rows on their way into a backup, each held against the tree.
+struct Copying<'a, 'b> {
+    contents: &'a mut Contents<'b>,
+    writer: &'a mut Writer,
+    /// Keys and aliases so far.
+    members: u64,
+}
+
+impl Copying<'_, '_> {
+    fn table(&mut self, snapshot: &mut Snapshot<'_>, table: Table) -> Result<()> {
+        let mut after = Vec::new();
+        loop {
+            let entries = snapshot.rows.list(table, &after, BATCH)?;
+            entries.iter().try_for_each(|entry| self.row(snapshot, table, &entry.place))?;
+            match entries.last() {
+                Some(last) => after.clone_from(&last.place),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn bucket(&mut self, snapshot: &mut Snapshot<'_>, number: u16) -> Result<()> {
+        let Bucket { keys, aliases } = snapshot.bucket(number)?.clone();
+        self.members += (keys.len() + aliases.len()) as u64;
+        for entry in keys {
+            let key = key_of(snapshot, &entry)?;
+            (0..key.pages.len())
+                .try_for_each(|number| self.row(snapshot, Table::Pages, &page_place(key.id, number)))?;
+            self.row(snapshot, Table::Keys, &entry.place)?;
+        }
+        aliases.iter().try_for_each(|entry| self.row(snapshot, Table::Aliases, &entry.place))
+    }
+
+    fn row(&mut self, snapshot: &mut Snapshot<'_>, table: Table, place: &[u8]) -> Result<()> {
+        let row = snapshot.rows.get(table, place)?.ok_or_else(|| table.broken(place, "it is missing"))?;
+        self.contents.row(table, place, &row)?;
+        self.writer.row(table, place, &row)
     }
 }
 

@@ -174,7 +174,7 @@ fn count_all(snapshot: &mut Snapshot<'_>) -> Result<()> {
     }
 }
 
-fn count(snapshot: &mut Snapshot<'_>, table: Table) -> Result<u64> {
+pub(super) fn count(snapshot: &mut Snapshot<'_>, table: Table) -> Result<u64> {
     let (mut count, mut after) = (0, Vec::new());
     loop {
         let entries = snapshot.rows.list(table, &after, 1_024)?;

@@ -38,6 +38,8 @@ mod backup_file;
 mod change;
 mod clock;
 mod constraint;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod contents;
 mod counters;
 mod destruction;
 mod document;

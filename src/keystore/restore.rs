@@ -4,11 +4,13 @@ use std::path::Path;
 
 use super::Store;
 use super::access::{Actor, not_permitted};
-use super::anchor::Anchor;
+use super::anchor::{Anchor, confirm};
 use super::approvals::two_principals;
+use super::backend::Table;
 use super::backup::{BackupReport, read_beginning, report};
 use super::backup_file::{Reader, Record};
 use super::change::Deed;
+use super::contents::Contents;
 use super::epochs;
 use super::inner::Inner;
 use super::json::hex;
@@ -16,7 +18,9 @@ use super::open::{on_fork, start};
 use super::options::{Location, OpenOptions};
 use super::rebuild::Rebuild;
 use super::secrets::Secrets;
+use super::snapshot::bucket_of;
 use super::sqlite::Sqlite;
+use super::trail;
 use super::unlock::unlock;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -31,23 +35,23 @@ pub(super) fn verify(path: &Path, root: &dyn Root) -> Result<BackupReport> {
     let secrets = Secrets::derive(secret, store_id, OnFork::Wipe)?;
     reader.unlock(&secrets.store_secret)?;
     let (manifest, _, _) = read_beginning(&mut reader, &secrets)?;
-    let (mut keys, mut events) = (0, 0);
+    let mut contents = Contents::begin(&secrets, &manifest);
     while let Some(record) = reader.next()? {
-        match record {
-            Record::Row(table, place, row) => {
-                secrets.verify(table, &manifest.incarnation, &place, &row)?;
-                keys += u64::from(table == super::backend::Table::Keys);
-            }
-            Record::Event(event) if event.seq == events => events += 1,
-            Record::Event(_) => {
-                return Err(Error::BackupInvalid { what: "its events are not in their order".into() });
-            }
-        }
+        held(match record {
+            Record::Row(table, place, row) => contents.row(table, &place, &row),
+            Record::Event(event) => contents.event(&event),
+        })?;
     }
-    match keys == manifest.keys {
-        true => Ok(report(path, &manifest, events, reader.size)),
-        false => Err(Error::BackupInvalid { what: "it has not as many keys as its manifest says".into() }),
-    }
+    let events = held(contents.end())?;
+    Ok(report(path, &manifest, events, reader.size))
+}
+
+/// What is wrong with a store is wrong with its backup.
+fn held<T>(found: Result<T>) -> Result<T> {
+    found.map_err(|error| match error {
+        Error::StoreIntegrity { what } | Error::TrailInvalid { what } => Error::BackupInvalid { what },
+        error => error,
+    })
 }
 
 pub(super) fn restore(
@@ -57,6 +61,9 @@ pub(super) fn restore(
     options: &OpenOptions,
 ) -> Result<Store> {
     let first = roots.first().ok_or(Error::InvalidArgument { what: "a backup is restored under a root" })?;
+    if options.read_only {
+        return Err(Error::StoreReadOnly);
+    }
     // Whole and authentic before anything is made of it.
     verify(backup, *first)?;
     let place = Sqlite::vacant(&to.path, options)?;
@@ -94,34 +101,41 @@ pub(super) fn restore(
     let known = anchor.load(&secrets)?;
     let destroyed = known.map(|known| known.destroyed).unwrap_or_default();
     let was = manifest.mac;
+    let told = if anchor.is_there() { "present" } else { "missing" };
+    let deed = Deed::new(Operation::RestoreStore).with("backupManifest", hex(&was)).with("anchor", told);
+    let source = trail::source(options, &actor, &secrets);
     let mut made = None;
     let backend = Sqlite::make(&place, options, |backend| {
+        // Once more, since it is read once more.
+        let mut contents = Contents::begin(&secrets, &manifest);
         let mut rebuild = Rebuild::begin(backend, &secrets, manifest, seen.mark(), &destroyed)?;
-        rebuild.put(super::backend::Table::Settings, &store_id, row)?;
+        rebuild.put(Table::Settings, &store_id, row)?;
         while let Some(record) = reader.next()? {
             match record {
-                Record::Row(table, place, row) => rebuild.put(table, &place, row)?,
-                Record::Event(event) => rebuild.events(&[event])?,
+                Record::Row(table, place, row) => {
+                    held(contents.row(table, &place, &row))?;
+                    if matches!(table, Table::Keys | Table::Aliases) {
+                        rebuild.close_before(bucket_of(&place));
+                    }
+                    rebuild.put(table, &place, row)?;
+                }
+                Record::Event(event) => {
+                    held(contents.event(&event))?;
+                    rebuild.events(&[event])?;
+                }
             }
         }
-        made = Some(rebuild.finish()?);
+        held(contents.end())?;
+        // In the one transaction that makes the store: there is none without it.
+        made = Some(rebuild.finish_with(|snapshot| {
+            let deed = deed.with("epoch", snapshot.manifest.epoch);
+            trail::made(snapshot, &source, &deed)
+        })?);
         Ok(())
     })?;
     let made = made.ok_or(Error::Internal { what: "a store was restored without a manifest" })?;
     seen.note(made.mark());
-    let told = if anchor.is_there() { "present" } else { "missing" };
     let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), actor, anchor, Some(slot_id));
-    let deed = Deed::new(Operation::RestoreStore)
-        .with("backupManifest", hex(&was))
-        .with("manifest", hex(&made.mac))
-        .with("epoch", made.epoch)
-        .with("anchor", told)
-        .vouched();
-    if !options.read_only {
-        inner.change(deed, |change| {
-            change.renew_manifest();
-            Ok(())
-        })?;
-    }
+    confirm(&inner, Operation::RestoreStore, &[])?;
     Ok(Store { inner })
 }

@@ -260,7 +260,7 @@ impl Drop for Ahead {
     }
 }
 
-/// T-116. Mutation seen to fail it: a `destroy_due` that names to the anchor only what it destroyed itself.
+/// T-116. Failed before `destroy_due` named to the anchor what an earlier call destroyed.
 #[test]
 fn a_destruction_whose_anchor_failed_is_anchored_by_the_next_call() {
     let place = Place::new();
@@ -289,4 +289,79 @@ fn a_destruction_whose_anchor_failed_is_anchored_by_the_next_call() {
     place.forget();
     let restored = restore(&place, &place.anchored()).unwrap();
     assert_eq!(restored.describe_key(&KeyName::Id(id)).unwrap().key_state, KeyState::Destroyed);
+}
+
+/// S-05: each row by itself verifies.
+#[test]
+fn a_row_put_back_is_not_made_the_latest_by_a_backup() {
+    use crate::keystore::backend::Table;
+    let place = Place::new();
+    let store = furnished(&place);
+    let before = place.dump();
+    store.disable_key(&named("a")).unwrap();
+    store.rotate_key(&named("b")).unwrap();
+    store.delete_alias(&alias("other")).unwrap();
+    let after = place.dump();
+    back_up(&place, &store);
+    fs::remove_file(backup(&place)).unwrap();
+    for table in [Table::Keys, Table::Aliases, Table::Pages, Table::Groups, Table::Settings] {
+        let put_back = before.iter().filter(|(at, cells)| at.0 == table && after.get(at) != Some(cells));
+        for (at, cells) in put_back {
+            place.put(at, Some(cells));
+            let made = status(store.back_up(&backup(&place), &mut |_, _| {}));
+            assert_eq!(made, Status::StoreIntegrity, "{at:?}");
+            assert!(!backup(&place).exists());
+            place.put(at, after.get(at));
+        }
+    }
+    back_up(&place, &store);
+}
+
+/// T-123: what is lost or changed is told when the backup is made, not when it is needed.
+#[test]
+fn a_trail_that_is_not_whole_is_not_backed_up() {
+    for sql in [
+        "DELETE FROM events WHERE seq = 5",
+        "DELETE FROM events WHERE seq >= 70",
+        "UPDATE events SET event = event || ' ' WHERE seq = 5",
+        "UPDATE events SET mac = zeroblob(32) WHERE seq = 5",
+    ] {
+        let place = Place::new();
+        let store = furnished(&place);
+        place.sql().execute_batch(sql).unwrap();
+        assert_eq!(status(store.back_up(&backup(&place), &mut |_, _| {})), Status::TrailInvalid, "{sql}");
+        assert!(!backup(&place).exists());
+    }
+}
+
+/// docs/KEYSTORE.md 23.7.
+#[test]
+fn the_restored_store_is_there_with_its_event_or_not_at_all() {
+    let place = Place::new();
+    let store = furnished(&place);
+    back_up(&place, &store);
+    let events = Store::verify_backup(&backup(&place), &place.root("root")).unwrap().trail_events;
+    drop(store);
+    let refused = restore(&place, &OpenOptions { read_only: true, ..place.anchored() });
+    assert_eq!(status(refused), Status::StoreReadOnly);
+    assert!(!elsewhere(&place).path.exists());
+    let restored = restore(&place, &place.anchored()).unwrap();
+    let page = restored.read_trail(&Default::default(), events, 1).unwrap();
+    assert_eq!(page.events[0]["eventName"], "RestoreStore");
+    assert_eq!(restored.info().unwrap().epoch, page.events[0]["requestParameters"]["epoch"]);
+    let report = restored.verify_trail(None, &mut |_, _| {}).unwrap();
+    assert!(report.ok, "{:?}", report.first_bad);
+}
+
+/// docs/KEYSTORE.md 23.2: the event is on disk before the file.
+#[test]
+fn a_backup_holds_its_own_event() {
+    let place = Place::new();
+    let store = furnished(&place);
+    back_up(&place, &store);
+    let written: i64 = place
+        .sql()
+        .query_row("SELECT count(*) FROM events WHERE event LIKE '%BackUpStore%'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(written, 1);
 }

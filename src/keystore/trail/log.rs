@@ -70,6 +70,12 @@ impl Head {
         Ok(head)
     }
 
+    /// What a verified head's document counts.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(in crate::keystore) fn edge_of(document: &str, revision: u64) -> Option<RightEdge> {
+        Head::parse(document, revision).ok().map(|head| head.edge)
+    }
+
     fn parse(document: &str, revision: u64) -> std::result::Result<Head, Unreadable> {
         let mut fields = Fields::parse(document, LIMIT)?;
         let unknown = Unknown::begin(&mut fields, &["size", "nodes", "covered", "signed"])?;

@@ -206,6 +206,16 @@ pub(super) fn first(snapshot: &mut Snapshot<'_>, source: &Source) -> Result<()> 
     Ok(())
 }
 
+/// The event of a deed that makes a store of another's rows, in the transaction that makes it.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+pub(super) fn made(snapshot: &mut Snapshot<'_>, source: &Source, deed: &Deed) -> Result<()> {
+    let mut appending = Appending::begin(snapshot, source)?;
+    appending.add(snapshot, &words::of_deed(deed, &[], Map::new(), None))?;
+    let head = appending.end(snapshot, Time::now_millis(), true)?;
+    (snapshot.manifest.trail_size, snapshot.manifest.trail_root) = (head.edge.size(), head.edge.root());
+    Ok(())
+}
+
 /// Writes the event of a change that was refused or failed, in a transaction of its own. What cannot be written is
 /// counted, and told as a gap later.
 pub(super) fn refused(inner: &Inner, deed: Deed, about: Vec<KeyRef>, error: &Error) {
@@ -227,6 +237,19 @@ pub(super) fn read(inner: &Inner, deed: Deed, about: Vec<KeyRef>, error: Option<
         queue(inner, words::of_deed(&deed, &about, Map::new(), error.cloned()), None);
         write_if_many(inner, coarse_millis());
     }
+}
+
+/// The same for a call whose answer leaves the store: its event is on disk when this returns.
+///
+/// # Errors
+/// TRAIL_UNAVAILABLE.
+pub(super) fn read_on_disk(inner: &Inner, deed: Deed) -> Result<()> {
+    let ticket = Arc::new(Ticket::default());
+    let event = words::of_deed(&deed, &[], Map::new(), None);
+    if !queue(inner, event, Some(ticket.clone())) {
+        return Err(Error::TrailUnavailable { reason: "too many events wait to be written".into() });
+    }
+    write_waiting(inner, false, false, Some(&ticket)).map_err(|error| unavailable(&error))
 }
 
 /// The event of one use that was permitted: by itself where the key asks for that, and where it failed. For a key that
