@@ -21,6 +21,8 @@ pub(super) const QUEUE_LIMIT: usize = 65_536;
 const BATCH: usize = 256;
 /// Sinks of one open store.
 const SINKS_LIMIT: usize = 16;
+/// A line that a callback failed at so many times is dropped, so that the next ones arrive.
+const TRIES: u32 = 3;
 /// A sink that failed is tried again after so many milliseconds, twice as many each time.
 const PAUSE: std::ops::RangeInclusive<u64> = 50..=5_000;
 
@@ -31,10 +33,19 @@ pub(super) trait Sink: Send + Sync {
     /// Lines without their line ends. Answers how many of them, from the first on, it has taken, and why not all: `None`
     /// when it is merely full for the moment. Never waits. Called by one thread at a time.
     fn take(&self, lines: &[String]) -> (usize, Option<Error>);
+    /// Whether a line is for it.
+    fn wants(&self, _line: &str) -> bool {
+        true
+    }
+    /// How often it is given a line that it fails at; `None`: until it takes it.
+    fn tries(&self) -> Option<u32> {
+        None
+    }
 }
 
-/// A host's own sink: given one event's line at a time, from a thread that flushes, with no lock of the library held that
-/// a call of the library would need. False: it failed, and is given the same line again later.
+/// A host's own sink: given one event's line at a time, and no checkpoints, from a thread that flushes, with no lock of
+/// the library held that a call of the library would need. False: it failed, and is given the same line again later, three
+/// times in all.
 pub(crate) type Callback = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl Sink for Callback {
@@ -51,6 +62,14 @@ impl Sink for Callback {
         };
         (taken, (taken < lines.len()).then_some(failed))
     }
+
+    fn wants(&self, line: &str) -> bool {
+        !line.starts_with("{\"checkpoint\":")
+    }
+
+    fn tries(&self) -> Option<u32> {
+        Some(TRIES)
+    }
 }
 
 /// How a sink stands.
@@ -62,7 +81,7 @@ pub struct SinkStatus {
     pub delivered: u64,
     /// Events that wait for it.
     pub waiting: u64,
-    /// Events it lost: its queue was full.
+    /// Events it lost: its queue was full, or it failed at them again and again.
     pub dropped: u64,
     /// Why it failed last; `None` since it works again.
     pub last_error: Option<String>,
@@ -99,6 +118,9 @@ struct Queue {
     failing: Option<Error>,
     try_at: u64,
     pause: u64,
+    /// How often it failed at the line that it failed at last, and that line.
+    failures: u32,
+    failed_at: Option<String>,
 }
 
 impl Sinks {
@@ -164,7 +186,7 @@ impl Fed {
     /// sequence number.
     fn enqueue(&self, lines: &[String], events: &mut Vec<Event>) {
         let mut queue = held(&self.queue);
-        for line in lines {
+        for line in lines.iter().filter(|line| self.sink.wants(line)) {
             if queue.lines.len() >= QUEUE_LIMIT {
                 queue.dropped += 1;
                 if queue.failing.is_none() {
@@ -218,7 +240,9 @@ impl Fed {
             match error {
                 Some(error) => {
                     self.failed(&mut queue, error, events);
-                    return false;
+                    if !self.give_up(&mut queue, &batch[taken]) {
+                        return false;
+                    }
                 }
                 None if taken == 0 => return false,
                 None => self.works(&mut queue, events),
@@ -236,6 +260,24 @@ impl Fed {
         queue.try_at = coarse_millis() + queue.pause;
         queue.pause = (queue.pause * 2).min(*PAUSE.end());
         queue.failing = Some(error);
+    }
+
+    /// Drops the line that the sink failed at, if it has failed at it often enough: the next one is tried at once then.
+    fn give_up(&self, queue: &mut Queue, line: &str) -> bool {
+        if queue.failed_at.as_deref() != Some(line) {
+            (queue.failures, queue.failed_at) = (0, Some(line.to_owned()));
+        }
+        queue.failures += 1;
+        if self.sink.tries().is_none_or(|tries| queue.failures < tries) {
+            return false;
+        }
+        if let Some(at) = queue.lines.iter().position(|waiting| waiting == line) {
+            queue.lines.remove(at);
+        }
+        queue.dropped += 1;
+        queue.failed_at = None;
+        queue.try_at = coarse_millis();
+        true
     }
 
     fn works(&self, queue: &mut Queue, events: &mut Vec<Event>) {

@@ -30,6 +30,19 @@ fn names(events: &[Event]) -> Vec<&'static str> {
     events.iter().map(|event| event.name).collect()
 }
 
+/// A sink that is given a line until it takes it, as a file is.
+struct Patient(Callback);
+
+impl Sink for Patient {
+    fn describe(&self) -> String {
+        "patient".into()
+    }
+
+    fn take(&self, lines: &[String]) -> (usize, Option<Error>) {
+        self.0.take(lines)
+    }
+}
+
 /// Feeds nothing until the sink has nothing waiting; a sink that failed is tried again after a pause.
 fn settle(sinks: &Sinks) -> Vec<Event> {
     let mut events = Vec::new();
@@ -42,7 +55,7 @@ fn settle(sinks: &Sinks) -> Vec<Event> {
 
 /// Mutations seen to fail it: the batch not put back after a failure; SinkFailed told at each attempt.
 #[test]
-fn a_callback_that_fails_gets_every_line_later_and_in_order_and_the_trail_is_told_twice() {
+fn a_sink_that_fails_gets_every_line_later_and_in_order_and_the_trail_is_told_twice() {
     let (works, seen) = (Arc::new(AtomicBool::new(true)), Arc::new(Mutex::new(Vec::new())));
     let sinks = Sinks::default();
     let callback: Callback = {
@@ -56,12 +69,12 @@ fn a_callback_that_fails_gets_every_line_later_and_in_order_and_the_trail_is_tol
             fine
         })
     };
-    sinks.add_callback(callback).unwrap();
+    sinks.add(Box::new(Patient(callback))).unwrap();
     assert!(sinks.feed(&lines(0, 10)).is_empty());
     works.store(false, Ordering::Relaxed);
     let failed = sinks.feed(&lines(10, 20));
     assert_eq!(names(&failed), ["SinkFailed"]);
-    assert_eq!(failed[0].additional["sink"], "callback");
+    assert_eq!(failed[0].additional["sink"], "patient");
     assert!(failed[0].error.is_some());
     assert!(sinks.feed(&lines(20, 300)).is_empty(), "it failed before");
     // Tried again and again, after longer and longer pauses.
@@ -80,6 +93,31 @@ fn a_callback_that_fails_gets_every_line_later_and_in_order_and_the_trail_is_tol
     assert_eq!(sinks.status()[0].last_error, None);
 }
 
+/// Mutation seen to fail it: no end of trying.
+#[test]
+fn a_callback_gets_no_checkpoints_and_a_line_that_it_fails_at_three_times_holds_up_nothing_after_it() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sinks = Sinks::default();
+    let callback: Callback = {
+        let seen = seen.clone();
+        Box::new(move |line| {
+            seen.lock().unwrap().push(seq_of(line));
+            !line.contains("\"seq\":2,")
+        })
+    };
+    sinks.add_callback(callback).unwrap();
+    let checkpoint = rows(4, 4).checkpoints[0].line();
+    let mut events = sinks.feed(&[lines(0, 2), vec![checkpoint], lines(2, 5)].concat());
+    assert_eq!(sinks.status()[0].waiting, 3);
+    events.extend(settle(&sinks));
+    assert_eq!(*seen.lock().unwrap(), [0, 1, 2, 2, 2, 3, 4].map(Some));
+    assert_eq!(names(&events), ["SinkFailed", "SinkRecovered"]);
+    assert_eq!(events[1].additional["dropped"], 1);
+    let status = &sinks.status()[0];
+    assert_eq!((status.delivered, status.waiting, status.dropped), (4, 0, 1));
+    assert_eq!(status.last_error, None);
+}
+
 /// T-122. Mutation seen to fail it: no bound.
 #[test]
 fn a_full_queue_drops_counts_and_tells() {
@@ -93,7 +131,7 @@ fn a_full_queue_drops_counts_and_tells() {
             works.load(Ordering::Relaxed)
         })
     };
-    sinks.add_callback(callback).unwrap();
+    sinks.add(Box::new(Patient(callback))).unwrap();
     let limit = QUEUE_LIMIT as u64;
     let one = lines(0, 1);
     let mut events = Vec::new();
@@ -181,7 +219,7 @@ fn lines_that_wait_are_put_in_order() {
             works
         })
     };
-    sinks.add_callback(callback).unwrap();
+    sinks.add(Box::new(Patient(callback))).unwrap();
     for from in [10, 0, 20, 5, 15] {
         sinks.feed(&lines(from, from + 5));
     }

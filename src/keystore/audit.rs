@@ -34,7 +34,8 @@ pub struct EventPage {
 }
 
 /// A host's own sink: called outside any lock and transaction with one event's line at a time, in order, from the thread
-/// that flushes. False: it failed.
+/// that flushes, and with no checkpoints. False: it failed, and gets the line again at a later flush; the third time it is
+/// dropped.
 pub type Callback = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 impl Store {

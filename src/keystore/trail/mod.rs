@@ -564,6 +564,7 @@ pub(super) fn feed(inner: &Inner) {
         }
         feeding.busy = true;
     }
+    let mut first = true;
     loop {
         let (next, covered) = {
             let mut feeding = trail.feeding.lock();
@@ -572,8 +573,9 @@ pub(super) fn feed(inner: &Inner) {
         };
         let Ok((lines, next, covered)) = lines(inner, next, covered) else { break };
         let more = !lines.is_empty();
-        if more {
-            // Told with the next batch.
+        if more || first {
+            // What waits is tried again, with or without new lines. What the sinks tell is written with the next batch.
+            first = false;
             for event in trail.sinks.feed(&lines) {
                 trail.register.push(event, None);
             }
