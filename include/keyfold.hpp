@@ -800,6 +800,11 @@ public:
             return keyfold_key_narrow(get(), equals.data(), equals.size(), subset.data(), subset.size(), &c, out);
         });
     }
+    /** keyfold_key_dry_run: throws what the operation through this handle would be refused with. */
+    void dry_run(const std::string &operation, const Context &context = {}) const
+    {
+        detail::check(keyfold_key_dry_run(get(), operation.c_str(), context.packed().data(), context.packed().size()));
+    }
     /** keyfold_generate_mac */
     bytes generate_mac(bytes_view message) const
     {
@@ -1180,8 +1185,8 @@ public:
     {
         detail::check(keyfold_trail_add_file(get(), path.c_str(), rotate_bytes, keep));
     }
-    /** keyfold_trail_add_callback: an exception is a failure, which is counted and told in the trail. The function is kept
-     * until the store and all keys opened from it are closed; it must not use them. */
+    /** keyfold_trail_add_callback: an exception is a failure; see keyfold_trail_callback. The function is kept until the
+     * store and all keys opened from it are closed; it must not use them. */
     void add_callback_sink(std::function<void(std::string_view event)> take) const
     {
         using Take = std::function<void(std::string_view)>;

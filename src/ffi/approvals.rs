@@ -153,3 +153,28 @@ pub unsafe extern "C" fn keyfold_dry_run(
         store.dry_run(operation, &name, &context)
     })
 }
+
+/// Tells whether a key handle may do an operation under a context now, without doing it: as keyfold_dry_run, but what the
+/// handle was narrowed to is asked first.
+///
+/// @param key         [in, shared]
+/// @param operation   [in, text]   its name, such as "Decrypt"
+/// @param context     [in, bytes(context_len), nullable-if-0]
+/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, ACCESS_DENIED, FORKED, INVALID_ARGUMENT,
+///           INVALID_CONTEXT, KEY_NOT_FOUND, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE, INVALID_KEY_USAGE,
+///           UNSUPPORTED_OPERATION, KEY_STOPPED, STORE_INTEGRITY, STORE_IO
+/// @threads  any   @callback sink   @since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfold_key_dry_run(
+    key: *const keyfold_key,
+    operation: *const c_char,
+    context: *const u8,
+    context_len: usize,
+) -> Status {
+    guard(|| {
+        let key = handle::key(key)?;
+        let operation = Operation::from_name(unsafe { args::text(operation, "operation")? })?;
+        key.dry_run(operation, &unsafe { args::context(context, context_len)? })
+    })
+}

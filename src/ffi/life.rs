@@ -147,7 +147,7 @@ pub unsafe extern "C" fn keyfold_key_schedule_deletion(
     })
 }
 
-/// Takes a key out of PendingDeletion; it is Disabled then.
+/// Takes a key out of PendingDeletion; it is Disabled then (or again Compromised, or PendingImport).
 ///
 /// @param store      [in, shared]
 /// @param name       [in, text]   a key id, "alias/NAME" or NAME
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn keyfold_store_destroy_due(
 }
 
 /// Marks a key as compromised: it seals nothing more, and opens only in a store opened with KEYFOLD_OPEN_RECOVERY.
-/// There is no way back; make a new key and rewrap.
+/// There is no way back; make a new key, and re-encrypt under it what the old one protects (a rewrap keeps the key).
 ///
 /// @param store      [in, shared]
 /// @param name       [in, text]   a key id, "alias/NAME" or NAME

@@ -122,8 +122,9 @@ pub struct keyfold_key {
 }
 
 /// A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line end, which
-/// stays there for the length of the call alone. 0: taken; anything else: failed, which is counted and told in the
-/// trail.
+/// stays there for the length of the call alone. It gets events alone, never checkpoints. 0: taken; anything else: it
+/// failed, which is told in the trail, and gets the same event again at a later flush; one that it failed at three
+/// times is dropped and counted, and the next one follows.
 ///
 /// It is called from the thread whose call writes the trail down (any call on a store or key of it, closing them
 /// included), outside every lock and transaction. It must not call back into the same store or its keys, must not

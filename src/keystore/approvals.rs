@@ -67,7 +67,7 @@ pub struct StoreSettings {
     /// Operations that need the approval of a second principal: of DestroyKey, ScheduleKeyDeletion, ExportKey,
     /// ImportKey, ImportKeyMaterial, AddRoot, ChangeRoot, RemoveRoot, RestoreStore, RepairStore, UpdateStoreSettings.
     pub dual_control: Vec<String>,
-    /// Seconds for which an approval counts; 3,600 when 0.
+    /// Seconds for which an approval counts. Given as 0 it is 3,600, and is told so.
     pub approval_seconds: u32,
     /// Principals who manage every key and the store beside the keys' owners. The one who made the store, at first.
     pub administrators: Vec<String>,
@@ -90,6 +90,12 @@ impl StoreSettings {
     /// Seconds for which an approval counts at most.
     fn window(&self) -> u32 {
         if self.approval_seconds == 0 { WINDOW } else { self.approval_seconds }
+    }
+
+    /// As they are told: with the time that holds.
+    fn told(mut self) -> StoreSettings {
+        self.approval_seconds = self.window();
+        self
     }
 
     /// As they are stored: checked, in order, nothing twice.
@@ -195,7 +201,7 @@ impl Store {
     pub fn settings(&self) -> Result<StoreSettings> {
         self.inner.read(|snapshot| {
             access::authorise_read(&self.inner, snapshot, Operation::DescribeStore, None)?;
-            Ok(snapshot.settings()?.changeable)
+            Ok(snapshot.settings()?.changeable.told())
         })
     }
 
@@ -217,7 +223,7 @@ impl Store {
                     settings.changeable = new.clone();
                     change.put_settings(&settings)?;
                 }
-                Ok(new)
+                Ok(new.told())
             },
         )
     }

@@ -431,6 +431,7 @@ keyfold_status keyfold_approve(const keyfold_store *, const char *, const char *
 keyfold_status keyfold_approval_list(const keyfold_store *, keyfold_buffer *);
 keyfold_status keyfold_approval_withdraw(const keyfold_store *, const char *);
 keyfold_status keyfold_dry_run(const keyfold_store *, const char *, const char *, const uint8_t *, size_t);
+keyfold_status keyfold_key_dry_run(const keyfold_key *, const char *, const uint8_t *, size_t);
 keyfold_status keyfold_trail_read(const keyfold_store *, const char *, uint64_t, uint32_t, keyfold_buffer *);
 keyfold_status keyfold_trail_tail(const keyfold_store *, const char *, uint32_t, keyfold_buffer *);
 keyfold_status keyfold_trail_verify(const keyfold_store *, const char *, keyfold_buffer *);

@@ -445,6 +445,79 @@ static void roots_are_added_removed_and_changed(void)
     end(&f);
 }
 
+struct seen {
+    int events, checkpoints, after, fail, released;
+    char at[64];
+};
+
+static int32_t watch(void *data, const uint8_t *event, size_t size)
+{
+    struct seen *seen = data;
+    if (memmem(event, size, "\"checkpoint\":", 13)) seen->checkpoints++;
+    if (seen->fail && memmem(event, size, "poison", 6)) {
+        seen->fail++;
+        return 1;
+    }
+    seen->events++;
+    if (memmem(event, size, "\"DisableKey\"", 12)) seen->after++;
+    return 0;
+}
+
+static void released(void *data)
+{
+    ((struct seen *)data)->released++;
+}
+
+/* Fails when checkpoints are handed on, or an event that the callback fails at is tried for ever. */
+static void a_callback_gets_events_alone_and_goes_on_after_one_that_it_fails_at(void)
+{
+    fixture f = in_memory();
+    struct seen seen = {0};
+    keyfold_buffer made;
+    GIVES(OK, keyfold_trail_add_callback(f.store, watch, &seen, released));
+    for (int i = 0; i < 3; i++) {
+        GIVES(OK, keyfold_key_disable(f.store, "cards", NULL));
+        GIVES(OK, keyfold_key_enable(f.store, "cards", NULL));
+        GIVES(OK, keyfold_trail_checkpoint(f.store, &made));
+        keyfold_buffer_free(&made);
+    }
+    CHECK(seen.after == 3 && seen.checkpoints == 0);
+    seen.fail = 1;
+    GIVES(OK, keyfold_key_create(f.store, "poison", NULL, NULL));
+    GIVES(OK, keyfold_key_disable(f.store, "cards", NULL));
+    while (seen.after < 4) {
+        GIVES(OK, keyfold_trail_flush(f.store));
+        usleep(10000);
+    }
+    CHECK(seen.fail == 4);
+    GIVES(OK, keyfold_trail_sinks(f.store, &made));
+    CHECK(holds(&made, "\"dropped\":1"));
+    end(&f);
+    CHECK(seen.released == 1);
+}
+
+static void a_handle_is_asked_before_it_does(void)
+{
+    fixture f = in_memory();
+    uint8_t context[64];
+    size_t context_len = card_context(context);
+    keyfold_narrowing to = KEYFOLD_NARROWING_INIT;
+    keyfold_key *few;
+    to.operations = "Encrypt";
+    GIVES(OK, keyfold_key_narrow(f.key, context, context_len, NULL, 0, &to, &few));
+    GIVES(OK, keyfold_key_dry_run(few, "Encrypt", context, context_len));
+    GIVES(ACCESS_DENIED, keyfold_key_dry_run(few, "Encrypt", NULL, 0));
+    GIVES(ACCESS_DENIED, keyfold_key_dry_run(few, "Decrypt", context, context_len));
+    GIVES(ACCESS_DENIED, keyfold_key_dry_run(few, "DisableKey", NULL, 0));
+    GIVES(OK, keyfold_key_dry_run(f.key, "DisableKey", NULL, 0));
+    GIVES(INVALID_ARGUMENT, keyfold_key_dry_run(f.key, "Frob", NULL, 0));
+    GIVES(NULL_ARGUMENT, keyfold_key_dry_run(f.key, NULL, NULL, 0));
+    GIVES(OK, keyfold_key_disable(f.store, "cards", NULL));
+    GIVES(KEY_DISABLED, keyfold_key_dry_run(few, "Encrypt", context, context_len));
+    GIVES(OK, keyfold_key_close(few));
+    end(&f);
+}
+
 static void closing_has_no_order(void)
 {
     fixture f = on_disk("order", NULL);
@@ -473,6 +546,8 @@ int main(void)
     RUN(keys_are_managed);
     RUN(keys_move_between_stores);
     RUN(roots_are_added_removed_and_changed);
+    RUN(a_callback_gets_events_alone_and_goes_on_after_one_that_it_fails_at);
+    RUN(a_handle_is_asked_before_it_does);
     RUN(closing_has_no_order);
     CHECK(keyfold_open_handles() == 0);
     remove_folder();

@@ -65,6 +65,7 @@ int main(void)
     PANICS(keyfold_key_open(f.store, "cards", &key));
     PANICS(keyfold_key_close(f.key));
     PANICS(keyfold_key_id(f.key, out));
+    PANICS(keyfold_key_dry_run(f.key, "Encrypt", NULL, 0));
     PANICS(keyfold_encrypted_size(10, NULL, 0, NULL, &n));
     PANICS(keyfold_encrypt(f.key, data, 10, NULL, 0, NULL, out, sizeof out, &n));
     PANICS(keyfold_encrypt_to(keys, 1, data, 10, NULL, 0, NULL, 0, NULL, out, sizeof out, &n));

@@ -1,10 +1,12 @@
 // The C++ header, through every method: plain checks, no framework.
 #include "keyfold.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 #if __cplusplus >= 202002L
 #include <span>
@@ -323,6 +325,158 @@ static void operators_do_with_keys_what_they_do_in_c()
     CHECK(events == 3);
 }
 
+static std::string value_of(const std::string &json, const std::string &field)
+{
+    const auto at = json.find("\"" + field + "\":\"");
+    CHECK(at != std::string::npos);
+    const auto begin = at + field.size() + 4;
+    return json.substr(begin, json.find('"', begin) - begin);
+}
+
+static keyfold::bytes unhex(const std::string &hex)
+{
+    keyfold::bytes out;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        out.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    return out;
+}
+
+static void a_key_lives_until_its_deletion()
+{
+    const auto store = keyfold::Store::in_memory();
+    store.create_key("cards");
+    CHECK(has(store.tag_key("cards", R"({"team":"cards","pci":"yes"})"), "\"pci\":\"yes\""));
+    CHECK(!has(store.untag_key("cards", R"(["pci"])"), "pci"));
+    CHECK(has(store.set_key_policy("cards", R"({"on_demand_limit":1})"), "\"on_demand_limit\":1"));
+    CHECK(has(store.update_key_description("cards", "PANs"), "PANs"));
+    store.rotate_key("cards");
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_LIMIT_EXCEEDED, [&] { store.rotate_key("cards"); }));
+    CHECK(has(store.list_key_rotations("cards"), "ON_DEMAND") && has(store.key_rotation_status("cards"), "\"due\":false"));
+    const auto cards = store.key("cards");
+    CHECK(cards.decrypt(cards.encrypt("0123456789")).size() == 10);
+    CHECK(has(store.key_usage("cards"), "\"bytes\":10") && value_of(store.key_last_usage("cards"), "operation") == "Decrypt");
+    CHECK(store.rotate_due() == "[]");
+    CHECK(has(store.schedule_key_deletion("cards", 7), "PendingDeletion") && store.destroy_due() == "[]");
+    CHECK(throws<keyfold::UsageError>(KEYFOLD_STATUS_INVALID_ARGUMENT, [&] { store.schedule_key_deletion("cards", 6); }));
+    CHECK(has(store.cancel_key_deletion("cards"), "\"Disabled\""));
+    CHECK(has(store.mark_key_compromised("cards", "seen in a log"), "seen in a log"));
+}
+
+static void other_kinds_of_keys_do_what_they_are_for()
+{
+    const auto store = keyfold::Store::in_memory();
+    keyfold::KeyOptions options;
+    options.spec = "HMAC_256";
+    store.create_key("sign", options);
+    const auto sign = store.key("sign");
+    const auto code = sign.generate_mac("message");
+    sign.verify_mac("message", code);
+    CHECK(throws<keyfold::InvalidMac>(KEYFOLD_STATUS_INVALID_MAC, [&] { sign.verify_mac("massage", code); }));
+    options.spec = "HPKE_X25519";
+    store.create_key("inbox", options);
+    const auto inbox = store.key("inbox");
+    CHECK(text(inbox.decrypt(keyfold::seal({inbox.public_key()}, "for you", {}))) == "for you");
+
+    // Material of one's own: a token of another key, and material that was not wrapped, are refused apart.
+    options = {};
+    options.external = true;
+    CHECK(has(store.create_key("mine", options), "PendingImport"));
+    store.create_key("yours", options);
+    const auto mine = unhex(value_of(store.parameters_for_import("mine", "HPKE_X25519"), "import_token"));
+    const auto yours = unhex(value_of(store.parameters_for_import("yours", "HPKE_X25519"), "import_token"));
+    const keyfold::bytes noise(80, 7);
+    const auto refused = [&](const keyfold::bytes &token) {
+        try {
+            store.import_wrapped_key_material("mine", token, noise);
+        } catch (const keyfold::Error &e) {
+            return e.status();
+        }
+        return keyfold_status{KEYFOLD_STATUS_OK};
+    };
+    CHECK(refused(yours) != KEYFOLD_STATUS_OK && refused(mine) != KEYFOLD_STATUS_OK && refused(yours) != refused(mine));
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_INVALID_KEY_STATE, [&] { store.delete_imported_key_material("mine"); }));
+}
+
+static void who_may_is_asked(const std::string &folder)
+{
+    const auto root = keyfold::Root::passphrase("correct horse"), second = keyfold::Root::passphrase("battery staple");
+    keyfold::StoreOptions options;
+    options.refresh_millis = 0;
+    options.principal = "alice";
+    options.bind_principal = true;
+    const auto alice = keyfold::Store::init(folder + "/two.db", root, options);
+    CHECK(has(alice.add_root_as(second, "bob"), "\"principal\":\"bob\""));
+    alice.create_key("cards");
+    keyfold::StoreOptions plain;
+    plain.refresh_millis = 0;
+    const auto bob = keyfold::Store::open(folder + "/two.db", second, plain);
+    const keyfold::Context row{{"row", "7"}};
+    CHECK(throws<keyfold::AccessDenied>(KEYFOLD_STATUS_ACCESS_DENIED, [&] { bob.dry_run("Encrypt", "cards", row); }));
+    const auto granted = alice.create_grant(
+        "cards", R"({"grantee_principal":"bob","operations":["Encrypt","RetireGrant"],"retiring_principal":"bob"})");
+    bob.dry_run("Encrypt", "cards", row);
+    CHECK(has(alice.list_grants("cards"), "bob") && has(bob.list_retirable_grants("bob"), "bob"));
+    bob.retire_grant("cards", value_of(granted, "grant_id"));
+    CHECK(throws<keyfold::NotFound>(KEYFOLD_STATUS_GRANT_NOT_FOUND,
+                                    [&] { alice.revoke_grant("cards", value_of(granted, "grant_id")); }));
+
+    const auto cards = alice.key("cards");
+    keyfold::Narrowing to;
+    to.operations = "Encrypt";
+    to.context_equals = &row;
+    const auto few = cards.narrow(to);
+    few.dry_run("Encrypt", row);
+    CHECK(throws<keyfold::AccessDenied>(KEYFOLD_STATUS_ACCESS_DENIED, [&] { few.dry_run("Decrypt", row); }));
+    CHECK(text(cards.decrypt(few.encrypt("x", row), row)) == "x");
+    CHECK(throws<keyfold::AccessDenied>(KEYFOLD_STATUS_ACCESS_DENIED, [&] { few.encrypt("x"); }));
+
+    CHECK(has(alice.settings(), "\"approval_seconds\":3600"));
+    alice.update_settings(R"({"dual_control":["ScheduleKeyDeletion"],"administrators":["alice","bob"]})");
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_APPROVAL_REQUIRED, [&] { alice.schedule_key_deletion("cards", 7); }));
+    const std::string request = R"({"keyId":"cards","pendingWindowInDays":7})";
+    bob.withdraw_approval(value_of(bob.approve("ScheduleKeyDeletion", request), "approval_id"));
+    CHECK(alice.list_approvals() == "[]");
+    bob.approve("ScheduleKeyDeletion", request);
+    CHECK(has(alice.list_approvals(), "\"bob\""));
+    CHECK(has(alice.schedule_key_deletion("cards", 7), "PendingDeletion"));
+
+    CHECK(has(alice.back_up(folder + "/backup"), "\"keys\":1"));
+    alice.heartbeat();
+    const auto again = keyfold::Store::restore(folder + "/backup", folder + "/again.db", {&root});
+    CHECK(again.verify() == 1);
+}
+
+static void the_trail_goes_where_it_is_wanted(const std::string &folder)
+{
+    const auto store = keyfold::Store::in_memory();
+    int before = 0, after = 0, checkpoints = 0, poison = 0;
+    store.add_callback_sink([&](std::string_view event) {
+        const auto is = [&](const char *part) { return event.find(part) != std::string_view::npos; };
+        checkpoints += is("\"checkpoint\":");
+        if (is("poison") && ++poison) throw std::runtime_error("not that one");
+        before += is("\"CreateKey\"");
+        after += is("\"DisableKey\"");
+    });
+    store.add_file_sink(folder + "/trail.jsonl");
+    store.create_key("cards");
+    CHECK(has(store.checkpoint_trail(), "keyfold.dev/store/"));
+    store.disable_key("cards");
+    CHECK(before == 1 && after == 1 && checkpoints == 0);
+    store.create_key("poison");
+    store.enable_key("cards");
+    store.disable_key("cards");
+    while (after < 2) {
+        store.flush_trail();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    CHECK(poison == 3 && has(store.sinks(), "\"dropped\":1"));
+    CHECK(store.export_trail(folder + "/tiles") > 5);
+    CHECK(has(store.verify_trail(), "\"ok\":true") && has(store.tail_trail(1), "events") && has(store.read_trail(), "CreateKey"));
+    const auto key = value_of(store.info(), "trail_key");
+    CHECK(has(keyfold::verify_tiles(folder + "/tiles", key), "\"ok\":true"));
+    CHECK(has(keyfold::verify_jsonl("[\"" + folder + "/trail.jsonl\"]", key), "\"ok\":true"));
+}
+
 static void one_key_serves_many_threads()
 {
     const auto store = keyfold::Store::in_memory();
@@ -347,6 +501,10 @@ int main(int argc, char **argv)
     keys_rotate_and_envelopes_follow();
     every_call_of_c_has_its_method(argv[1]);
     operators_do_with_keys_what_they_do_in_c();
+    a_key_lives_until_its_deletion();
+    other_kinds_of_keys_do_what_they_are_for();
+    who_may_is_asked(argv[1]);
+    the_trail_goes_where_it_is_wanted(argv[1]);
     one_key_serves_many_threads();
     stores_and_roots_are_managed(argv[1]);
     CHECK(keyfold_open_handles() == 0);

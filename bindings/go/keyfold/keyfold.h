@@ -961,8 +961,9 @@ typedef struct keyfold_reencrypt_options {
 
 /**
  * A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line end, which
- * stays there for the length of the call alone. 0: taken; anything else: failed, which is counted and told in the
- * trail.
+ * stays there for the length of the call alone. It gets events alone, never checkpoints. 0: taken; anything else: it
+ * failed, which is told in the trail, and gets the same event again at a later flush; one that it failed at three
+ * times is dropped and counted, and the next one follows.
  *
  * It is called from the thread whose call writes the trail down (any call on a store or key of it, closing them
  * included), outside every lock and transaction. It must not call back into the same store or its keys, must not
@@ -1691,7 +1692,7 @@ keyfold_status keyfold_key_schedule_deletion(const struct keyfold_store *store,
                                              struct keyfold_buffer *out_json);
 
 /**
- * Takes a key out of PendingDeletion; it is Disabled then.
+ * Takes a key out of PendingDeletion; it is Disabled then (or again Compromised, or PendingImport).
  *
  * @param store      [in, shared]
  * @param name       [in, text]   a key id, "alias/NAME" or NAME
@@ -1722,7 +1723,7 @@ keyfold_status keyfold_store_destroy_due(const struct keyfold_store *store,
 
 /**
  * Marks a key as compromised: it seals nothing more, and opens only in a store opened with KEYFOLD_OPEN_RECOVERY.
- * There is no way back; make a new key and rewrap.
+ * There is no way back; make a new key, and re-encrypt under it what the old one protects (a rewrap keeps the key).
  *
  * @param store      [in, shared]
  * @param name       [in, text]   a key id, "alias/NAME" or NAME
@@ -2859,6 +2860,24 @@ keyfold_status keyfold_dry_run(const struct keyfold_store *store,
                                const char *name,
                                const uint8_t *context,
                                size_t context_len);
+
+/**
+ * Tells whether a key handle may do an operation under a context now, without doing it: as keyfold_dry_run, but what the
+ * handle was narrowed to is asked first.
+ *
+ * @param key         [in, shared]
+ * @param operation   [in, text]   its name, such as "Decrypt"
+ * @param context     [in, bytes(context_len), nullable-if-0]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, ACCESS_DENIED, FORKED, INVALID_ARGUMENT,
+ *           INVALID_CONTEXT, KEY_NOT_FOUND, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE, INVALID_KEY_USAGE,
+ *           UNSUPPORTED_OPERATION, KEY_STOPPED, STORE_INTEGRITY, STORE_IO
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_key_dry_run(const struct keyfold_key *key,
+                                   const char *operation,
+                                   const uint8_t *context,
+                                   size_t context_len);
 
 /**
  * Reads events of the trail from a sequence number on, as JSON: EventPage in docs/ABI.md. Reading is itself an

@@ -73,7 +73,7 @@ func (s *Store) ScheduleKeyDeletion(name string, days uint32) (KeyMetadata, erro
 	return decoded[KeyMetadata](nativeKeyScheduleDeletion(&s.native, name, days))
 }
 
-// CancelKeyDeletion takes a key out of PendingDeletion; it is Disabled then.
+// CancelKeyDeletion takes a key out of PendingDeletion; it is Disabled then (or again Compromised, or PendingImport).
 func (s *Store) CancelKeyDeletion(name string) (KeyMetadata, error) {
 	return decoded[KeyMetadata](nativeKeyCancelDeletion(&s.native, name))
 }
@@ -296,6 +296,12 @@ func (k *Key) Narrow(to Narrowing) (*Key, error) {
 		return nil, err
 	}
 	return newKey(raw), nil
+}
+
+// DryRun is the error that an operation through this handle would be refused with; nil where it would be permitted. What
+// the handle was narrowed to is asked first.
+func (k *Key) DryRun(operation string, context Context) error {
+	return nativeKeyDryRun(&k.native, operation, context.packed)
 }
 
 // GenerateMAC appends the message authentication code of a message under an HMAC key's current version to dst.

@@ -1070,6 +1070,14 @@ static inline keyfold_status kf_dry_run(uintptr_t store, const char *operation, 
 	return status;
 }
 
+static inline keyfold_status kf_key_dry_run(uintptr_t key, const char *operation, const uint8_t *context, size_t context_len, char *detail)
+{
+	keyfold_status status = keyfold_key_dry_run((const keyfold_key *)key, operation, context, context_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
 static inline keyfold_status kf_trail_read(uintptr_t store, const char *filter, uint64_t from, uint32_t limit, keyfold_buffer *out_json, char *detail)
 {
 	keyfold_status status = keyfold_trail_read((const keyfold_store *)store, filter, from, limit, out_json);
@@ -1445,6 +1453,8 @@ static inline keyfold_status kf_store_heartbeat(uintptr_t store, char *detail)
 #cgo nocallback kf_approval_withdraw
 #cgo noescape kf_dry_run
 #cgo nocallback kf_dry_run
+#cgo noescape kf_key_dry_run
+#cgo nocallback kf_key_dry_run
 #cgo noescape kf_trail_read
 #cgo nocallback kf_trail_read
 #cgo noescape kf_trail_tail
@@ -3642,7 +3652,8 @@ func nativeKeyScheduleDeletion(store *storeHandle, name string, days uint32) (ou
 	return taken(&outJsonC), err
 }
 
-// nativeKeyCancelDeletion takes a key out of PendingDeletion; it is Disabled then.
+// nativeKeyCancelDeletion takes a key out of PendingDeletion; it is Disabled then (or again
+// Compromised, or PendingImport).
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
 // FORKED, INVALID_KEY_STATE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
@@ -3696,7 +3707,8 @@ func nativeStoreDestroyDue(store *storeHandle) (outJson []byte, err error) {
 // nativeKeyMarkCompromised marks a key as compromised: it seals nothing more, and opens only in a
 // store opened with KEYFOLD_OPEN_RECOVERY.
 //
-// There is no way back; make a new key and rewrap.
+// There is no way back; make a new key, and re-encrypt under it what the old one protects (a rewrap
+// keeps the key).
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
 // FORKED, INVALID_ARGUMENT, TOO_LARGE, INVALID_KEY_STATE, KEY_DESTROYED, ANCHOR_UNAVAILABLE,
@@ -5417,6 +5429,36 @@ func nativeDryRun(store *storeHandle, operation string, name string, context []b
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeKeyDryRun tells whether a key handle may do an operation under a context now, without doing
+// it: as keyfold_dry_run, but what the handle was narrowed to is asked first.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, ACCESS_DENIED, FORKED, INVALID_ARGUMENT,
+// INVALID_CONTEXT, KEY_NOT_FOUND, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE, INVALID_KEY_USAGE,
+// UNSUPPORTED_OPERATION, KEY_STOPPED, STORE_INTEGRITY, STORE_IO.
+func nativeKeyDryRun(key *keyHandle, operation string, context []byte) (err error) {
+	keyRaw, err := key.read()
+	if err != nil {
+		return
+	}
+	operationC, err := cText(operation, false)
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_key_dry_run(
+		C.uintptr_t(keyRaw),
+		operationC,
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(key)
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}

@@ -154,7 +154,7 @@ type GrantMetadata struct {
 type StoreSettings struct {
 	// DualControl are operations that need the approval of a second principal.
 	DualControl []string `json:"dual_control,omitempty"`
-	// ApprovalSeconds is for how long an approval counts; 0 is 3,600.
+	// ApprovalSeconds is for how long an approval counts; given as 0 it is 3,600, and is told so.
 	ApprovalSeconds uint32 `json:"approval_seconds,omitempty"`
 	// Administrators are principals who manage every key and the store.
 	Administrators []string `json:"administrators,omitempty"`

@@ -18,7 +18,7 @@ type Event = json.RawMessage
 
 // EventFilter says which events to show: those that match all that is given.
 type EventFilter struct {
-	// KeyID is a UUID.
+	// KeyID is a UUID, no alias.
 	KeyID string
 	// Principal is userIdentity.principalId.
 	Principal string
@@ -32,16 +32,21 @@ type EventFilter struct {
 
 // TrailReport is what a verification of a trail found.
 type TrailReport struct {
-	OK                 bool        `json:"ok"`
-	First              uint64      `json:"first"`
-	Gaps               uint64      `json:"gaps"`
-	Events             uint64      `json:"events"`
-	Checkpoints        uint64      `json:"checkpoints"`
-	LastGoodCheckpoint *uint64     `json:"last_good_checkpoint"`
-	Uncovered          uint64      `json:"uncovered"`
-	ClockSteps         []uint64    `json:"clock_steps"`
-	FirstBad           *BadEntry   `json:"first_bad"`
-	BadSegments        [][2]uint64 `json:"bad_segments"`
+	OK bool `json:"ok"`
+	// First is the sequence number of the first event there is: 0 but for a copy whose older files are gone.
+	First              uint64  `json:"first"`
+	Events             uint64  `json:"events"`
+	Checkpoints        uint64  `json:"checkpoints"`
+	LastGoodCheckpoint *uint64 `json:"last_good_checkpoint"`
+	// Uncovered are events after the newest checkpoint.
+	Uncovered uint64 `json:"uncovered"`
+	// Gaps is how often the trail itself says that events are missing.
+	Gaps uint64 `json:"gaps"`
+	// ClockSteps are sequence numbers before which the clock went back.
+	ClockSteps []uint64  `json:"clock_steps"`
+	FirstBad   *BadEntry `json:"first_bad"`
+	// BadSegments are stretches in which something is wrong: the first number and the one after the last.
+	BadSegments [][2]uint64 `json:"bad_segments"`
 }
 
 // BadEntry is the first entry of a trail that is wrong.
@@ -55,6 +60,7 @@ type BadEntry struct {
 type SinkStatus struct {
 	Sink      string `json:"sink"`
 	Delivered uint64 `json:"delivered"`
+	Waiting   uint64 `json:"waiting"`
 	Dropped   uint64 `json:"dropped"`
 	LastError string `json:"last_error"`
 }
@@ -130,8 +136,9 @@ func (t Trail) AddFile(path string, rotateBytes uint64, keep uint32) error {
 
 // AddCallback hands events from now on to a function too, one at a time and in order, each as one line of JSON. It runs on
 // a goroutine of its own, while the call that writes the trail down waits; so it must not use the same store or its keys.
-// An error or a panic is a failure: it is counted (Sinks) and told in the trail. It lasts until the store and all keys
-// opened from it are closed.
+// It gets events alone, no checkpoints. An error or a panic is a failure, which is told in the trail; the function gets the
+// same event again at a later Flush, and one that it failed at three times is dropped and counted (Sinks). It lasts until
+// the store and all keys opened from it are closed.
 func (t Trail) AddCallback(take func(event string) error) error {
 	if take == nil {
 		return misuse("take is nil")

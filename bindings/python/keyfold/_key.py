@@ -79,6 +79,14 @@ class Key(Managed):
         _native.keyfold_key_narrow(self._handle, equals, length(equals), subset, length(subset), to, handle)
         return Key(handle)
 
+    def dry_run(self, operation: str, *, context: ContextLike = None) -> None:
+        """Raises what the operation through this handle would be refused with; returns where it would be permitted.
+
+        What the handle was narrowed to is asked first.
+        """
+        block = packed(context)
+        _native.keyfold_key_dry_run(self._handle, encoded(operation, "operation"), block, length(block))
+
     # Message authentication codes, and the public half of a sealing key.
 
     def generate_mac(self, message: Data) -> bytes:

@@ -75,7 +75,7 @@ class Management(Managed):
         return self._key(lambda out: _native.keyfold_key_schedule_deletion(self._handle, text, wait, out))
 
     def cancel_key_deletion(self, name: str) -> KeyMetadata:
-        """Takes a key out of PendingDeletion; it is Disabled then."""
+        """Takes a key out of PendingDeletion; it is Disabled then (or again Compromised, or PendingImport)."""
         text = encoded(name, "name")
         return self._key(lambda out: _native.keyfold_key_cancel_deletion(self._handle, text, out))
 
@@ -87,7 +87,7 @@ class Management(Managed):
     def mark_key_compromised(self, name: str, reason: str) -> KeyMetadata:
         """Marks a key as compromised: it seals nothing more, and opens only in a store opened for recovery.
 
-        There is no way back; make a new key and rewrap.
+        There is no way back; make a new key, and re-encrypt under it what the old one protects.
         """
         texts = encoded(name, "name"), encoded(reason, "reason")
         return self._key(lambda out: _native.keyfold_key_mark_compromised(self._handle, *texts, out))
@@ -267,19 +267,6 @@ class Management(Managed):
     def withdraw_approval(self, approval_id: str) -> None:
         """Withdraws an approval."""
         _native.keyfold_approval_withdraw(self._handle, encoded(approval_id, "approval_id"))
-
-    def add_root_as(self, root: Root, *, principal: str | None = None, admin: bool = False) -> RootSlot:
-        """Adds a root whose slot bears a principal, or the admin seed.
-
-        :param principal: whoever opens the store through this root is this one, and can be no other
-        :param admin: the first such root makes the store one that only admin roots change
-        """
-        options = _native.SlotOptions(flags=_native.SLOT_ADMIN if admin else 0, principal=principal)
-        with root_opened(root) as handle:
-            return record(
-                RootSlot,
-                told(lambda out: _native.keyfold_store_add_root_as(self._handle, handle, options, out)),
-            )
 
     def back_up(self, path: str | os.PathLike[str]) -> BackupReport:
         """Writes the whole store, as it is in one moment, into one encrypted file that any of its roots opens."""

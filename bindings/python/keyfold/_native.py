@@ -657,7 +657,9 @@ TrailCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_
 """A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line
 end, which stays there for the length of the call alone.
 
-0: taken; anything else: failed, which is counted and told in the trail.
+It gets events alone, never checkpoints. 0: taken; anything else: it failed, which is told in the trail,
+and gets the same event again at a later flush; one that it failed at three times is dropped and
+counted, and the next one follows.
 
 It is called from the thread whose call writes the trail down (any call on a store or key of it, closing
 them included), outside every lock and transaction. It must not call back into the same store or its
@@ -2605,7 +2607,7 @@ keyfold_key_cancel_deletion: Callable[
     ],
     _check,
 )
-"""Takes a key out of PendingDeletion; it is Disabled then.
+"""Takes a key out of PendingDeletion; it is Disabled then (or again Compromised, or PendingImport).
 
 - store [in, shared]
 - name [in, text]: a key id, "alias/NAME" or NAME
@@ -2666,7 +2668,8 @@ keyfold_key_mark_compromised: Callable[
 """Marks a key as compromised: it seals nothing more, and opens only in a store opened with
 KEYFOLD_OPEN_RECOVERY.
 
-There is no way back; make a new key and rewrap.
+There is no way back; make a new key, and re-encrypt under it what the old one protects (a rewrap keeps
+the key).
 
 - store [in, shared]
 - name [in, text]: a key id, "alias/NAME" or NAME
@@ -4694,6 +4697,38 @@ It is an event, marked so.
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
 INVALID_ARGUMENT, INVALID_CONTEXT, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE, INVALID_KEY_USAGE,
 UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_STOPPED, STORE_INTEGRITY, STORE_IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_key_dry_run: Callable[
+    [
+        "ctypes._Pointer[Key]",
+        Encoded,
+        bytes | int | None,
+        int,
+    ],
+    None,
+] = bind(
+    "keyfold_key_dry_run",
+    ctypes.c_int32,
+    [
+        KeyHandle,
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+    ],
+    _check,
+)
+"""Tells whether a key handle may do an operation under a context now, without doing it: as
+keyfold_dry_run, but what the handle was narrowed to is asked first.
+
+- key [in, shared]
+- operation [in, text]: its name, such as "Decrypt"
+- context [in, bytes, nullable-if-0]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, ACCESS_DENIED, FORKED, INVALID_ARGUMENT,
+INVALID_CONTEXT, KEY_NOT_FOUND, KEY_DISABLED, KEY_DESTROYED, INVALID_KEY_STATE, INVALID_KEY_USAGE,
+UNSUPPORTED_OPERATION, KEY_STOPPED, STORE_INTEGRITY, STORE_IO.
 Threads: any. Since 0.1.
 """
 

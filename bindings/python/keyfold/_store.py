@@ -181,11 +181,17 @@ class Store(Management):
         slots = told(lambda out: _native.keyfold_store_list_roots(self._handle, out))
         return [record(RootSlot, slot) for slot in slots]
 
-    def add_root(self, root: Root) -> RootSlot:
-        """Adds a root beside those there are."""
+    def add_root(self, root: Root, *, principal: str | None = None, admin: bool = False) -> RootSlot:
+        """Adds a root beside those there are.
+
+        :param principal: whoever opens the store through this root is this one, and can be no other
+        :param admin: its slot bears the admin seed; the first such root makes the store one that only admin roots change
+        """
+        options = _native.SlotOptions(flags=_native.SLOT_ADMIN if admin else 0, principal=principal)
         with root_opened(root) as handle:
             return record(
-                RootSlot, told(lambda out: _native.keyfold_store_add_root(self._handle, handle, out))
+                RootSlot,
+                told(lambda out: _native.keyfold_store_add_root_as(self._handle, handle, options, out)),
             )
 
     def remove_root(self, slot_id: str) -> None:

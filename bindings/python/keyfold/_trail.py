@@ -29,7 +29,7 @@ When = datetime.datetime | str | None
 class Trail:
     """The trail of an open store: `Store.trail`.
 
-    Filters are keywords, and events match all that is given: `key_id` (a UUID), `principal`, `event_name`, `since` and
+    Filters are keywords, and events match all that is given: `key_id` (a UUID, no alias), `principal`, `event_name`, `since` and
     `until` (a datetime with its zone), `failed` (refusals and failures alone).
     """
 
@@ -83,9 +83,16 @@ class Trail:
         until: When = None,
         failed: bool = False,
     ) -> list[Event]:
-        """The newest events, at most 1,000, the oldest of them first."""
+        """The newest events, the oldest of them first.
+
+        :param count: 0 to 1,000
+        """
+        if not 0 <= count <= 1000:
+            raise ValueError("count is 0 to 1,000")
         only = _filter(key_id, principal, event_name, since, until, failed)
         wanted = checked_unsigned("count", count, 32)
+        if not wanted:  # for C, 0 is 100
+            return []
         page = told(lambda out: _native.keyfold_trail_tail(self._handle, only, wanted, out))
         events: list[Event] = page["events"]
         return events
@@ -128,9 +135,10 @@ class Trail:
     def add_callback(self, callback: Callable[[Event], object]) -> None:
         """Hands events from now on to a function too, one at a time and in order.
 
-        It is called by whichever thread's call writes the trail down, and must not use the same store or its keys. An
-        exception is a failure: it is counted (`sinks`), told in the trail, and printed as Python prints what it cannot
-        raise. The function is kept until the store and all keys opened from it are closed.
+        It is called by whichever thread's call writes the trail down, and must not use the same store or its keys. It
+        gets events alone, no checkpoints. An exception is a failure, which is told in the trail, and printed as Python
+        prints what it cannot raise; the function gets the same event again at a later `flush`, and one that it failed at
+        three times is dropped and counted (`sinks`). The function is kept until the store and all keys opened from it are closed.
 
         >>> import keyfold
         >>> seen = []

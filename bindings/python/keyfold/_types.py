@@ -215,7 +215,7 @@ class StoreSettings:
     """What holds for a whole store.
 
     :ivar dual_control: operations that need the approval of a second principal
-    :ivar approval_seconds: seconds for which an approval counts; 0 is 3,600
+    :ivar approval_seconds: seconds for which an approval counts; given as 0 it is 3,600, and is told so
     :ivar administrators: principals who manage every key and the store
     """
 
@@ -247,7 +247,14 @@ class BadEntry:
 
 @dataclass(frozen=True)
 class TrailReport:
-    """What a verification of a trail found."""
+    """What a verification of a trail found.
+
+    :ivar first: the sequence number of the first event there is: 0 but for a copy whose older files are gone
+    :ivar uncovered: events after the newest checkpoint
+    :ivar gaps: the trail's own word that events are missing, so many times
+    :ivar clock_steps: sequence numbers before which the clock went back
+    :ivar bad_segments: stretches in which something is wrong: the first number and the one after the last
+    """
 
     ok: bool
     first: int
@@ -267,6 +274,7 @@ class SinkStatus:
 
     sink: str
     delivered: int
+    waiting: int
     dropped: int
     last_error: str | None
 

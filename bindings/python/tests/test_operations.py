@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import gc
+import hashlib
 import os
+import time
 import weakref
 from pathlib import Path
 
@@ -108,6 +110,46 @@ def test_who_has_the_public_half_seals_and_only_the_key_opens(spec: str) -> None
                 keyfold.seal([], b"x")
 
 
+# Material of one's own.
+
+
+def oaep(public_key: bytes, message: bytes) -> bytes:
+    """RSAES-OAEP with SHA-256 (RFC 8017, 7.1.1), for a SubjectPublicKeyInfo that ends in a modulus of 3,072 bits and 65537."""
+    size, seed = 384, os.urandom(32)
+    modulus = int.from_bytes(public_key[-5 - size : -5], "big")
+
+    def masked(data: bytes, by: bytes) -> bytes:
+        count = range(-(-len(data) // 32))
+        mask = b"".join(hashlib.sha256(by + i.to_bytes(4, "big")).digest() for i in count)
+        return bytes(a ^ b for a, b in zip(data, mask))
+
+    block = hashlib.sha256(b"").digest() + bytes(size - 66 - len(message)) + b"\1" + message
+    block = masked(block, seed)
+    padded = b"\0" + masked(seed, block) + block
+    return pow(int.from_bytes(padded, "big"), 65537, modulus).to_bytes(size, "big")
+
+
+@pytest.mark.skipif(keyfold.engine() != "aws-lc", reason="no RSA in this build")
+def test_material_of_ones_own_comes_wrapped_goes_and_comes_again(store: keyfold.Store) -> None:
+    material = bytes(range(32))
+
+    def bring(these: bytes) -> keyfold.KeyMetadata:
+        given = store.parameters_for_import("mine", "RSAES_OAEP_SHA_256/RSA_3072")
+        return store.import_wrapped_key_material("mine", given.import_token, oaep(given.public_key, these))
+
+    assert store.create_key("mine", external=True).key_state == "PendingImport"
+    assert bring(material).key_state == "Enabled"
+    with store.key("mine") as mine:
+        sealed = mine.encrypt(b"x")
+        assert store.delete_imported_key_material("mine").key_state == "PendingImport"
+        with pytest.raises(keyfold.KeyfoldError):
+            mine.decrypt(sealed)
+        with pytest.raises(keyfold.IncorrectKeyMaterial):
+            bring(bytes(range(1, 33)))
+        bring(material)
+        assert mine.decrypt(sealed) == b"x"
+
+
 # Who may.
 
 
@@ -168,8 +210,36 @@ def test_a_narrowed_handle_does_what_it_may_and_cannot_be_widened(key: keyfold.K
         key.narrow(operations=["Frobnicate"])
 
 
+def test_a_handle_is_asked_before_it_does(key: keyfold.Key) -> None:
+    key.dry_run("Decrypt")
+    with key.narrow(operations=["Encrypt"], context_equals=ROW) as few:
+        few.dry_run("Encrypt", context=ROW)
+        for operation, context in [("Encrypt", None), ("Decrypt", ROW), ("DisableKey", None)]:
+            with pytest.raises(keyfold.AccessDenied):
+                few.dry_run(operation, context=context)
+    with pytest.raises(keyfold.InvalidArgument):
+        key.dry_run("Frob")
+
+
+def test_a_grant_is_retired_by_whom_it_names(location: Path, root: keyfold.KeyFile) -> None:
+    with (
+        keyfold.init(location, root, principal="owner", refresh=0) as owner,
+        keyfold.open(location, root, principal="warden", refresh=0) as warden,
+    ):
+        for name in ["one", "two"]:
+            owner.create_key(name)
+            owner.create_grant(name, "worker", ["Encrypt"], retiring_principal="warden")
+        one, two = warden.retirable_grants("warden", page_size=1)
+        assert {one.key_id, two.key_id} == {owner.describe_key(name).key_id for name in ["one", "two"]}
+        warden.retire_grant(one.key_id, one.grant_id)
+        assert [g.grant_id for g in warden.retirable_grants("warden")] == [two.grant_id]
+        with pytest.raises(keyfold.GrantNotFound):
+            owner.revoke_grant(one.key_id, one.grant_id)
+
+
 def test_settings_are_read_back_and_unknown_ones_refused(store: keyfold.Store) -> None:
     was = store.settings()
+    assert was.approval_seconds == 3600
     wanted = keyfold.StoreSettings((), 600, was.administrators)
     assert store.update_settings(wanted).approval_seconds == 600
     assert store.settings().approval_seconds == 600
@@ -193,8 +263,12 @@ def test_what_is_done_stands_in_the_trail_and_the_trail_verifies(store: keyfold.
     refused = store.trail.tail(event_name="CreateKey", failed=True)
     assert refused and all(event["errorCode"] for event in refused)
     assert len(list(store.trail.events(page_size=1))) >= 3
+    assert store.trail.tail(0) == [] and len(store.trail.tail(1)) == 1
+    with pytest.raises(ValueError, match="1,000"):
+        store.trail.tail(1001)
     report = store.trail.verify(expected=note)
     assert report.ok and report.first_bad is None and report.checkpoints >= 1
+    assert (report.first, report.gaps, report.bad_segments) == (0, 0, ())
 
 
 def test_a_trail_that_is_exported_verifies_without_the_store(store: keyfold.Store, tmp_path: Path) -> None:
@@ -225,16 +299,32 @@ def test_a_callback_gets_events_in_order_and_its_exceptions_are_counted(
         store.trail.add_callback(seen.append)
         for name in ["one", "two", "three"]:
             store.create_key(name)
+            store.trail.checkpoint()
         store.trail.flush()
         made = [event["requestParameters"] for event in seen if event["eventName"] == "CreateKey"]
         assert len(made) == 3
+    assert "Traceback" not in capsys.readouterr().err
+    tried = []
+
+    def fails_at_two(event: keyfold._trail.Event) -> None:
+        if "two" in str(event["requestParameters"]):
+            tried.append(event["seq"])
+            raise ZeroDivisionError
+        seen.append(event)
+
+    seen.clear()
     with keyfold.in_memory() as store:
-        store.trail.add_callback(lambda event: 1 / 0)
+        store.trail.add_callback(fails_at_two)
         store.create_key("one")
-        store.trail.flush()
+        store.trail.checkpoint()
+        store.create_key("two")
+        store.create_key("three")
+        while "three" not in str(seen):
+            store.trail.flush()
+            time.sleep(0.01)
+        assert len(tried) == 3 and len(set(tried)) == 1
         (status,) = store.trail.sinks()
-        # Kept, and given to it again with the next: nothing is lost until its queue is full.
-        assert status.delivered == 0 and status.last_error
+        assert status.dropped == 1 and not any("checkpoint" in event for event in seen)
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
@@ -321,7 +411,7 @@ def test_dual_control_takes_two_who_are_vouched_for(
         folder = tmp_path / "second"
         folder.mkdir(mode=0o700)
         second = keyfold.KeyFile.create(folder / "root.key")
-        assert alice.add_root_as(second, principal="bob").principal == "bob"
+        assert alice.add_root(second, principal="bob").principal == "bob"
         alice.create_key("cards")
         alice.update_settings(
             keyfold.StoreSettings(dual_control=("ScheduleKeyDeletion",), administrators=("alice", "bob"))
@@ -332,8 +422,23 @@ def test_dual_control_takes_two_who_are_vouched_for(
             keyfold.open(location, second, principal="mallory")
         with keyfold.open(location, second, refresh=0) as bob:
             assert bob.info().principal == "bob" and bob.info().principal_verified
-            bob.approve("ScheduleKeyDeletion", {"keyId": "cards", "pendingWindowInDays": 7})
+            request = {"keyId": "cards", "pendingWindowInDays": 7}
+            bob.withdraw_approval(bob.approve("ScheduleKeyDeletion", request).approval_id)
+            assert alice.approvals() == []
+            bob.approve("ScheduleKeyDeletion", request)
             (waiting,) = alice.approvals()
             assert waiting.principal == "bob"
             assert alice.schedule_key_deletion("cards", days=7).key_state == "PendingDeletion"
             assert alice.approvals() == []
+
+
+def test_a_store_gives_signs_of_life_and_is_mended(location: Path, root: keyfold.KeyFile) -> None:
+    with keyfold.init(location, root) as store:
+        store.create_key("cards")
+        epoch, incarnation = store.info().epoch, store.info().incarnation
+        store.heartbeat()
+        assert store.info().epoch == epoch + 1
+    report = keyfold.repair(location, [root])
+    assert (report.keys_kept, report.dropped) == (1, ())
+    with keyfold.open(location, root) as store:
+        assert store.info().incarnation != incarnation and store.verify() == 1
