@@ -43,7 +43,7 @@ pub fn generate_data_key(
     }
     let made = with_lane(|lane| {
         let dek = AnyDek::fresh(lane, size)?;
-        plan.seal(lane, operation, size, dek.expose(), keys, &mut blob[..blob_size])?;
+        plan.seal(lane, operation, size, dek.expose(), keys, &mut blob[..blob_size], None)??;
         if let Some(plaintext) = &mut plaintext {
             plaintext[..size].copy_from_slice(dek.expose());
         }
@@ -93,9 +93,9 @@ fn open_into(
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(len);
         let call = Call { allowed, operation: Operation::Decrypt, head: &head, options };
-        unlock(lane, &call, context, &mut dek, opened, |_, dek| {
+        unlock(lane, &call, context, &mut dek, opened, |_, dek, made| {
             out.copy_from_slice(dek.expose());
-            Ok(())
+            Ok(made.settle())
         })
     })
 }

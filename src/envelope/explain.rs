@@ -251,7 +251,7 @@ fn would_answer(
         Some(handles) => Allowed::Keys(handles),
     };
     let call = Call { allowed: &allowed, operation: Operation::Explain, head, options: &options };
-    unlock(lane, &call, context, &mut dek, &mut opened, |_, _| Ok(()))
+    unlock(lane, &call, context, &mut dek, &mut opened, |_, _, made| Ok(made.settle()))
 }
 
 fn look_at(

@@ -11,7 +11,7 @@ use super::{Allowed, DEK, DecryptOptions, Opened};
 use crate::context::{Context, MAX_ENCODED};
 use crate::crypto::{Lane, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::Wish;
+use crate::keystore::{Made, Settled, Wish};
 use crate::operation::Operation;
 
 /// An envelope whose head has been read. Nothing of it is authenticated yet.
@@ -60,9 +60,10 @@ impl<'a> Sealed<'a> {
         with_lane(|lane| {
             let mut dek = MessageDek::zeroed(DEK);
             let call = Call { allowed, operation: Operation::Decrypt, head: &self.head, options };
-            unlock(lane, &call, context, &mut dek, opened, |lane, dek| {
+            unlock(lane, &call, context, &mut dek, opened, |lane, dek, made| {
                 set_payload_key(lane, dek);
-                chunks::open(&lane.payload, Position::START, self.payload, out).map_err(|_| Error::Auth)
+                chunks::open(&lane.payload, Position::START, self.payload, out).map_err(|_| Error::Auth)?;
+                Ok(made.settle())
             })
         })
     }
@@ -163,10 +164,11 @@ fn open_behind(
     let mut written = false;
     let done = with_lane(|lane| {
         let mut dek = MessageDek::zeroed(DEK);
-        unlock(lane, &call, context, &mut dek, opened, |lane, dek| {
+        unlock(lane, &call, context, &mut dek, opened, |lane, dek, made| {
             set_payload_key(lane, dek);
             written = true;
-            chunks::open_in_place(&lane.payload, Position::START, buffer, from).map_err(|_| Error::Auth)
+            chunks::open_in_place(&lane.payload, Position::START, buffer, from).map_err(|_| Error::Auth)?;
+            Ok(made.settle())
         })
     });
     if done.is_err() && written {
@@ -192,7 +194,7 @@ pub fn authenticated_context(
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(head.dek.unwrap_or(DEK));
         let call = Call { allowed: &allowed, operation: Operation::Decrypt, head: &head, options };
-        unlock(lane, &call, context, &mut dek, &mut opened, |_, _| Ok(()))
+        unlock(lane, &call, context, &mut dek, &mut opened, |_, _, made| Ok(made.settle()))
     })?;
     Ok(opened.context.unwrap_or_else(|| context.as_bytes().to_vec()))
 }
@@ -215,7 +217,7 @@ pub(super) struct Call<'a> {
 }
 
 /// Finds the DEK of a head: merges the context, then the first cell that unwraps and commits. Tells what opened it, runs
-/// `then` on it, and has the event of what came of both: whatever this answers is told in the trail.
+/// `then` on it, which settles the use, and has the event of what came of both: whatever this answers is told in the trail.
 #[inline]
 pub(super) fn unlock<const N: usize>(
     lane: &mut Lane,
@@ -223,7 +225,7 @@ pub(super) fn unlock<const N: usize>(
     context: &Context<'_>,
     dek: &mut Dek<N>,
     opened: &mut Opened,
-    then: impl FnOnce(&mut Lane, &mut Dek<N>) -> Result<()>,
+    then: impl FnOnce(&mut Lane, &mut Dek<N>, &Made<'_>) -> Result<Settled>,
 ) -> Result<()> {
     let stored = call.head.stored();
     if !stored.is_empty() {
@@ -249,7 +251,7 @@ fn unlock_merged<const N: usize>(
     context: &Context<'_>,
     dek: &mut Dek<N>,
     opened: &mut Opened,
-    then: impl FnOnce(&mut Lane, &mut Dek<N>) -> Result<()>,
+    then: impl FnOnce(&mut Lane, &mut Dek<N>, &Made<'_>) -> Result<Settled>,
 ) -> Result<()> {
     let mut buffer = [0; MAX_ENCODED];
     let whole = merge(call.head.stored(), context, &mut buffer).map_err(|_| Error::Auth);
@@ -267,7 +269,7 @@ fn try_cells<const N: usize>(
     whole: &Context<'_>,
     dek: &mut Dek<N>,
     opened: &mut Opened,
-    then: impl FnOnce(&mut Lane, &mut Dek<N>) -> Result<()>,
+    then: impl FnOnce(&mut Lane, &mut Dek<N>, &Made<'_>) -> Result<Settled>,
 ) -> Result<()> {
     let Call { allowed, operation, head, .. } = *call;
     let mut misses = Misses::default();
@@ -281,18 +283,14 @@ fn try_cells<const N: usize>(
             allowed,
             &wish,
             &key,
-            |_, view, version| {
+            |handle, view, version| {
                 served.set(Some(version.reference()));
                 (opened.key_id, opened.version) = (version.key_id, version.version);
                 if unwrap(lane, head, &cell, &key, version, dek.room())
                     && commits(head.kind, dek.expose(), &head.fixed, whole)
                     && let Some(then) = then.take()
                 {
-                    let result = then(lane, dek);
-                    if result.is_ok() {
-                        version.usage.count(operation, wish.bytes, view.now);
-                    }
-                    done.set(Some(result));
+                    done.set(Some(then(lane, dek, &Made::of(handle, &wish, version, view.now))));
                 }
                 Ok(())
             },
@@ -300,12 +298,12 @@ fn try_cells<const N: usize>(
                 let Some(served) = served.get() else { return Ok(()) };
                 match done.take() {
                     None => Misses::missed(&mut first, key, served),
-                    Some(Ok(())) => {
-                        key.settle(&wish, served, Ok(()))?;
-                        done.set(Some(Ok(())));
+                    Some(Ok(settled)) => {
+                        settled?;
+                        done.set(Some(Ok(Ok(()))));
                     }
                     Some(Err(error)) => {
-                        key.settle(&wish, served, Err(&error))?;
+                        key.settle_failed(&wish, served, &error)?;
                         return Err(error);
                     }
                 }

@@ -134,7 +134,7 @@ impl Misses {
     #[cold]
     pub(super) fn answer(mut self, allowed: &Allowed<'_>, wish: &Wish<'_>, head: &Head<'_>) -> Error {
         if let Some((key, version)) = self.first.take() {
-            return match key.settle(wish, version, Err(&Error::Auth)) {
+            return match key.settle_failed(wish, version, &Error::Auth) {
                 Ok(()) => Error::Auth,
                 Err(error) => error,
             };

@@ -92,8 +92,8 @@ pub fn reencrypt_head(
         let operation = Operation::ReEncryptFrom;
         let call = Call { allowed: &allowed, operation, head: &head, options: &decrypt };
         let mut new = vec![0; size];
-        unlock(lane, &call, context, &mut dek, &mut Opened::nothing(), |lane, dek| {
-            plan.seal(lane, Operation::ReEncryptTo, 0, dek.expose(), keys, &mut new)
+        unlock(lane, &call, context, &mut dek, &mut Opened::nothing(), |lane, dek, made| {
+            plan.seal(lane, Operation::ReEncryptTo, 0, dek.expose(), keys, &mut new, Some(made))
         })?;
         Ok(new)
     })

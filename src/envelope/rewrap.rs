@@ -1,5 +1,7 @@
 //! Rewrap: an envelope's cells under their keys' current versions. FORMAT.md section 11.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::Allowed;
@@ -12,7 +14,7 @@ use super::suite::{AnyDek, commits};
 use crate::context::Context;
 use crate::crypto::{Lane, ct_eq, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::{Key, Served, Version, Wish};
+use crate::keystore::{Key, Made, Served, Settled, Version, VersionUsage, Wish};
 use crate::operation::Operation;
 
 /// What a rewrap did.
@@ -174,7 +176,7 @@ pub(super) fn plan(
     match cells_rewrapped + cells_current + cells_freed {
         0 => Err(misses.answer(allowed, &wish, head)),
         _ => {
-            used.iter().try_for_each(|used| used.settle(&wish, &to))?;
+            Used::settle(&used, (&wish, &to), None)?;
             Ok(plan)
         }
     }
@@ -183,28 +185,36 @@ pub(super) fn plan(
 /// A key that a rewrap opened cells of: one use of it, and one more where it wrapped too, however many cells there were.
 struct Used {
     key: Key,
-    from: Served,
-    to: Option<Served>,
+    from: (Served, Arc<VersionUsage>),
+    to: Option<(Served, Arc<VersionUsage>)>,
+    now: u64,
 }
 
 impl Used {
     fn enter(used: &mut Vec<Used>, key: &Key, version: &Version, target: Option<&Version>, now: u64) {
+        let told = |version: &Version| (version.reference(), version.usage.clone());
         let at = used.iter().position(|other| other.key.id() == key.id()).unwrap_or_else(|| {
-            version.usage.count(Operation::ReEncryptFrom, 0, now);
-            used.push(Used { key: key.clone(), from: version.reference(), to: None });
+            used.push(Used { key: key.clone(), from: told(version), to: None, now });
             used.len() - 1
         });
-        if let Some(target) = target
-            && used[at].to.is_none()
-        {
-            target.usage.count(Operation::ReEncryptTo, 0, now);
-            used[at].to = Some(target.reference());
+        if used[at].to.is_none() {
+            used[at].to = target.map(told);
         }
     }
 
-    fn settle(&self, from: &Wish<'_>, to: &Wish<'_>) -> Result<()> {
-        self.key.settle(from, self.from, Ok(()))?;
-        self.to.map_or(Ok(()), |version| self.key.settle(to, version, Ok(())))
+    /// Settles all uses as one. `wishes`: of a key that was opened with, and of one that was wrapped under.
+    fn settle(used: &[Used], wishes: (&Wish<'_>, &Wish<'_>), before: Option<&Made<'_>>) -> Settled {
+        let Some((one, others)) = used.split_first() else {
+            return before.map_or(Ok(()), Made::settle);
+        };
+        let from = Made::later(&one.key, wishes.0, one.from.0, &one.from.1, one.now).with(before);
+        match &one.to {
+            None => Used::settle(others, wishes, Some(&from)),
+            Some((served, usage)) => {
+                let to = Made::later(&one.key, wishes.1, *served, usage, one.now).with(Some(&from));
+                Used::settle(others, wishes, Some(&to))
+            }
+        }
     }
 }
 

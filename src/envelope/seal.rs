@@ -13,7 +13,7 @@ use super::{Allowed, DEK, EncryptOptions, SEAL_INFO};
 use crate::context::Context;
 use crate::crypto::{Kem, Lane, MaterialId, WrapNonce, with_lane};
 use crate::error::{Error, Result};
-use crate::keystore::{Key, KeyId, SealingKey, Version, Wish};
+use crate::keystore::{Key, KeyId, Made, SealingKey, Settled, Version, Wish};
 use crate::operation::Operation;
 
 /// Encrypts a message under one or more keys (1 to 32 less the free cells), out of place, into exactly
@@ -38,7 +38,7 @@ pub fn encrypt_into(
     let sealed = with_lane(|lane| {
         let (head, payload) = out[..size].split_at_mut(head_len);
         let dek = MessageDek::fresh(lane, DEK)?;
-        plan.seal(lane, Operation::Encrypt, plaintext.len(), dek.expose(), keys, head)?;
+        plan.seal(lane, Operation::Encrypt, plaintext.len(), dek.expose(), keys, head, None)??;
         set_payload_key(lane, &dek);
         chunks::seal(&lane.payload, Position::START, plaintext, payload);
         Ok(size)
@@ -78,7 +78,7 @@ pub fn encrypt_in_place(
     }
     let sealed = with_lane(|lane| {
         let dek = MessageDek::fresh(lane, DEK)?;
-        plan.seal(lane, Operation::Encrypt, len, dek.expose(), keys, &mut buffer[..head_len])?;
+        plan.seal(lane, Operation::Encrypt, len, dek.expose(), keys, &mut buffer[..head_len], None)??;
         set_payload_key(lane, &dek);
         chunks::seal_in_place(&lane.payload, Position::START, buffer, offset, len, head_len);
         Ok(size)
@@ -219,7 +219,10 @@ impl<'a> Plan<'a> {
         Ok(Plan { kind, context, stored, stored_len: stored.size(context)? })
     }
 
-    /// Writes a head into exactly its size: a cell for each key's current version, and free cells in what is left.
+    /// Writes a head into exactly its size: a cell for each key's current version, and free cells in what is left. Settles
+    /// the uses of the keys, and that `before` them of the key that the DEK came from, which has no event yet of an error
+    /// of this call's own.
+    #[expect(clippy::too_many_arguments, reason = "what a head is made from")]
     pub(super) fn seal(
         &self,
         lane: &mut Lane,
@@ -228,7 +231,8 @@ impl<'a> Plan<'a> {
         dek: &[u8],
         keys: &[&Key],
         head: &mut [u8],
-    ) -> Result<()> {
+        before: Option<&Made<'_>>,
+    ) -> Result<Settled> {
         let wish = Wish::new(operation, self.context, message);
         let mut writer = self.begin(dek, head);
         let mut free = writer.fixed + keys.iter().map(|key| cell_of(key.spec(), dek.len())).sum::<usize>();
@@ -237,7 +241,7 @@ impl<'a> Plan<'a> {
             free += key_cell(dek.len());
         }
         let at = writer.fixed;
-        wrap(lane, &mut writer, &wish, dek, keys, at)
+        wrap(lane, &mut writer, &wish, dek, (keys, at), before)
     }
 
     /// Writes the fixed part; cells are to follow.
@@ -254,19 +258,21 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// Writes the cells of the keys, from `at` on, and has the event of each: a use is counted in the view of its key, when
-/// those after it are done too, since a call that fails gives nothing out.
+/// Writes the cells of the keys, from `at` on, each in the view of its key, and settles all their uses when the last is
+/// done, since a call that fails gives nothing out.
 #[inline]
 fn wrap(
     lane: &mut Lane,
     writer: &mut HeadWriter<'_>,
     wish: &Wish<'_>,
     dek: &[u8],
-    keys: &[&Key],
-    at: usize,
-) -> Result<()> {
-    let Some((key, others)) = keys.split_first() else { return Ok(()) };
-    let served = key.view(wish, |view| {
+    (keys, at): (&[&Key], usize),
+    before: Option<&Made<'_>>,
+) -> Result<Settled> {
+    let Some((key, others)) = keys.split_first() else {
+        return Ok(before.map_or(Ok(()), Made::settle));
+    };
+    key.view(wish, |view| {
         let version = view.current()?;
         let size = match key.spec().kem() {
             None => {
@@ -275,13 +281,12 @@ fn wrap(
             }
             Some(_) => writer.sealed_cell(lane, at, &Recipient::of_version(version)?, dek)?,
         };
-        if !others.is_empty() {
-            wrap(lane, writer, wish, dek, others, at + size)?;
+        let made = Made::of(key, wish, version, view.now).with(before);
+        match others.is_empty() {
+            true => Ok(made.settle()),
+            false => wrap(lane, writer, wish, dek, (others, at + size), Some(&made)),
         }
-        version.usage.count(wish.operation, wish.bytes, view.now);
-        Ok(version.reference())
-    })?;
-    key.settle(wish, served, Ok(()))
+    })
 }
 
 /// A head whose cells are being written.

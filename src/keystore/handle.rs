@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::access::{Access, Limits, denied};
 use super::document::KeyDocument;
+use super::grants::GrantId;
 use super::inner::Inner;
 use super::material::Material;
 use super::names::{KeyId, KeyName};
@@ -14,7 +15,7 @@ use super::time::Time;
 use super::types::{KeySpec, KeyState, KeyUsage, VersionState};
 use super::usage::{Record, VersionUsage};
 use super::version::VersionDocument;
-use super::{Store, clock, counters, grants, material, narrow, rotation, states, trail};
+use super::{Store, clock, counters, material, narrow, rotation, states, trail};
 use crate::audit::KeyRef;
 use crate::context::Context;
 use crate::crypto::{Kek, MacSecret, MaterialId, SealingSecret};
@@ -90,7 +91,7 @@ impl Version {
         Error::InvalidKeyUsage { name: self.key_id.to_string().into(), usage: usage.name() }
     }
 
-    /// As the trail names it, for [`Key::settle`].
+    /// As the trail names it, for [`Made::settle`](super::Made::settle).
     #[inline]
     pub(crate) fn reference(&self) -> Served {
         let about = KeyRef { key_id: self.key_id.0, version: self.version, material_id: self.material_id };
@@ -207,7 +208,7 @@ impl Key {
     /// lock and allocates nothing unless the store has changed or something is due. `f` may fork or call the store again.
     ///
     /// Every error that this answers, be it of the permission or of `f`, has its event in the trail. What `f` answers
-    /// well is settled by the caller ([`Key::settle`]) when the outcome of the whole call is known: once for each key
+    /// well is settled by the caller ([`Made::settle`](super::Made::settle)) when the outcome of the whole call is known: once for each key
     /// and call, also where the outcome is an error then.
     pub(crate) fn view<R>(&self, wish: &Wish<'_>, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
         match self.peek(wish, f) {
@@ -278,69 +279,25 @@ impl Key {
         error
     }
 
-    /// Says what became of a wish that was permitted: once for each key and call, when the outcome is known and before
-    /// anything is given out. `version` is the one that served, or was tried.
-    ///
-    /// # Errors
-    /// TRAIL_UNAVAILABLE, where the key permits no use without an event: then nothing may be given out.
-    #[inline]
-    pub(crate) fn settle(
-        &self,
-        wish: &Wish<'_>,
-        version: Served,
-        outcome: std::result::Result<(), &Error>,
-    ) -> Result<()> {
-        match outcome {
-            Ok(()) if version.record == Record::Counted && !self.is_counted() => Ok(()),
-            _ => self.settle_cold(wish, version, outcome),
-        }
-    }
-
     /// Whether uses of this handle may be limited in number.
     #[inline]
-    fn is_counted(&self) -> bool {
+    pub(super) fn is_counted(&self) -> bool {
         self.narrowed.is_some() || self.inner.limited.load(Ordering::Relaxed)
     }
 
-    /// Counts one use against what limits this handle and the grant that permits it.
-    #[cold]
-    fn charge(&self, wish: &Wish<'_>) -> Result<()> {
-        let (id, store) = (self.inner.id, &*self.store.inner);
-        let granted = self.inner.state.read(|state| state.access.limits(wish));
-        let spent = match &self.narrowed {
-            Some(narrowed) => narrowed.spend(id, &store.actor, wish)?,
-            None => false,
-        };
-        match granted {
-            Limits::None => Ok(()),
-            Limits::Of(limited) => grants::spend(store, id, wish, &limited, |grant| {
-                self.inner.state.read(|state| state.access.exhaust(grant));
-            })
-            .inspect_err(|_| {
-                if let Some(narrowed) = self.narrowed.as_ref().filter(|_| spent) {
-                    narrowed.give_back();
-                }
-            }),
-        }
+    /// What limits the number of such uses.
+    pub(super) fn limits(&self, wish: &Wish<'_>) -> Limits {
+        self.inner.state.read(|state| state.access.limits(wish))
     }
 
-    #[cold]
-    fn settle_cold(
-        &self,
-        wish: &Wish<'_>,
-        version: Served,
-        outcome: std::result::Result<(), &Error>,
-    ) -> Result<()> {
-        if let Err(Error::Auth | Error::InvalidMac) = outcome {
-            self.inner.failed(&self.store.inner);
-        }
-        if self.is_counted() {
-            self.charge(wish).map_err(|error| self.refuse(wish, error))?;
-        }
-        if outcome.is_ok() && version.record == Record::Counted {
-            return Ok(());
-        }
-        trail::used(&self.store.inner, self, wish, version, outcome)
+    /// A grant has no use left.
+    pub(super) fn exhaust(&self, grant: GrantId) {
+        self.inner.state.read(|state| state.access.exhaust(grant));
+    }
+
+    /// Takes note of a use that did not authenticate.
+    pub(super) fn note_failure(&self) {
+        self.inner.failed(&self.store.inner);
     }
 
     /// Names of the context whose values stand hashed in the trail.

@@ -1,6 +1,7 @@
 //! HMAC keys: GenerateMac and VerifyMac. `docs/KEYS.md`, "MAC".
 
 use super::handle::{Barred, Key, Served, Wish};
+use super::settle::Made;
 use super::types::KeyUsage;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -25,10 +26,9 @@ impl Key {
             mac.make(message, code)?;
             name[..4].copy_from_slice(&version.version.to_be_bytes());
             name[4..].copy_from_slice(&version.material_id[..2]);
-            version.usage.count(wish.operation, wish.bytes, view.now);
-            Ok((needed, version.reference()))
+            Ok(Made::of(self, &wish, version, view.now).settle().map(|()| needed))
         });
-        let given = made.and_then(|(size, version)| self.settle(&wish, version, Ok(())).map(|()| size));
+        let given = made.flatten();
         if !matches!(given, Ok(_) | Err(Error::BufferTooSmall { .. })) {
             out.fill(0);
         }
@@ -41,29 +41,30 @@ impl Key {
     /// INVALID_MAC, whatever is wrong with it; INVALID_KEY_USAGE; the key's refusals, those of the version it names included.
     pub fn verify_mac(&self, message: &[u8], mac: &[u8]) -> Result<()> {
         let wish = Wish { operation: Operation::VerifyMac, context: None, bytes: message.len() as u64 };
-        let (outcome, version) = self.view(&wish, |view| {
+        let failed = self.view(&wish, |view| {
             if self.spec().usage() != KeyUsage::GenerateVerifyMac {
                 let name = self.id().to_string().into();
                 return Err(Error::InvalidKeyUsage { name, usage: self.spec().usage().name() });
             }
             let mut tried = Served::no_version(self.id());
             let Some((name, code)) = mac.split_first_chunk::<NAME>() else {
-                return Ok((Err(Error::InvalidMac), tried));
+                return Ok(Ok(Some((Error::InvalidMac, tried))));
             };
             let [a, b, c, d, id @ ..] = *name;
             let number = u32::from_be_bytes([a, b, c, d]);
             for version in view.begin_with(number, id) {
                 tried = version.reference();
                 if version.mac()?.verify(message, code)? {
-                    version.usage.count(wish.operation, wish.bytes, view.now);
-                    return Ok((Ok(()), tried));
+                    return Ok(Made::of(self, &wish, version, view.now).settle().map(|()| None));
                 }
             }
             let barred = view.barred_begin_with(number, id).map(Barred::error);
-            Ok((Err(barred.unwrap_or(Error::InvalidMac)), tried))
+            Ok(Ok(Some((barred.unwrap_or(Error::InvalidMac), tried))))
         })?;
-        self.settle(&wish, version, outcome.as_ref().copied())?;
-        outcome
+        match failed? {
+            None => Ok(()),
+            Some((error, tried)) => self.settle_failed(&wish, tried, &error).and(Err(error)),
+        }
     }
 }
 

@@ -77,6 +77,7 @@ mod roots;
 mod rotation;
 mod sealing;
 mod secrets;
+mod settle;
 mod snapshot;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -115,10 +116,12 @@ pub use policy::KeyPolicy;
 pub use roots::SlotOptions;
 pub use rotation::{RotationPage, RotationStatus};
 pub use sealing::SealingKey;
+pub(crate) use settle::{Made, Settled};
 pub use types::{
     AliasMetadata, AliasPage, CreateKey, Fingerprint, KeyMetadata, KeyPage, KeySpec, KeyState, KeyUsage,
     Origin, PageRequest, RootSlot, RotationType, StoreInfo, VersionMetadata, VersionState,
 };
+pub(crate) use usage::VersionUsage;
 
 pub use usage::{KeyLastUsage, VersionCounts};
 

@@ -4,6 +4,7 @@
 use super::handle::{Key, Version, Wish};
 use super::material::spec_byte;
 use super::names::KeyId;
+use super::settle::Made;
 use super::types::KeySpec;
 use crate::crypto::{Kem, MaterialId, SealingSecret, ct_eq};
 use crate::error::{Error, Result};
@@ -118,14 +119,12 @@ impl Key {
     /// INVALID_KEY_USAGE; the key's refusals.
     pub fn public_key(&self) -> Result<SealingKey> {
         let wish = Wish::without_context(Operation::GetPublicKey);
-        let (key, version) = self.view(&wish, |view| {
+        self.view(&wish, |view| {
             let version = view.current()?;
             let key = public_half(self.spec(), version)?;
-            version.usage.count(wish.operation, 0, view.now);
-            Ok((key, version.reference()))
-        })?;
-        self.settle(&wish, version, Ok(()))?;
-        Ok(key)
+            Ok(Made::of(self, &wish, version, view.now).settle().map(|()| key))
+        })
+        .flatten()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::support::*;
 use crate::Status;
+use crate::audit::Filter;
 use crate::context::Context;
 use crate::envelope::{
     Allowed, DecryptOptions, EncryptOptions, StoredContext, decrypt_into, encrypt_into, encrypted_size,
@@ -12,7 +13,9 @@ use crate::envelope::{
 use crate::keystore::backend::Table;
 use crate::keystore::failpoint::set_clock_ahead;
 use crate::keystore::time::Time;
-use crate::keystore::{CreateGrant, GrantMetadata, KeyName, OpenOptions, PageRequest, Store};
+use crate::keystore::{
+    CreateGrant, CreateKey, GrantMetadata, KeyName, KeySpec, OpenOptions, PageRequest, Store,
+};
 use crate::operation::Operation::{self, *};
 
 fn to_bob(operations: &[Operation]) -> CreateGrant {
@@ -346,4 +349,51 @@ fn a_count_of_uses_that_was_changed_is_refused() {
     }
     place.put(at, Some(cells));
     assert_eq!(place.verify(), Status::Ok);
+}
+
+/// The one event and the counts of a use that a limit refused, of each kind of use. Mutation seen to fail it: counting
+/// before the charge.
+#[test]
+fn a_use_that_its_limit_refuses_is_not_counted() {
+    let place = Place::new();
+    let owner = place.init();
+    let spec = KeySpec::Hmac256;
+    let mac = KeyName::Id(owner.create_key(&CreateKey { spec, ..CreateKey::default() }).unwrap().key_id);
+    for name in ["a", "b"] {
+        owner.create_key(&with_alias(name)).unwrap();
+    }
+    let once = |name: &KeyName, operation: &str, uses| {
+        let grant = CreateGrant {
+            grantee_principal: "bob".into(),
+            operations: vec![operation.into()],
+            uses,
+            ..CreateGrant::default()
+        };
+        owner.create_grant(name, &grant).unwrap();
+    };
+    once(&mac, "GenerateMac", Some(1));
+    once(&named("a"), "Encrypt", None);
+    once(&named("b"), "Encrypt", Some(1));
+    let (one, other) = (place.open_as("bob"), place.open_as("bob"));
+    let ids = ["a", "b"].map(|name| owner.describe_key(&named(name)).unwrap().key_id);
+    let mut out = [0; 1_000];
+    let options = EncryptOptions::default();
+    let context = Context::EMPTY;
+    // Both know of the grants before either has used one up.
+    let held =
+        [&one, &other].map(|store| (store.key(&mac).unwrap(), ids.map(|id| store.key_by_id(id).unwrap())));
+    for ((maker, [a, b]), expected) in held.iter().zip([Status::Ok, Status::AccessDenied]) {
+        assert_eq!(status(maker.generate_mac(b"m", &mut out)), expected);
+        let made = encrypt_into(&[a, b], b"m", &context, &StoredContext::None, &options, &mut out);
+        assert_eq!(status(made), expected);
+    }
+    one.flush_trail().unwrap();
+    other.flush_trail().unwrap();
+    for name in [&mac, &named("a"), &named("b")] {
+        let counts = owner.key_usage(name).unwrap();
+        assert_eq!(counts.iter().map(|version| version.messages).sum::<u64>(), 1, "{name}");
+    }
+    let failed = owner.tail_trail(&Filter { failed: true, ..Filter::default() }, 10).unwrap().events;
+    let denied = failed.iter().filter(|event| event["errorCode"] == "AccessDeniedException");
+    assert_eq!(denied.count(), 3, "one for each key and call");
 }

@@ -13,8 +13,8 @@ use crate::context::Context;
 use crate::error::{Result, Status};
 use crate::keystore::backend::Table;
 use crate::keystore::{
-    Alias, AnchorPolicy, CreateKey, InitOptions, Key, KeyName, KeyPolicy, Location, OpenOptions, SlotOptions,
-    Store, Wish,
+    Alias, AnchorPolicy, CreateKey, InitOptions, Key, KeyName, KeyPolicy, Location, Made, OpenOptions,
+    SlotOptions, Store, Wish,
 };
 use crate::operation::Operation;
 use crate::root::KeyFile;
@@ -282,8 +282,7 @@ pub(super) fn as_principal(principal: &str) -> OpenOptions {
 pub(super) fn use_key(key: &Key, operation: Operation, pairs: &[(&str, &str)]) -> Result<()> {
     let bytes = Context::pack(pairs).unwrap();
     let wish = Wish::new(operation, &Context::unpack(&bytes).unwrap(), 16);
-    let version = key.view(&wish, |view| Ok(view.current()?.reference()))?;
-    key.settle(&wish, version, Ok(()))
+    key.view(&wish, |view| Ok(Made::of(key, &wish, view.current()?, view.now).settle())).flatten()
 }
 
 pub(super) fn alias(text: &str) -> Alias {

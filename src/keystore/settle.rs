@@ -1,0 +1,133 @@
+//! What becomes of a use that was permitted: charged to what limits it, told in the trail, counted. In this order, so
+//! that nothing counts as done that was refused.
+
+use super::access::Limits;
+use super::handle::{Key, Served, Version, Wish};
+use super::usage::{Record, VersionUsage};
+use super::{grants, trail};
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// What settling came to. An error in it has its events in the trail, one for each key.
+pub(crate) type Settled = Result<()>;
+
+/// A use of a key that is done, and not given out yet. Those of one call's other keys hang on it: they stand or fall
+/// together.
+#[derive(Clone, Copy)]
+pub(crate) struct Made<'a> {
+    key: &'a Key,
+    wish: &'a Wish<'a>,
+    served: Served,
+    usage: &'a Arc<VersionUsage>,
+    /// Coarse milliseconds, as [`super::KeyView::now`].
+    now: u64,
+    before: Option<&'a Made<'a>>,
+}
+
+impl<'a> Made<'a> {
+    /// The use of `version` that `wish` was for, in the view of its key, which has the time.
+    #[inline]
+    pub(crate) fn of(key: &'a Key, wish: &'a Wish<'a>, version: &'a Version, now: u64) -> Made<'a> {
+        Made { key, wish, served: version.reference(), usage: &version.usage, now, before: None }
+    }
+
+    /// The same for one whose view is over.
+    pub(crate) fn later(
+        key: &'a Key,
+        wish: &'a Wish<'a>,
+        served: Served,
+        usage: &'a Arc<VersionUsage>,
+        now: u64,
+    ) -> Made<'a> {
+        Made { key, wish, served, usage, now, before: None }
+    }
+
+    /// Hangs it on what the call did before.
+    #[inline]
+    pub(crate) fn with(self, before: Option<&'a Made<'a>>) -> Made<'a> {
+        Made { before, ..self }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Made<'a>> {
+        std::iter::successors(Some(self), |made| made.before)
+    }
+
+    /// Settles this use and all that it hangs on: once, when the outcome of the whole call is known and before anything
+    /// is given out. Only what this answers well is counted. May run in a view: a store may be called from there.
+    ///
+    /// # Errors
+    /// ACCESS_DENIED, where a limit was reached; TRAIL_UNAVAILABLE, where a key permits no use without an event. Then
+    /// nothing may be given out.
+    #[inline]
+    pub(crate) fn settle(&self) -> Settled {
+        if self.all().any(|made| made.served.record != Record::Counted || made.key.is_counted()) {
+            self.settle_cold()?;
+        }
+        for made in self.all() {
+            made.usage.count(made.wish.operation, made.wish.bytes, made.now);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn settle_cold(&self) -> Settled {
+        for made in self.all().filter(|made| made.key.is_counted()) {
+            if let Err(error) = made.key.charge(made.wish) {
+                return Err(self.refuse(None, error));
+            }
+        }
+        for made in self.all().filter(|made| made.served.record != Record::Counted) {
+            let store = &made.key.store().inner;
+            if let Err(error) = trail::used(store, made.key, made.wish, made.served, Ok(())) {
+                // Its own event became that of the refusal, or a gap.
+                return Err(self.refuse(Some(made), error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Has the events of a refusal, for all keys but one that has it.
+    fn refuse(&self, told: Option<&Made<'_>>, error: Error) -> Error {
+        for made in self.all().filter(|made| told.is_none_or(|told| !std::ptr::eq(*made, told))) {
+            trail::use_refused(&made.key.store().inner, Some(made.key), made.wish, &error);
+        }
+        error
+    }
+}
+
+impl Key {
+    /// Says that a use that was permitted came to nothing: once for each key and call. `tried` is the version that was.
+    ///
+    /// # Errors
+    /// ACCESS_DENIED, where even a failed use is one too many; it has its event then, in place of that of the failure.
+    #[cold]
+    pub(crate) fn settle_failed(&self, wish: &Wish<'_>, tried: Served, error: &Error) -> Result<()> {
+        if let Error::Auth | Error::InvalidMac = error {
+            self.note_failure();
+        }
+        if self.is_counted() {
+            self.charge(wish).map_err(|error| self.refuse(wish, error))?;
+        }
+        trail::used(&self.store().inner, self, wish, tried, Err(error))
+    }
+
+    /// Counts one use against what limits this handle and the grant that permits it.
+    #[cold]
+    fn charge(&self, wish: &Wish<'_>) -> Result<()> {
+        let (id, store) = (self.id(), &*self.store().inner);
+        let granted = self.limits(wish);
+        let spent = match self.narrowed() {
+            Some(narrowed) => narrowed.spend(id, &store.actor, wish)?,
+            None => false,
+        };
+        match granted {
+            Limits::None => Ok(()),
+            Limits::Of(limited) => grants::spend(store, id, wish, &limited, |grant| self.exhaust(grant))
+                .inspect_err(|_| {
+                    if let Some(narrowed) = self.narrowed().filter(|_| spent) {
+                        narrowed.give_back();
+                    }
+                }),
+        }
+    }
+}
