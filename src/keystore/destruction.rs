@@ -11,7 +11,8 @@ use super::list::key_of;
 use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::time::Time;
-use super::types::{KeyState, VersionState};
+use super::types::{KeyState, Origin, VersionState};
+use super::version::VersionDocument;
 use super::{Store, anchor, grants};
 use crate::crypto::fill_random;
 use crate::error::{Error, Result};
@@ -39,6 +40,8 @@ struct Ending {
     due: Vec<KeyId>,
     /// Destroyed before, their random bytes still to be taken away.
     unscrubbed: Vec<KeyId>,
+    /// Imported material of theirs was deleted, and its random bytes are still to be taken away.
+    overwritten: Vec<KeyId>,
 }
 
 impl Store {
@@ -53,7 +56,7 @@ impl Store {
         if self.inner.options.read_only {
             return Err(Error::StoreReadOnly);
         }
-        let Ending { sighted, due, unscrubbed } = self.ending()?;
+        let Ending { sighted, due, unscrubbed, overwritten } = self.ending()?;
         if !sighted.is_empty() {
             self.take_note(&sighted)?;
         }
@@ -68,7 +71,7 @@ impl Store {
                 }
             }
         }
-        if gone.is_empty() {
+        if gone.is_empty() && overwritten.is_empty() {
             return failed.map(|()| Vec::new());
         }
         // Once more, for those whose change was made and not anchored: a tombstone without bytes is not seen again.
@@ -76,7 +79,7 @@ impl Store {
         let scrubbed = self.inner.backend.scrub()?;
         anchored?;
         if scrubbed {
-            gone.iter().try_for_each(|id| self.empty(*id))?;
+            gone.iter().chain(&overwritten).try_for_each(|id| self.empty(*id))?;
         }
         failed?;
         Ok(gone.into_iter().map(|id| Destroyed { key_id: id.to_string(), scrubbed }).collect())
@@ -95,6 +98,10 @@ impl Store {
                 let entries = snapshot.rows.list(Table::Keys, &after, BATCH)?;
                 for entry in &entries {
                     let key = key_of(snapshot, entry)?;
+                    let imported = key.origin == Origin::External && key.state != KeyState::Destroyed;
+                    if imported && snapshot.versions(&key)?.iter().any(VersionDocument::is_overwritten) {
+                        found.overwritten.push(key.id);
+                    }
                     match key.state {
                         KeyState::Destroyed if holds_bytes(snapshot, &key)? => found.unscrubbed.push(key.id),
                         KeyState::PendingDeletion if self.confirmed(snapshot, &key) => found.due.push(key.id),
@@ -109,6 +116,7 @@ impl Store {
             ending.sighted.extend(found.sighted);
             ending.due.extend(found.due);
             ending.unscrubbed.extend(found.unscrubbed);
+            ending.overwritten.extend(found.overwritten);
             match last {
                 Some(last) => after = last,
                 None => return Ok(ending),
@@ -185,18 +193,21 @@ impl Store {
     }
 
     /// Takes the random bytes away: then nothing of the key is left to scrub.
-    fn empty(&self, id: KeyId) -> Result<()> {
+    pub(super) fn empty(&self, id: KeyId) -> Result<()> {
         let deed = Deed::new(Operation::Heartbeat).with("scrubbedKeyId", id.to_string());
         self.inner.change(deed, |change| match change.snapshot().key_by_id(id)? {
-            Some(mut key) if key.state == KeyState::Destroyed => {
+            Some(mut key) => {
+                let destroyed = key.state == KeyState::Destroyed;
                 change.edit_versions(&mut key, |version| {
-                    version.nonce = [0; 24];
-                    version.wrapped.clear();
+                    if destroyed || version.is_overwritten() {
+                        version.nonce = [0; 24];
+                        version.wrapped.clear();
+                    }
                     Ok(())
                 })?;
                 change.update_key(&mut key)
             }
-            _ => Ok(()),
+            None => Ok(()),
         })
     }
 }

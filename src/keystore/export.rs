@@ -50,7 +50,8 @@ impl Store {
         let mut out = wrap_secret(&under, &secret)?;
         let (mut key, versions) = self.to_export(name, &under)?;
         let rewrap = |mut version: VersionDocument| {
-            if version.wrapped.is_empty() {
+            if !version.holds_material() {
+                version.wrapped.clear();
                 return Ok(version);
             }
             let material = open(secrets, key.id, key.spec, &version)?;
@@ -125,7 +126,7 @@ impl Store {
             return Err(Error::InvalidKeyMaterial { why: "a key in this state is not exported" });
         }
         let rewrap = |old: VersionDocument| {
-            if old.wrapped.is_empty() {
+            if !old.holds_material() {
                 return Ok(old);
             }
             let binding = exported(key.id, key.spec, &old);

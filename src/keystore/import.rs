@@ -3,7 +3,6 @@
 
 use serde::Serialize;
 
-use super::Store;
 use super::change::{Change, Deed};
 use super::clock;
 use super::document::KeyDocument;
@@ -15,6 +14,7 @@ use super::names::KeyName;
 use super::time::Time;
 use super::types::{KeyMetadata, KeyState, Origin, RotationType, VersionState};
 use super::version::VersionDocument;
+use super::{Store, access, states};
 use crate::crypto::ct_eq;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -82,8 +82,16 @@ impl Store {
     ) -> Result<ImportParameters> {
         let secrets = &self.inner.secrets;
         // Not in the transaction, which others wait for; and not for a key that cannot be imported into.
-        let external = self.inner.read(|snapshot| Ok(snapshot.key(name)?.origin == Origin::External))?;
-        let pair = external.then(|| WrappingPair::draw(algorithm, secrets.on_fork)).transpose()?;
+        let may = self.inner.read(|snapshot| {
+            let key = snapshot.key(name)?;
+            let operation = Operation::GetParametersForImport;
+            access::authorise_read(&self.inner, snapshot, operation, Some(&key))?;
+            states::permit(operation, &key, name, self.inner.options.recovery)?;
+            Ok(key.origin == Origin::External)
+        });
+        // What is refused is refused by the change below, with its event.
+        let pair =
+            may.unwrap_or(false).then(|| WrappingPair::draw(algorithm, secrets.on_fork)).transpose()?;
         let deed = Deed::on(Operation::GetParametersForImport, name)
             .with("wrappingAlgorithm", algorithm.name())
             .with("wrappingKeySpec", algorithm.name());
@@ -164,9 +172,8 @@ impl Store {
             let mut key = change.key(name)?;
             let mut found = false;
             let mut forget = |version: &mut VersionDocument| {
-                if version.origin == Origin::External && !version.wrapped.is_empty() {
-                    version.wrapped = Vec::new();
-                    version.nonce = [0; 24];
+                if version.origin == Origin::External && version.holds_material() {
+                    version.overwrite()?;
                     version.valid_to = None;
                     if matches!(version.state, VersionState::Current | VersionState::NonCurrent) {
                         version.state = VersionState::PendingImport;
@@ -188,8 +195,10 @@ impl Store {
             // For the sake of the material that goes with it, as when a key is disabled.
             let _ = kept.follow(&self.inner);
         }
-        // What stays of it in the file's log or free pages while others read goes with the next call that scrubs.
-        self.inner.backend.scrub()?;
+        // What stays of it in the file's log or free pages while others read goes with the next `destroy_due`.
+        if self.inner.backend.scrub()? {
+            self.empty(deleted.key_id)?;
+        }
         Ok(deleted)
     }
 }

@@ -107,7 +107,7 @@ impl Store {
         for entry in &entries {
             let key = key_of(snapshot, entry)?;
             for version in snapshot.versions(&key)? {
-                if version.state == VersionState::Destroyed || version.wrapped.is_empty() {
+                if version.state == VersionState::Destroyed || !version.holds_material() {
                     continue;
                 }
                 material::open(&self.inner.secrets, key.id, key.spec, &version)?;

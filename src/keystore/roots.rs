@@ -42,6 +42,7 @@ impl Store {
 
     /// As [`Store::add_root`], for a slot that bears a principal, or the admin seed.
     pub fn add_root_as(&self, root: &dyn Root, options: &SlotOptions) -> Result<RootSlot> {
+        self.may_add(Operation::AddRoot)?;
         let first = options.admin && self.inner.read(|s| Ok(s.manifest.admin_public.is_none()))?;
         let seed = first.then(|| Key32::new_with(OnFork::Wipe, |out| fill_random(out))).transpose()?;
         let slot = self.new_slot(root, options, seed.as_ref())?;
@@ -84,6 +85,7 @@ impl Store {
                 what: "this store was opened without a root; name the slot to change",
             })?,
         };
+        self.may_add(Operation::ChangeRoot)?;
         let was = self.slot(&old)?;
         let slot = self.new_slot(new, &was.options(), None)?;
         let deed = Deed::new(Operation::ChangeRoot).with("slotId", hex(&old)).with("slot", slot.told());
@@ -101,6 +103,19 @@ impl Store {
             self.inner.with_local(|local| local.slot_in_use = Some(slot.id));
         }
         Ok(slot.describe(in_use.map(|id| if id == old { slot.id } else { id })))
+    }
+
+    /// Asked before a root is called: what is refused is an event, and has wrapped nothing.
+    fn may_add(&self, operation: Operation) -> Result<()> {
+        let inner = &self.inner;
+        let may = inner.read(|snapshot| {
+            super::admin::permit(&snapshot.manifest, &inner.secrets, &inner.actor, operation)?;
+            access::authorise_read(inner, snapshot, operation, None)
+        });
+        match may {
+            Ok(()) => Ok(()),
+            Err(error) => inner.change(Deed::new(operation), |_| Err(error)),
+        }
     }
 
     /// `seed` is the first admin seed, where the slot is to bring it.

@@ -8,7 +8,7 @@ use super::names::KeyId;
 use super::policy::KeyPolicy;
 use super::time::Time;
 use super::types::{Origin, RotationType, VersionMetadata, VersionState};
-use crate::crypto::MaterialId;
+use crate::crypto::{MaterialId, fill_random};
 
 /// Former names of one version.
 const FORMER: usize = 8;
@@ -42,6 +42,21 @@ impl VersionDocument {
     /// The same version, its material wrapped for another place.
     pub(super) fn rewrapped(self, nonce: [u8; 24], wrapped: Vec<u8>) -> VersionDocument {
         VersionDocument { nonce, wrapped, ..self }
+    }
+
+    /// Whether its material is there, wrapped: neither taken away nor overwritten.
+    pub(super) fn holds_material(&self) -> bool {
+        !self.wrapped.is_empty() && !self.is_overwritten()
+    }
+
+    /// Puts random bytes where its material was, until file and log are scrubbed of it. A nonce of zeros says so.
+    pub(super) fn overwrite(&mut self) -> crate::error::Result<()> {
+        self.nonce = [0; 24];
+        fill_random(&mut self.wrapped)
+    }
+
+    pub(super) fn is_overwritten(&self) -> bool {
+        self.nonce == [0; 24] && !self.wrapped.is_empty()
     }
 
     fn read(value: Value) -> std::result::Result<VersionDocument, Unreadable> {

@@ -351,6 +351,32 @@ fn found_on_disk(place: &Place, texts: &[String]) -> usize {
     texts.iter().filter(|text| there(&text[..text.len() / 2]) || there(&text[text.len() / 2..])).count()
 }
 
+/// T-98. Failed before deleted material was overwritten and marked until it is scrubbed.
+#[test]
+fn deleted_imported_material_is_overwritten_and_scrubbed_when_it_can_be() {
+    let place = Place::new();
+    let store = place.init();
+    let bytes: Vec<u8> = (0..32).map(|i| i * 7 + 3).collect();
+    let made = store.import_key_material(&with_alias("k"), &bytes).unwrap();
+    let id = KeyName::Id(made.key_id);
+    let material = wrapped(&store, &id);
+    let (reader, later) = (place.open().unwrap(), place.open().unwrap());
+    reader
+        .inner
+        .read(|snapshot| {
+            snapshot.key_by_id(made.key_id)?;
+            later.delete_imported_key_material(&id)
+        })
+        .unwrap();
+    let instead = wrapped(&store, &id);
+    assert!(instead[0].len() == material[0].len() && instead != material);
+    assert!(found_on_disk(&place, &material) > 0, "the reader's pages are still there");
+    later.verify(&mut |_, _| {}).unwrap();
+    assert_eq!(status(encrypt(&later.key(&named("k")).unwrap())), Status::InvalidKeyState);
+    assert!(later.destroy_due().unwrap().is_empty());
+    assert_eq!((found_on_disk(&place, &material), wrapped(&store, &id)[0].len()), (0, 0));
+}
+
 /// T-98. Mutations seen to fail it: `destroy` that leaves `wrapped` as it is; a `fold_log` that always says true.
 #[test]
 fn destroyed_material_is_nowhere_in_the_file_or_its_log() {

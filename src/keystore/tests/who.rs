@@ -182,3 +182,50 @@ fn a_condition_on_the_context_holds_through_the_whole_data_path() {
     assert_eq!((told.head_opens, told.answer, told.cells[0].unwraps), (false, "ACCESS_DENIED", None));
     assert_eq!(explain(Ok(&owner), None, &of_b, None, &Context::EMPTY).cells[0].unwraps, Some(true));
 }
+
+/// A root that must not be called.
+struct Untouched;
+
+impl crate::root::Root for Untouched {
+    fn kind(&self) -> &'static str {
+        "untouched"
+    }
+    fn describe(&self) -> String {
+        "a root that must not be called".into()
+    }
+    fn check(&self, _store: Option<&std::path::Path>) -> crate::error::Result<()> {
+        Ok(())
+    }
+    fn wrap(
+        &self,
+        _bind: &[u8],
+        _secret: &crate::root::StoreSecret,
+    ) -> crate::error::Result<crate::root::Wrapped> {
+        panic!("it was given the store's secret to wrap")
+    }
+    fn unwrap(
+        &self,
+        _bind: &[u8],
+        _slot: &crate::root::Wrapped,
+        _on_fork: crate::root::Inherit,
+    ) -> crate::error::Result<crate::root::StoreSecret> {
+        panic!("it was asked to unwrap")
+    }
+}
+
+/// Failed before the right was asked for ahead of the root's call.
+#[test]
+fn who_may_not_add_a_root_has_none_wrap_the_secret() {
+    let place = Place::new();
+    let owner = place.init();
+    let slot = owner.roots().unwrap().remove(0).slot_id;
+    let bob = place.open_as("bob");
+    assert_eq!(status(bob.add_root(&Untouched)), Status::AccessDenied);
+    assert_eq!(status(bob.change_root(Some(&slot), &Untouched)), Status::AccessDenied);
+    bob.flush_trail().unwrap();
+    let refused = owner.tail_trail(&Default::default(), 20).unwrap().events;
+    for name in ["AddRoot", "ChangeRoot"] {
+        let told = |event: &&serde_json::Value| event["eventName"] == name && !event["errorCode"].is_null();
+        assert_eq!(refused.iter().filter(told).count(), 1, "{name}");
+    }
+}
