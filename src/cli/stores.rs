@@ -125,6 +125,10 @@ impl Repair {
         for dropped in &report.dropped {
             session.say(format!("left out: {dropped}"))?;
         }
+        for doubtful in &report.doubtful {
+            session.say(format!("cannot be known: {doubtful}"))?;
+        }
+        session.say(format!("the damaged file is kept as {}", report.kept_as))?;
         session.say(format!(
             "repaired: {} keys kept, {} things left out, epoch {}",
             report.keys_kept,

@@ -47,6 +47,10 @@ pub struct RepairReport {
     pub keys_kept: u64,
     /// What did not verify and was left out, each with why.
     pub dropped: Vec<String>,
+    /// What may be missing, or older than the last, and cannot be known.
+    pub doubtful: Vec<String>,
+    /// The damaged file's name from now on.
+    pub kept_as: String,
     pub epoch: u64,
 }
 
@@ -158,17 +162,16 @@ impl Store {
         restore::restore(backup, to, roots, options)
     }
 
-    /// Mends a store whose manifest or tree is damaged, from the documents that verify: a new incarnation. Two roots with
-    /// different principals where the store's settings ask for that.
+    /// Mends a store whose manifest, tree or other rows are damaged, from the rows that verify: a new incarnation, as after
+    /// [`Store::restore`]. It is written beside the damaged file, which keeps another name; nobody may have it open. Two
+    /// roots with different principals where the store's settings ask for that, or cannot be read.
     ///
     /// # Errors
-    /// UNSUPPORTED_OPERATION in this release: restore a backup.
-    pub fn repair(
-        _location: &Location,
-        _roots: &[&dyn Root],
-        _options: &OpenOptions,
-    ) -> Result<RepairReport> {
-        Err(Error::UnsupportedOperation { what: "this release repairs no store; restore a backup of it" })
+    /// INVALID_ARGUMENT where nothing is damaged; STORE_INTEGRITY where no row tells which store it was, or which
+    /// incarnation; STORE_BUSY where somebody has it open; STORE_ROLLED_BACK for an older store; APPROVAL_REQUIRED,
+    /// ACCESS_DENIED as [`Store::restore`].
+    pub fn repair(location: &Location, roots: &[&dyn Root], options: &OpenOptions) -> Result<RepairReport> {
+        restore::repair(location, roots, options)
     }
 
     /// Seals the manifest anew with its time, so that readers who refuse an old one go on.
@@ -269,6 +272,14 @@ mod restore {
 
     pub(super) fn verify(_path: &Path, _root: &dyn Root) -> Result<BackupReport> {
         Err(NONE)
+    }
+
+    pub(super) fn repair(
+        _location: &Location,
+        _roots: &[&dyn Root],
+        _options: &OpenOptions,
+    ) -> Result<RepairReport> {
+        Err(Error::UnsupportedOperation { what: "this build has no SQLite, so nothing to repair" })
     }
 
     pub(super) fn restore(

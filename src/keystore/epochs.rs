@@ -44,6 +44,13 @@ pub(super) fn of(store_id: [u8; 16]) -> Arc<Seen> {
     seen
 }
 
+/// A memory for a store that is being made and has not its name yet: nobody else knows of it.
+#[cfg(feature = "sqlite")]
+pub(super) fn apart(store_id: [u8; 16]) -> Arc<Seen> {
+    let (mark, generation) = (ForkLock::new(Mark::default()), AtomicU64::new(1));
+    Arc::new(Seen { store_id, mark, generation })
+}
+
 /// Forgets a store that lived in memory and is gone.
 pub(super) fn forget(seen: &Arc<Seen>) {
     SEEN.lock().retain(|other| !Arc::ptr_eq(other, seen));

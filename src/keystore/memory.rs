@@ -149,6 +149,10 @@ impl Transaction for MemoryTransaction<'_> {
     fn list(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Entry>> {
         Ok(self.entries(table, Bound::Excluded(after.to_vec())).take(limit).collect())
     }
+    fn places(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Vec<u8>>> {
+        let entries = self.entries(table, Bound::Excluded(after.to_vec()));
+        Ok(entries.take(limit).map(|entry| entry.place).collect())
+    }
     fn append_events(&mut self, events: &[EventRow]) -> Result<()> {
         self.rows.events.extend_from_slice(events);
         Ok(())

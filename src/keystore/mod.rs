@@ -62,6 +62,8 @@ mod manage;
 mod manifest;
 mod material;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod mend;
 mod names;
 mod narrow;
 mod open;
@@ -71,6 +73,8 @@ mod plant;
 mod policy;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod rebuild;
+#[cfg(feature = "sqlite")]
+mod repair;
 #[cfg(feature = "sqlite")]
 mod restore;
 mod roots;

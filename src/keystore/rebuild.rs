@@ -10,6 +10,7 @@ use super::document::{AliasDocument, KeyDocument};
 use super::epochs::Mark;
 use super::json::hex;
 use super::manifest::{Group, Manifest, bucket_digest, roots_digest};
+use super::names::KeyId;
 use super::secrets::Secrets;
 use super::snapshot::{Bucket, ROOTS_LIMIT, Snapshot, bucket_of, page_place};
 use super::types::{KeyState, VersionState};
@@ -149,9 +150,69 @@ impl<'a> Rebuild<'a> {
         Ok(manifest)
     }
 
+    /// Takes a row for what it says, whether it verifies or not.
+    pub(super) fn take(&mut self, table: Table, place: &[u8], revision: u64, document: String) -> Result<()> {
+        self.write(table, place, revision, document).map(drop)
+    }
+
+    /// The same for the settings.
+    pub(super) fn take_settings(&mut self, revision: u64, document: String) -> Result<()> {
+        let place = self.secrets.store_id;
+        self.now.settings = self.write(Table::Settings, &place, revision, document)?;
+        Ok(())
+    }
+
+    /// The size and the root of the trail that is taken.
+    pub(super) fn trail(&mut self, size: u64, root: [u8; 32]) {
+        (self.now.trail_size, self.now.trail_root) = (size, root);
+    }
+
+    /// Whether a page that was put is the one with this MAC.
+    pub(super) fn has_page(&self, place: &[u8], mac: &[u8; 32]) -> bool {
+        self.pages.get(place).is_some_and(|(found, _)| ct_eq(found, mac))
+    }
+
+    /// The places of pages that no key has taken.
+    pub(super) fn pages_left(&self) -> Vec<Vec<u8>> {
+        self.pages.keys().cloned().collect()
+    }
+
+    /// A key with those of its pages that are there.
+    pub(super) fn put_key_with(
+        &mut self,
+        place: &[u8],
+        mut key: KeyDocument,
+        pages: &[(Vec<u8>, [u8; 32])],
+    ) -> Result<()> {
+        let there: Vec<_> = pages.iter().filter_map(|(at, _)| self.pages.remove(at)).collect();
+        for (number, page) in there.into_iter().enumerate() {
+            self.pages.insert(page_place(key.id, number), page);
+        }
+        key.pages = pages.iter().map(|(_, mac)| *mac).collect();
+        self.put_document(place, key)
+    }
+
+    /// An alias of a key, unless that became a tombstone.
+    pub(super) fn put_alias(
+        &mut self,
+        place: &[u8],
+        key: KeyId,
+        revision: u64,
+        document: String,
+    ) -> Result<()> {
+        match self.buried.contains(&key.0) {
+            true => Ok(()),
+            false => self.put_member(Table::Aliases, place, revision, document),
+        }
+    }
+
     fn put_key(&mut self, place: &[u8], row: &Row) -> Result<()> {
-        let mut key = KeyDocument::read(&row.document, row.revision)
+        let key = KeyDocument::read(&row.document, row.revision)
             .map_err(|unreadable| unreadable.error(&format!("keys row {}", hex(place))))?;
+        self.put_document(place, key)
+    }
+
+    fn put_document(&mut self, place: &[u8], mut key: KeyDocument) -> Result<()> {
         let gone = self.destroyed.contains(&key.id.0) && key.state != KeyState::Destroyed;
         if gone {
             self.buried.insert(key.id.0);

@@ -27,6 +27,8 @@ use crate::operation::Operation;
 use crate::root::Root;
 use crate::secret::OnFork;
 
+pub(super) use super::repair::repair;
+
 pub(super) fn verify(path: &Path, root: &dyn Root) -> Result<BackupReport> {
     start()?;
     let mut reader = Reader::open(path)?;

@@ -181,10 +181,13 @@ type BackupReport struct {
 	Bytes       uint64 `json:"bytes"`
 }
 
-// RepairReport is what was done to a store that was damaged; Dropped is what did not verify, each with why.
+// RepairReport is what was done to a store that was damaged; Dropped is what did not verify, each with why, Doubtful
+// what may be missing or older than the last and cannot be known, KeptAs the damaged file's name from now on.
 type RepairReport struct {
 	KeysKept uint64   `json:"keys_kept"`
 	Dropped  []string `json:"dropped"`
+	Doubtful []string `json:"doubtful"`
+	KeptAs   string   `json:"kept_as"`
 	Epoch    uint64   `json:"epoch"`
 }
 

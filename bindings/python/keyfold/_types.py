@@ -294,10 +294,13 @@ class BackupReport:
 
 @dataclass(frozen=True)
 class RepairReport:
-    """What was done to a store that was damaged; `dropped` is what did not verify, each with why."""
+    """What was done to a store that was damaged: `dropped` is what did not verify, each with why, `doubtful` what may be
+    missing or older than the last and cannot be known, `kept_as` the damaged file's name from now on."""
 
     keys_kept: int
     dropped: tuple[str, ...]
+    doubtful: tuple[str, ...]
+    kept_as: str
     epoch: int
 
 

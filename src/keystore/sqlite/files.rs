@@ -211,6 +211,30 @@ pub(super) fn publish(temporary: &Path, place: &Path) -> Result<()> {
     sync(place.parent().unwrap_or(Path::new("/")))
 }
 
+/// Puts a finished file in the place of a store that nobody has open, and answers the name that the store's file has
+/// then. At every moment there is a whole file at `place`, and the other one keeps a name.
+pub(super) fn replace(finished: &Path, place: &Path) -> Result<PathBuf> {
+    // SQLite takes these away when the last one closes the file; a new file must not get an old one's.
+    if ["-wal", "-shm", "-journal"].iter().any(|suffix| beside(place, suffix).exists()) {
+        return Err(Error::StoreBusy);
+    }
+    let failed = |error: &std::io::Error| Error::io("naming", place, error);
+    let mut number = 1_u32;
+    let kept = loop {
+        let kept = beside(place, &format!(".damaged-{number}"));
+        match fs::hard_link(place, &kept) {
+            Ok(()) => break kept,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(failed(&error)),
+        }
+    };
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    sync(folder)?;
+    fs::rename(finished, place).map_err(|error| failed(&error))?;
+    sync(folder)?;
+    Ok(kept)
+}
+
 /// Removes a file that did not become a store, with what SQLite laid beside it.
 pub(super) fn remove(temporary: &Path) {
     for suffix in ["", "-wal", "-shm", "-journal"] {

@@ -114,6 +114,31 @@ impl Sqlite {
         made.map(|()| Sqlite::new(place.to_owned(), options))
     }
 
+    /// A free name beside a store, for one that is to take its place.
+    pub(super) fn beside(place: &Path) -> Result<PathBuf> {
+        let free = files::temporary(place)?;
+        files::remove(&free);
+        Ok(free)
+    }
+
+    /// Removes what did not become a store.
+    pub(super) fn discard(place: &Path) {
+        files::remove(place);
+    }
+
+    /// Closes this store, whose file was as `stamp` says, and puts another that is whole and closed in its place. The
+    /// name that its file has from now on. STORE_BUSY where somebody has it open, or it was changed.
+    pub(super) fn give_way(self, by: &Path, stamp: Option<DataVersion>) -> Result<PathBuf> {
+        let place = self.shared.path.clone();
+        let log = self.shared.log.clone();
+        drop(self);
+        let now = files::data_version(&place, &log)?;
+        if stamp.is_some_and(|was| was.stamp[..4] != now.stamp[..4]) {
+            return Err(Error::StoreBusy);
+        }
+        files::replace(by, &place)
+    }
+
     fn create(&self) -> Result<()> {
         let mut slot = self.shared.writer.lock();
         schema::create(self.shared.ready(&mut slot, Mode::Write)?)

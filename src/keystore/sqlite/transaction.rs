@@ -155,6 +155,18 @@ impl Transaction for SqliteTransaction<'_> {
         self.entries(table, sql, [after, &beyond(&[])], limit)
     }
 
+    fn places(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Vec<u8>>> {
+        let sql = format!(
+            "SELECT id FROM {} WHERE id > ?1 AND typeof(id) = 'blob' AND length(id) <= {PLACE_LIMIT} ORDER BY id LIMIT ?2",
+            table.name()
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.run("reading", &sql, |statement| {
+            let found = statement.query_map(params![after, limit], |row| row.get(0))?;
+            found.collect()
+        })
+    }
+
     fn append_events(&mut self, events: &[EventRow]) -> Result<()> {
         let sql = "INSERT INTO events (seq, mac, event) VALUES (?1, ?2, ?3)";
         self.run("writing to", sql, |statement| {

@@ -86,6 +86,57 @@ fn a_process_that_dies_between_commit_and_anchor_leaves_a_store_that_opens() {
     }
 }
 
+/// S-12: killed after some acknowledged change, or between commit and anchor of one; the parent was told what was
+/// acknowledged. 20 rounds, 500 in the long variant.
+#[test]
+fn whatever_was_acknowledged_before_a_kill_is_there_and_anchored() {
+    use std::io::{BufRead, BufReader};
+    let place = Place::new();
+    let store = init(&place);
+    store.create_key(&with_alias("k")).unwrap();
+    drop(store);
+    for round in 0..if super::support::long() { 500 } else { 20 } {
+        let changes = round % 7;
+        let point = match round % 3 {
+            0 => String::new(),
+            1 => format!("after commit:{}", changes + 1),
+            _ => format!("before anchor:{}", changes + 1),
+        };
+        let mut child = place.elsewhere_until_killed("disable and enable, telling", "k", &point);
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut told, mut last) = (0, None);
+        for line in lines.map_while(std::io::Result::ok) {
+            match line.as_str() {
+                "disabled" => (told, last) = (told + 1, Some(KeyState::Disabled)),
+                "enabled" => (told, last) = (told + 1, Some(KeyState::Enabled)),
+                _ => {}
+            }
+            if point.is_empty() && told > changes {
+                child.kill().unwrap();
+            }
+        }
+        assert!(!child.wait().unwrap().success(), "round {round}: it was killed");
+        place.forget();
+        let store = place.open_with(&place.anchored()).unwrap();
+        let anchored = store.inner.anchor.load(&store.inner.secrets).unwrap().unwrap();
+        assert_eq!(anchored.epoch, store.info().unwrap().epoch, "round {round}: anchored anew");
+        let found = store.describe_key(&named("k")).unwrap().key_state;
+        let next = if last == Some(KeyState::Disabled) { KeyState::Enabled } else { KeyState::Disabled };
+        // One more change may be there than was told.
+        assert!(
+            last.is_none() || [last.unwrap(), next].contains(&found),
+            "round {round}: {last:?}, {found:?}"
+        );
+        if found == KeyState::Disabled {
+            store.enable_key(&named("k")).unwrap();
+        }
+        drop(store);
+        if last == Some(KeyState::Disabled) && !point.is_empty() {
+            assert_eq!(told % 2, 1, "round {round}");
+        }
+    }
+}
+
 /// S-12. Mutation seen to fail it: `confirm` that answers success whatever `record` says.
 #[test]
 fn without_its_anchor_a_store_is_read_and_raised_but_lowers_nothing() {

@@ -27,6 +27,8 @@ mod opening;
 #[cfg(feature = "sqlite")]
 mod principals;
 #[cfg(feature = "sqlite")]
+mod repair;
+#[cfg(feature = "sqlite")]
 mod support;
 #[cfg(feature = "sqlite")]
 mod tamper;

@@ -157,6 +157,25 @@ impl Place {
         ran.unwrap().success()
     }
 
+    /// Has another process do something with the store, which tells what it did, and is ended by [`std::process::Child::kill`].
+    pub(super) fn elsewhere_until_killed(
+        &self,
+        what: &str,
+        with: &str,
+        failpoint: &str,
+    ) -> std::process::Child {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "keystore::tests::support::elsewhere", "--ignored", "--nocapture"])
+            .env("KEYFOLD_TEST_STORE", &self.path)
+            .env("KEYFOLD_TEST_ROOT", self.root_path("root"))
+            .env("KEYFOLD_TEST_ANCHOR", self.anchor())
+            .env("KEYFOLD_TEST_DO", what)
+            .env("KEYFOLD_TEST_WITH", with)
+            .env("KEYFOLD_FAILPOINT", failpoint);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     pub(super) fn dump(&self) -> Dump {
         let connection = self.sql();
         let mut dump = Dump::new();
@@ -268,6 +287,21 @@ fn elsewhere() {
             let store = open(&OpenOptions { anchor, ..OpenOptions::default() }).unwrap();
             store.disable_key(&named(&with)).unwrap();
             std::process::exit(0);
+        }
+        // Tells each change that was acknowledged on the standard output, until it is killed.
+        "disable and enable, telling" => {
+            use std::io::Write;
+            let anchor = AnchorPolicy::File(std::env::var_os("KEYFOLD_TEST_ANCHOR").unwrap().into());
+            let store = open(&OpenOptions { anchor, ..OpenOptions::default() }).unwrap();
+            // Past the test harness, which keeps what is printed.
+            let mut told = std::fs::File::options().append(true).open("/dev/stdout").unwrap();
+            for enabled in std::iter::repeat([false, true]).flatten() {
+                match enabled {
+                    true => store.enable_key(&named(&with)).unwrap(),
+                    false => store.disable_key(&named(&with)).unwrap(),
+                };
+                told.write_all(if enabled { b"\nenabled\n" } else { b"\ndisabled\n" }).unwrap();
+            }
         }
         other => panic!("nobody does {other}"),
     }

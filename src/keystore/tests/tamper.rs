@@ -371,6 +371,13 @@ fn lowered_settings_and_root_parameters_are_refused() {
     for (table, from, to) in [
         (Table::Settings, "\"envelope_format_floor\":1", "\"envelope_format_floor\":0"),
         (Table::Settings, "\"development\":false", "\"development\":true"),
+        (Table::Settings, "\"dual_control\":[]", "\"dual_control\":[\"DestroyKey\"]"),
+        (Table::Settings, "\"approval_seconds\":0", "\"approval_seconds\":9"),
+        (Table::Settings, "\"administrators\":[\"default\"]", "\"administrators\":[\"eve\"]"),
+        (Table::Manifest, "\"trail_size\":", "\"trail_size\":1"),
+        (Table::Manifest, "\"trail_root\":\"", "\"was\":\"\",\"trail_root\":\""),
+        (Table::Manifest, "\"life\":1", "\"life\":2"),
+        (Table::Manifest, "\"keys\":3", "\"keys\":2"),
         (Table::Roots, "\"created\":\"2", "\"created\":\"3"),
         (Table::Manifest, "\"min_writer\":1", "\"min_writer\":0"),
     ] {

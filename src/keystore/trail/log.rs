@@ -76,6 +76,12 @@ impl Head {
         Head::parse(document, revision).ok().map(|head| head.edge)
     }
 
+    /// The document of a head of these events, of which a checkpoint covers so many.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+    pub(in crate::keystore) fn anew(edge: RightEdge, covered: u64) -> String {
+        Head { edge, covered, signed: 0, unknown: Unknown::default(), was: None }.write()
+    }
+
     fn parse(document: &str, revision: u64) -> std::result::Result<Head, Unreadable> {
         let mut fields = Fields::parse(document, LIMIT)?;
         let unknown = Unknown::begin(&mut fields, &["size", "nodes", "covered", "signed"])?;
