@@ -69,7 +69,7 @@ fn files(place: &Place) -> Vec<String> {
     place.listing().into_iter().map(|(name, _)| name).collect()
 }
 
-/// Mutations seen to fail it: none yet.
+/// Mutation seen to fail it: `find` that keeps every root slot.
 #[test]
 fn a_store_with_a_damaged_manifest_is_mended_whole() {
     let place = Place::new();
@@ -118,7 +118,7 @@ fn a_lost_manifest_is_mended_where_an_anchor_tells_the_incarnation() {
     is_whole(&place, &keys);
 }
 
-/// Mutation seen to fail it: none yet.
+/// Mutation seen to fail it: `compare` that compares nothing.
 #[test]
 fn damaged_groups_are_made_anew_and_said_to_be_doubtful() {
     let place = Place::new();
@@ -135,6 +135,7 @@ fn damaged_groups_are_made_anew_and_said_to_be_doubtful() {
 }
 
 /// A deleted key leaves nothing that could say which it was; its bucket and the manifest's count say that one is gone.
+/// Mutation seen to fail it: `compare` that compares nothing.
 #[test]
 fn a_deleted_key_is_told_as_a_doubt_and_its_alias_is_dropped() {
     let place = Place::new();
@@ -153,6 +154,7 @@ fn a_deleted_key_is_told_as_a_doubt_and_its_alias_is_dropped() {
 }
 
 /// Rows of others, changed rows, rows of impossible values: left out, each with why; what they stood for is made from keys.
+/// Mutation seen to fail it: aliases without a row passed over.
 #[test]
 fn rows_that_do_not_verify_are_left_out_and_named() {
     let place = Place::new();
@@ -197,7 +199,7 @@ fn a_damaged_page_costs_the_versions_on_it() {
     store.rotate_key(&named("b")).unwrap();
 }
 
-/// Mutation seen to fail it: none yet.
+/// Mutation seen to fail it: `find` without `Seen::check`.
 #[test]
 fn a_repair_makes_no_older_store_the_latest() {
     let place = Place::new();
@@ -212,6 +214,7 @@ fn a_repair_makes_no_older_store_the_latest() {
     assert_eq!(files(&place), ["keys.db"]);
 }
 
+/// Mutation seen to fail it: `replace` that does not look for the log.
 #[test]
 fn a_whole_store_and_one_in_use_are_left_alone() {
     let place = Place::new();
@@ -244,7 +247,7 @@ fn a_damaged_head_of_the_trail_is_made_anew() {
     assert!(events(&place.open_with(&place.anchored()).unwrap()).events > before);
 }
 
-/// Mutation seen to fail it: none yet.
+/// Mutations seen to fail it: settings not compared with the manifest; `authorise` without `may_be_older`.
 #[test]
 fn two_principals_repair_where_settings_ask_for_it_or_are_lost() {
     let place = Place::new();
@@ -290,7 +293,7 @@ fn two_principals_repair_where_settings_ask_for_it_or_are_lost() {
     assert_eq!(status(store.update_settings(&settings)), Status::ApprovalRequired);
 }
 
-/// Mutation seen to fail it: none yet.
+/// Mutation seen to fail it: `authorise` without `needs_admin`.
 #[test]
 fn a_store_with_an_admin_root_is_repaired_with_it() {
     let place = Place::new();
