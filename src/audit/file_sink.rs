@@ -47,8 +47,9 @@ struct State {
 impl OpenFile {
     /// # Errors
     /// IO, also for what is neither a file nor a pipe. A pipe that nobody reads yet is no error.
-    pub(super) fn open(to: &FileSink) -> Result<OpenFile> {
-        let mut state = State::default();
+    pub(super) fn open(to: &FileSink, checkpoint: Option<String>) -> Result<OpenFile> {
+        let checkpoint = checkpoint.map(|line| format!("{line}\n").into_bytes());
+        let mut state = State { checkpoint, ..State::default() };
         match state.open(to) {
             Err(error) if !nobody_reads(&error) => Err(told(to, &error)),
             _ => Ok(OpenFile { to: to.clone(), state: Mutex::new(state) }),

@@ -20,7 +20,8 @@ const LINE_LIMIT: usize = 128 << 10;
 
 /// Verifies JSON Lines files of a sink, in their order, against the checkpoints that stand among their lines. Files of
 /// several processes that wrote the trail at the same time are given together. A line that stands there twice counts
-/// once.
+/// once. Events outside of the first and the last checkpoint are counted as `unverified`; where those are all there are,
+/// the report is not `ok`.
 ///
 /// # Errors
 /// As [`super::verify_tiles`].
@@ -40,7 +41,9 @@ pub fn verify_jsonl(files: &[&Path], key: &VerifierKey) -> Result<TrailReport> {
     if let Some(bad) = log.bad.filter(closer) {
         report.first_bad = Some(bad);
     }
-    report.ok = report.first_bad.is_none();
+    report.unverified = report.uncovered.min(report.events);
+    let nothing_verified = report.events > 0 && report.unverified == report.events;
+    report.ok = report.first_bad.is_none() && !nothing_verified;
     Ok(report)
 }
 

@@ -132,8 +132,8 @@ impl Sinks {
 
     /// # Errors
     /// IO: the file cannot be opened, or is neither a file nor a pipe. LIMIT_EXCEEDED.
-    pub(crate) fn add_file(&self, file: &FileSink) -> Result<()> {
-        self.add(Box::new(OpenFile::open(file)?))
+    pub(crate) fn add_file(&self, file: &FileSink, checkpoint: Option<String>) -> Result<()> {
+        self.add(Box::new(OpenFile::open(file, checkpoint)?))
     }
 
     pub(super) fn add(&self, sink: Box<dyn Sink>) -> Result<()> {

@@ -22,7 +22,7 @@ fn text(lines: &[String]) -> String {
 
 fn file_sink(path: &Path, rotate_bytes: u64, keep: u32) -> Sinks {
     let sinks = Sinks::default();
-    sinks.add_file(&FileSink { path: path.into(), rotate_bytes, keep }).unwrap();
+    sinks.add_file(&FileSink { path: path.into(), rotate_bytes, keep }, None).unwrap();
     sinks
 }
 
@@ -251,7 +251,7 @@ fn a_forked_child_has_no_sinks_of_its_parent_and_can_add_its_own() {
     let _held = (held.queue.lock().unwrap(), held.at_work.lock().unwrap());
     assert!(in_child(false, || {
         let none = sinks.status().is_empty() && sinks.feed(&lines(1, 2)).is_empty();
-        sinks.add_file(&FileSink { path: childs.clone(), rotate_bytes: 0, keep: 0 }).unwrap();
+        sinks.add_file(&FileSink { path: childs.clone(), rotate_bytes: 0, keep: 0 }, None).unwrap();
         sinks.feed(&lines(2, 3));
         none && sinks.status().len() == 1
     }));
@@ -320,7 +320,7 @@ fn what_is_neither_a_file_nor_a_pipe_is_refused() {
         [at("link"), at("dangling"), folder.path().into(), PathBuf::from("/dev/null"), at("open"), at("a/b")];
     for path in refused {
         let error = Sinks::default()
-            .add_file(&FileSink { path: path.clone(), rotate_bytes: 0, keep: 0 })
+            .add_file(&FileSink { path: path.clone(), rotate_bytes: 0, keep: 0 }, None)
             .unwrap_err();
         assert_eq!(error.status(), crate::Status::Io, "{path:?}");
     }

@@ -59,7 +59,7 @@ pub struct BadEntry {
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TrailReport {
-    /// Nothing is wrong.
+    /// Nothing is wrong, and, unless there are no events at all, something was verified.
     pub ok: bool,
     /// The sequence number of the first event there is: 0 but for a copy whose older files are gone.
     pub first: u64,
@@ -72,6 +72,9 @@ pub struct TrailReport {
     /// Events after the newest checkpoint, which only the store's own secret vouches for; in a copy that begins in the
     /// middle, also those before the first checkpoint that tells where to go on from.
     pub uncovered: u64,
+    /// Of a copy in JSON Lines: events of which nothing tells whether they are as they were written, because no
+    /// checkpoint stands before them or none after them. 0 for the store's own trail, whose events have MACs.
+    pub unverified: u64,
     /// TrailGap events: the trail's own word that events are missing, where and how many (`serviceEventDetails`).
     pub gaps: u64,
     /// Times at which the clock went back between two events, by sequence number (at most 100).

@@ -165,14 +165,16 @@ impl Show {
                 ));
             }
             let page = store.read_trail(&Filter::default(), seq, 1)?;
-            let event = page.events.first().filter(|event| event["seq"] == seq).ok_or_else(|| {
+            let found = page.events.first().filter(|event| event["seq"] == seq);
+            let event = found.ok_or_else(|| {
                 Failure::new(Status::InvalidArgument, format!("the trail has no event {seq}"))
                     .hint("see the newest with: keyfold audit tail")
             })?;
-            return match session.global.json {
-                true => output::json(event),
-                false => output::lines(&serde_json::to_string_pretty(event).unwrap_or_default()),
-            };
+            match session.global.json {
+                true => output::json(event)?,
+                false => output::lines(&serde_json::to_string_pretty(event).unwrap_or_default())?,
+            }
+            return told_apart(session, std::slice::from_ref(event));
         }
         let filter = self.filter.filter(&store)?;
         let (mut from, mut left) = (0, self.limit.unwrap_or(u64::MAX));
@@ -195,7 +197,17 @@ fn print(session: &Session, events: &[Value]) -> Result<()> {
         true => events.iter().map(|event| format!("{}\n", output::json_text(event))).collect(),
         false => events.iter().map(|event| format!("{}\n", safe(&words(event)))).collect(),
     };
-    output::write_stdout(text.as_bytes())
+    output::write_stdout(text.as_bytes())?;
+    told_apart(session, events)
+}
+
+/// A word about events that are marked.
+fn told_apart(session: &Session, events: &[Value]) -> Result<()> {
+    match events.iter().any(|event| event["verified"] == false) {
+        true => session
+            .note("some of this is not as it was written; verify the whole trail: keyfold audit verify"),
+        false => Ok(()),
+    }
 }
 
 fn words(event: &Value) -> String {
@@ -205,14 +217,19 @@ fn words(event: &Value) -> String {
         Some(principal) => principal.to_owned(),
         None => format!("({})", text(&identity["invokedBy"])),
     };
-    let mut words = format!(
-        "{:>6}  {}  {:<12}  {:<20}",
-        event["seq"].as_u64().unwrap_or(0),
-        text(&event["eventTime"]),
-        who,
-        text(&event["eventName"])
-    );
+    let seq = event["seq"].as_u64().unwrap_or(0);
+    if let Some(missing) = event["missing"].as_u64() {
+        return match missing {
+            1 => format!("{seq:>6}  MISSING"),
+            _ => format!("{seq:>6}  MISSING, with those up to {}", seq.saturating_add(missing - 1)),
+        };
+    }
+    let mut words =
+        format!("{:>6}  {}  {:<12}  {:<20}", seq, text(&event["eventTime"]), who, text(&event["eventName"]));
     let mut say = |part: String| words += &format!("  {part}");
+    if event["verified"] == false {
+        say("NOT AS IT WAS WRITTEN".into());
+    }
     if let Some(key) = about(event) {
         say(key);
     }

@@ -94,12 +94,12 @@ fn told(session: &Session, report: &TrailReport) -> Result<()> {
     if session.global.json {
         output::json(report)?;
     } else if report.ok {
-        session.say(format!(
-            "{} events and {} checkpoints, all as they were written",
-            report.events, report.checkpoints
-        ))?;
-        if report.uncovered > 0 {
-            session.say(format!("the newest {} events are after the last checkpoint", report.uncovered))?;
+        session.say(whole(report))?;
+        if report.unverified == 0 && report.uncovered > 0 {
+            session.say(match report.uncovered {
+                1 => "the newest event is after the last checkpoint".to_owned(),
+                n => format!("the newest {n} events are after the last checkpoint"),
+            })?;
         }
         for seq in &report.clock_steps {
             session.say(format!("the clock went back before event {seq}"))?;
@@ -108,19 +108,43 @@ fn told(session: &Session, report: &TrailReport) -> Result<()> {
     if report.ok {
         return Ok(());
     }
-    let (what, hint) = match &report.first_bad {
-        Some(bad) => {
-            (format!("the first bad entry is event {} ({}): {}", bad.seq, bad.kind, bad.detail), None)
+    let Some(bad) = &report.first_bad else {
+        let what = format!("none of the {} could be verified", counted(report.events, "event"));
+        return Err(Failure::new(Status::TrailInvalid, what).hint(
+            "no two checkpoints enclose them: give the older or newer files too, or sign a checkpoint: keyfold audit checkpoint",
+        ));
+    };
+    let what = format!("the first bad entry is event {} ({}): {}", bad.seq, bad.kind, bad.detail);
+    let mut failure = Failure::new(Status::TrailInvalid, what).hint(match report.last_good_checkpoint {
+        Some(size) => {
+            format!("the {} of the last good checkpoint are as they were written", counted(size, "event"))
         }
-        None => ("the trail is not whole".to_owned(), Some("see the report with --json")),
-    };
-    let good = match report.last_good_checkpoint {
-        Some(size) => format!("the {size} events of the last good checkpoint are as they were written"),
         None => "no checkpoint before it is good".into(),
-    };
-    let failure = Failure::new(Status::TrailInvalid, what);
-    Err(match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure.hint(good),
-    })
+    });
+    if !report.bad_segments.is_empty() {
+        let segments: Vec<String> =
+            report.bad_segments.iter().map(|(from, to)| format!("{from} to {}", to - 1)).collect();
+        failure = failure.hint(format!(
+            "something is wrong between these checkpoints, and nothing outside of them: events {}",
+            segments.join(", ")
+        ));
+    }
+    Err(failure)
+}
+
+/// What was found to be whole.
+fn whole(report: &TrailReport) -> String {
+    let checkpoints = counted(report.checkpoints, "checkpoint");
+    match report.unverified {
+        0 => format!("{} and {checkpoints}, all as they were written", counted(report.events, "event")),
+        n => format!(
+            "{} of {} verified, by {checkpoints}; of the other {n} nothing here tells whether they are as they were written",
+            report.events - n,
+            counted(report.events, "event"),
+        ),
+    }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::backend::EventRow;
 use super::change::Deed;
@@ -20,14 +20,15 @@ use crate::error::{Error, Result};
 use crate::operation::Operation;
 
 /// Events read in one transaction.
-const STRIDE: usize = 512;
+const STRIDE: u64 = 512;
 /// Events looked at for one page: what matches none of them is found by asking for the next page.
 const LOOKED_AT: u64 = 65_536;
 
 /// A page of events.
 #[derive(Clone, Debug, Serialize)]
 pub struct EventPage {
-    /// Events, each as it was written.
+    /// Events, each as it was written. One that is not as it was written is there too, whatever the filter, with
+    /// `"verified": false` and the `seq` of its place; so is a hole: `{"seq": …, "verified": false, "missing": how many}`.
     pub events: Vec<Value>,
     /// The sequence number that the next page begins at; `None` at the end.
     pub next: Option<u64>,
@@ -43,19 +44,19 @@ impl Store {
     /// event. A page may have fewer, and even none, before the end: `next` tells.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT; ACCESS_DENIED; TRAIL_INVALID for an event that is not as it was written.
+    /// INVALID_ARGUMENT; ACCESS_DENIED. Damage is none: what is damaged is marked, see [`EventPage::events`].
     pub fn read_trail(&self, filter: &Filter, from: u64, limit: u32) -> Result<EventPage> {
         self.told(Operation::ReadAuditTrail, |inner| {
             let limit = page(filter, limit)?;
             let size = inner.trail_size(Operation::ReadAuditTrail)?;
             let (mut events, mut next) = (Vec::new(), from);
             while next < size && events.len() < limit && next - from < LOOKED_AT {
-                for row in inner.genuine_events(next, STRIDE.min((size - next) as usize))? {
+                for place in inner.places(next, size.min(next + STRIDE))? {
                     if events.len() == limit {
                         break;
                     }
-                    next = row.seq + 1;
-                    events.extend(matching(filter, &row)?);
+                    next = place.next;
+                    events.extend(place.matching(filter));
                 }
             }
             Ok(EventPage { events, next: (next < size).then_some(next) })
@@ -73,10 +74,9 @@ impl Store {
             let size = inner.trail_size(Operation::ReadAuditTrail)?;
             let (mut newest, mut before) = (Vec::new(), size);
             while before > 0 && newest.len() < count && size - before < LOOKED_AT {
-                let from = before.saturating_sub(STRIDE as u64);
-                let rows = inner.genuine_events(from, (before - from) as usize)?;
-                for row in rows.iter().rev() {
-                    newest.extend(matching(filter, row)?);
+                let from = before.saturating_sub(STRIDE);
+                for place in inner.places(from, before)?.into_iter().rev() {
+                    newest.extend(place.matching(filter));
                     if newest.len() == count {
                         break;
                     }
@@ -144,13 +144,21 @@ impl Store {
     }
 
     /// Copies events from now on to a JSON Lines file: all of the store's, whoever writes them, as far as this handle
-    /// comes to see them. A forked child has none of its parent's sinks.
+    /// comes to see them. A new file begins with a checkpoint, signed now unless the store is read-only, so that all that
+    /// comes after it can be verified. A forked child has none of its parent's sinks.
     ///
     /// # Errors
     /// IO, LIMIT_EXCEEDED.
     pub fn add_file_sink(&self, file: &FileSink) -> Result<()> {
+        self.inner.trail_size(Operation::ReadAuditTrail)?;
+        let is_new = file.path.metadata().map_or(true, |found| found.is_file() && found.len() == 0);
+        if is_new && !self.inner.options.read_only {
+            // Where that fails, the last checkpoint is an older one, and the report says what that leaves unverified.
+            let _ = trail::flush_and_sign(&self.inner, true);
+        }
         let from = self.inner.trail_size(Operation::ReadAuditTrail)?;
-        self.inner.trail.sinks.add_file(file)?;
+        let checkpoint = self.inner.newest_checkpoint().ok().map(|checkpoint| checkpoint.line());
+        self.inner.trail.sinks.add_file(file, checkpoint)?;
         self.inner.trail.begin_feeding(from);
         Ok(())
     }
@@ -199,37 +207,64 @@ fn page(filter: &Filter, limit: u32) -> Result<usize> {
     }
 }
 
-fn matching(filter: &Filter, row: &EventRow) -> Result<Option<Value>> {
-    let event: Value = serde_json::from_str(&row.event).map_err(|_| changed(row.seq))?;
-    Ok(filter.matches(&event).then_some(event))
+/// An event as it stands in the trail, or a hole in it.
+struct Place {
+    event: Value,
+    verified: bool,
+    /// The number after it.
+    next: u64,
 }
 
-fn changed(seq: u64) -> Error {
-    Error::TrailInvalid { what: format!("event {seq} is not as it was written").into() }
+impl Place {
+    /// An event of which nothing is certain may be any: it matches every filter.
+    fn matching(self, filter: &Filter) -> Option<Value> {
+        (!self.verified || filter.matches(&self.event)).then_some(self.event)
+    }
+
+    fn hole(from: u64, to: u64) -> Place {
+        let event = json!({ "seq": from, "verified": false, "missing": to - from });
+        Place { event, verified: false, next: to }
+    }
+
+    fn of(row: &EventRow, genuine: bool) -> Place {
+        let next = row.seq + 1;
+        match serde_json::from_str::<Value>(&row.event) {
+            Ok(event) if genuine => Place { event, verified: true, next },
+            Ok(Value::Object(mut event)) => {
+                event.insert("seq".into(), row.seq.into());
+                event.insert("verified".into(), false.into());
+                Place { event: event.into(), verified: false, next }
+            }
+            _ => Place { event: json!({ "seq": row.seq, "verified": false }), verified: false, next },
+        }
+    }
 }
 
 impl Inner {
-    /// Events in the trail, for a call that may read it.
+    /// Events in the trail, for a call that may read it: as its head says, or, where that is damaged, the manifest.
     fn trail_size(&self, operation: Operation) -> Result<u64> {
         self.read(|snapshot| {
             access::authorise_read(self, snapshot, operation, None)?;
-            trail::size(snapshot)
+            Ok(claimed(snapshot)?.0)
         })
     }
 
-    /// Events in their places, as they were written.
-    fn genuine_events(&self, from: u64, limit: usize) -> Result<Vec<EventRow>> {
-        let rows = self.read(|snapshot| snapshot.rows.events(from, limit))?;
-        if rows.len() < limit {
-            return Err(Error::TrailInvalid { what: format!("events after {from} are missing").into() });
-        }
-        for (seq, row) in (from..).zip(&rows) {
-            let mac = self.secrets.event_mac(seq, &leaf_hash(row.event.as_bytes()));
-            if row.seq != seq || !ct_eq(&row.mac, &mac) {
-                return Err(changed(seq));
+    /// What stands in the places `from` to `to`, the last not included.
+    fn places(&self, from: u64, to: u64) -> Result<Vec<Place>> {
+        let rows = self.read(|snapshot| snapshot.rows.events(from, (to - from) as usize))?;
+        let (mut places, mut next) = (Vec::with_capacity(rows.len()), from);
+        for row in rows.iter().take_while(|row| row.seq < to) {
+            if row.seq > next {
+                places.push(Place::hole(next, row.seq));
             }
+            let mac = self.secrets.event_mac(row.seq, &leaf_hash(row.event.as_bytes()));
+            places.push(Place::of(row, ct_eq(&row.mac, &mac)));
+            next = row.seq + 1;
         }
-        Ok(rows)
+        if next < to {
+            places.push(Place::hole(next, to));
+        }
+        Ok(places)
     }
 
     fn newest_checkpoint(&self) -> Result<SignedCheckpoint> {

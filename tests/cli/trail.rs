@@ -46,7 +46,7 @@ fn events_are_json_lines_and_filters_narrow_them() {
     assert!(tail[0]["seq"].as_u64() < tail[1]["seq"].as_u64(), "the newest is last");
 }
 
-// Seen to fail when the report's `ok` does not decide the exit code.
+// Meant to fail when the report's `ok` does not decide the exit code.
 #[test]
 fn an_event_that_was_changed_is_named_and_the_command_ends_with_3() {
     let place = with_events();
@@ -131,6 +131,62 @@ fn a_file_of_events_grows_with_each_command_and_verifies_without_the_store() {
     place.write("events.jsonl", events.replace("RotateKeyOnDemand", "RotateKeyOnDeman_").as_bytes());
     let done = place.run(&["audit", "verify", "--jsonl", "events.jsonl", "--key", "vkey"]);
     assert_eq!(done.code, Some(3), "{}", done.stderr);
+}
+
+#[test]
+fn a_damaged_trail_is_shown_with_what_is_damaged_marked() {
+    let place = with_events();
+    let change = "UPDATE events SET event = replace(event, 'DisableKey', 'EnableKey_') WHERE seq = 5;
+        DELETE FROM events WHERE seq = 3";
+    rusqlite::Connection::open(place.path("store/keys.db")).unwrap().execute_batch(change).unwrap();
+    let tail = place.run(&["audit", "tail", "-n", "100"]);
+    let shown = String::from_utf8_lossy(&tail.stdout).into_owned();
+    assert_eq!(tail.code, Some(0), "{}", tail.stderr);
+    assert!(shown.contains("     3  MISSING\n"), "{shown}");
+    assert!(
+        shown.lines().any(|l| l.starts_with("     5 ") && l.contains("NOT AS IT WAS WRITTEN")),
+        "{shown}"
+    );
+    assert!(tail.stderr.contains("keyfold audit verify"), "{}", tail.stderr);
+    let all = lines(&place.must(&["audit", "show", "--json"]));
+    let marked: Vec<&Value> = all.iter().filter(|event| event["verified"] == false).collect();
+    assert_eq!(marked.iter().map(|event| &event["seq"]).collect::<Vec<_>>(), [3, 5]);
+    let done = place.run(&["audit", "verify"]);
+    assert_eq!(done.code, Some(3));
+    assert!(done.stderr.contains("something is wrong between these checkpoints"), "{}", done.stderr);
+}
+
+#[test]
+fn a_file_that_verifies_in_part_says_how_much_of_it_and_one_that_does_not_at_all_fails() {
+    let mut place = with_events();
+    let file = place.path("late.jsonl").display().to_string();
+    place.environment.push(("KEYFOLD_AUDIT_FILE".into(), file));
+    place.must(&["key", "rotate", "cards"]);
+    place.environment.retain(|(name, _)| name != "KEYFOLD_AUDIT_FILE");
+    let key = place.json(&["audit", "key"])["trail_key"].as_str().unwrap().to_owned();
+    let verify = ["audit", "verify", "--jsonl", "late.jsonl", "--key", &key];
+    let whole = String::from_utf8(place.must(&verify)).unwrap();
+    assert!(whole.contains("all as they were written"), "a late file begins with a checkpoint: {whole}");
+    let text = String::from_utf8(place.read("late.jsonl")).unwrap();
+    let written: Vec<&str> = text.lines().collect();
+    assert!(written[0].starts_with("{\"checkpoint\":"), "{text}");
+    // Without the last checkpoint nothing vouches for the events.
+    let events: String =
+        written.iter().filter(|l| !l.starts_with("{\"checkpoint\":")).map(|l| format!("{l}\n")).collect();
+    place.write("late.jsonl", events.as_bytes());
+    let done = place.run(&verify);
+    assert_eq!(done.code, Some(3), "{}", done.stderr);
+    assert!(done.stderr.contains("could be verified"), "{}", done.stderr);
+    // With a line more after it, all but that one.
+    let last: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    let seq = last["seq"].as_u64().unwrap();
+    let more =
+        events.lines().last().unwrap().replace(&format!("\"seq\":{seq},"), &format!("\"seq\":{},", seq + 1));
+    place.write("late.jsonl", format!("{text}{more}\n").as_bytes());
+    let done = String::from_utf8(place.must(&verify)).unwrap();
+    assert!(done.contains("verified, by") && done.contains("of the other 1"), "{done}");
+    place.write("late.jsonl", b"");
+    place.must(&verify);
 }
 
 // T-119: what is printed of events was chosen by whoever made them.

@@ -40,6 +40,8 @@ type TrailReport struct {
 	LastGoodCheckpoint *uint64 `json:"last_good_checkpoint"`
 	// Uncovered are events after the newest checkpoint.
 	Uncovered uint64 `json:"uncovered"`
+	// Unverified are, of JSON Lines, events outside of the first and the last checkpoint; 0 else.
+	Unverified uint64 `json:"unverified"`
 	// Gaps is how often the trail itself says that events are missing.
 	Gaps uint64 `json:"gaps"`
 	// ClockSteps are sequence numbers before which the clock went back.

@@ -262,6 +262,7 @@ class TrailReport:
     checkpoints: int
     last_good_checkpoint: int | None
     uncovered: int
+    unverified: int
     gaps: int
     clock_steps: tuple[int, ...]
     first_bad: BadEntry | None

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use serde_json::Value;
 
 use super::support::*;
-use crate::audit::{FileSink, Filter};
+use crate::audit::{FileSink, Filter, verify_jsonl};
 use crate::envelope::{
     Allowed, Context, DecryptOptions, EncryptOptions, StoredContext, data_key_blob_size,
     decrypt_data_key_into, decrypt_in_place, decrypt_into, decrypted_size, encrypt_into, encrypted_size,
@@ -364,6 +364,7 @@ fn sinks_are_given_the_whole_trail_in_its_order() {
     let store = in_memory();
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let taken = lines.clone();
+    let before = events(&store).len() as u64;
     store
         .add_callback_sink(Box::new(move |line| {
             taken.lock().unwrap().push(line.to_owned());
@@ -373,7 +374,6 @@ fn sinks_are_given_the_whole_trail_in_its_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trail.jsonl");
     store.add_file_sink(&FileSink { path: path.clone(), rotate_bytes: 0, keep: 0 }).unwrap();
-    let before = events(&store).len() as u64;
     std::thread::scope(|scope| {
         for n in 0..4 {
             let store = &store;
@@ -411,4 +411,52 @@ fn the_trail_is_read_a_page_at_a_time_and_by_its_end() {
     assert_eq!(tail.events, rest.events[7..]);
     assert_eq!(flushed(&store, "ReadAuditTrail").len(), 3, "reading is itself an event");
     assert!(store.info().unwrap().trail_events > 30);
+}
+
+/// Mutations seen to fail it: the MAC not compared; holes passed over.
+#[test]
+fn a_damaged_trail_is_read_to_its_end_and_what_is_damaged_is_marked() {
+    let place = Place::new();
+    let store = place.init();
+    for n in 0..10 {
+        store.create_key(&with_alias(&format!("k{n}"))).unwrap();
+    }
+    let size = store.info().unwrap().trail_events;
+    place.sql_elsewhere(
+        "UPDATE events SET event = replace(event, 'CreateKey', 'DeleteKey') WHERE seq = 4;
+        UPDATE events SET event = 'no event' WHERE seq = 5; DELETE FROM events WHERE seq IN (7, 8)",
+    );
+    let marked = |events: &[Value]| -> Vec<(u64, Option<u64>)> {
+        let bad = events.iter().filter(|event| event["verified"] == false);
+        bad.map(|event| (event["seq"].as_u64().unwrap(), event["missing"].as_u64())).collect()
+    };
+    let expected = [(4, None), (5, None), (7, Some(2))];
+    let all = store.read_trail(&Filter::default(), 0, 1_000).unwrap();
+    assert_eq!(marked(&all.events), expected);
+    assert!(all.events.len() as u64 + 1 >= size, "one entry stands for two that are missing");
+    assert_eq!(marked(&store.tail_trail(&Filter::default(), 1_000).unwrap().events), expected);
+    // What was changed may have been anything: a filter does not hide it.
+    let filter = Filter { event_name: Some("CreateAlias".into()), ..Filter::default() };
+    assert_eq!(marked(&store.read_trail(&filter, 0, 1_000).unwrap().events), expected);
+    // Pages that begin within the damage.
+    let page = store.read_trail(&Filter::default(), 8, 1).unwrap();
+    assert_eq!((marked(&page.events), page.next), (vec![(8, Some(1))], Some(9)));
+}
+
+/// Mutation seen to fail it: a new file without the checkpoint.
+#[test]
+fn a_file_that_is_added_late_begins_with_a_checkpoint_and_all_after_it_verifies() {
+    let store = in_memory();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trail.jsonl");
+    store.add_file_sink(&FileSink { path: path.clone(), rotate_bytes: 0, keep: 0 }).unwrap();
+    store.create_alias(&alias("late"), &named("k")).unwrap();
+    let key = store.info().unwrap().trail_key.parse().unwrap();
+    store.flush_trail().unwrap();
+    assert!(fs::read_to_string(&path).unwrap().starts_with("{\"checkpoint\":"));
+    let report = verify_jsonl(&[&path], &key).unwrap();
+    assert!(!report.ok && report.unverified == report.events, "no checkpoint comes after it yet: {report:?}");
+    store.checkpoint_trail().unwrap();
+    let report = verify_jsonl(&[&path], &key).unwrap();
+    assert!(report.ok && report.first > 0 && report.unverified == 0, "{report:?}");
 }
