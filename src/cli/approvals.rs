@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::args::ContextArgs;
-use super::exit::Result;
+use super::exit::{Failure, Result};
 use super::output;
 use super::session::{self, Session, by_the_name, key_name, pairs_of};
 use crate::envelope::Context;
@@ -79,10 +79,13 @@ impl Approve {
         let approval = session.store()?.approve(&approval)?;
         match session.global.json {
             true => output::json(&approval),
-            false => session.say(format!(
-                "approved {} once, until {} (approval {})",
-                approval.operation, approval.expires, approval.approval_id
-            )),
+            false => {
+                session.say(format!(
+                    "approved {} once, until {} (approval {})",
+                    approval.operation, approval.expires, approval.approval_id
+                ))?;
+                session.note(&format!("it is for another principal than {} to use", approval.principal))
+            }
         }
     }
 }
@@ -132,9 +135,19 @@ impl ApprovalsCommand {
     }
 }
 
+/// A refusal for want of an approval, with the whole line that gives it.
+pub(super) fn needed(mut failure: Failure, line: &str) -> Failure {
+    if failure.status == Status::ApprovalRequired {
+        failure.hints = vec![format!(
+            "have another principal, with a root of their own, run: keyfold approve {line}; then repeat this"
+        )];
+    }
+    failure
+}
+
 /// The operation that was meant, where it is spelled almost so.
-pub(super) fn no_operation(given: &str, error: crate::Error) -> super::exit::Failure {
-    let failure = super::exit::Failure::new(error.status(), format!("there is no operation \"{given}\""));
+pub(super) fn no_operation(given: &str, error: crate::Error) -> Failure {
+    let failure = Failure::new(error.status(), format!("there is no operation \"{given}\""));
     match Operation::ALL.iter().find(|operation| operation.name().eq_ignore_ascii_case(given)) {
         Some(meant) => failure.hint(format!("it is spelled {meant}")),
         None => {
@@ -147,7 +160,7 @@ pub(super) fn no_operation(given: &str, error: crate::Error) -> super::exit::Fai
 mod tests {
     use super::*;
 
-    // Seen to fail when every parameter is text: the approval of a deletion in 7 days is then for another request.
+    // Meant to fail when every parameter is text: the approval of a deletion in 7 days is then for another request.
     #[test]
     fn parameters_are_numbers_where_they_look_so_and_text_else() {
         assert_eq!(parameter("7".into()), json!(7));

@@ -55,6 +55,12 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         Error::RootMismatch => {
             (text, one("use the key file or passphrase of one of its roots; keyfold root show lists them"))
         }
+        Error::StoreRolledBack { .. } => (
+            text,
+            one(
+                "find out who put an old copy back, or whether a backup of it was restored on this host, which is then the store; to look at it all the same: --anchor off",
+            ),
+        ),
         Error::LastRoot => (text, one("add another one first: keyfold root add --new-root URL")),
         Error::StoreReadOnly => {
             (text, one("leave out --read-only, or make the store and its folder writable"))
@@ -71,6 +77,9 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         Error::AccessDenied { principal, operation, name } => (text, who_could(principal, operation, name)),
         // Its text says why, and who may.
         Error::NotPermitted { .. } => (text, Vec::new()),
+        Error::ApprovalRequired { operation: "RestoreStore" | "RepairStore" } => {
+            (text, one("name the root of a second principal, who is there too: --second-root URL"))
+        }
         Error::ApprovalRequired { operation } => (
             text,
             vec![

@@ -10,9 +10,10 @@ use super::policy::PolicyArgs;
 use super::progress::Progress;
 use super::prompt;
 use super::session::{Session, key_name, on_key, pairs_of};
-use super::{describe, output};
-use crate::Status;
+use super::{approvals, describe, output};
+use crate::envelope::Context;
 use crate::keystore::{CreateKey, KeyPolicy, KeySpec};
+use crate::{Operation, Status};
 
 const SPECS: [KeySpec; 6] = [
     KeySpec::Symmetric,
@@ -182,13 +183,29 @@ impl Rotate {
 impl Delete {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let (name, store) = (key_name(&self.name)?, session.store()?);
-        let last = describe::before_deletion(session, &store, &self.name)?;
+        // For whoever is asked, before the question; else after it is done, so that a refusal has no report before it.
+        let asked = match self.sure.yes {
+            true => None,
+            false => {
+                on_key(&self.name, store.dry_run(Operation::ScheduleKeyDeletion, &name, &Context::EMPTY))?;
+                Some(describe::before_deletion(session, &store, &self.name)?)
+            }
+        };
         let question = format!(
             "delete key \"{}\" after {} days? what only it opens is then gone for ever",
             self.name, self.days
         );
         self.sure.confirm(session, &question)?;
-        let key = on_key(&self.name, store.schedule_key_deletion(&name, self.days))?;
+        let key = on_key(&self.name, store.schedule_key_deletion(&name, self.days)).map_err(|failure| {
+            approvals::needed(
+                failure,
+                &format!("ScheduleKeyDeletion --key {} --param pendingWindowInDays={}", self.name, self.days),
+            )
+        })?;
+        let last = match asked {
+            Some(last) => last,
+            None => describe::before_deletion(session, &store, &self.name)?,
+        };
         if session.global.json {
             return output::json(&json!({ "key": key, "last_use": last }));
         }
@@ -203,20 +220,28 @@ impl Delete {
 
 impl Destroy {
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let destroyed = session.store()?.destroy_due()?;
+        let report = session.store()?.destroy_due()?;
+        let destroyed = &report.destroyed;
         if session.global.json {
-            return output::json(&json!({ "destroyed": destroyed }));
+            output::json(&report)?;
+            return report.first_refusal.map_or(Ok(()), |refusal| Err(refusal.into()));
         }
-        for key in &destroyed {
+        for key in destroyed {
             session.say(format!("destroyed key {}", key.key_id))?;
         }
         session.say(format!("{} destroyed", counted(destroyed.len())))?;
-        match destroyed.iter().any(|key| !key.scrubbed) {
-            true => session.note(
+        if destroyed.iter().any(|key| !key.scrubbed) {
+            session.note(
                 "a reader still holds old pages of the store: the next run wipes what they contain of the keys",
-            ),
-            false => Ok(()),
+            )?;
         }
+        let Some(refusal) = report.first_refusal else { return Ok(()) };
+        let kept: Vec<&str> = report.refused.iter().map(|key| key.key_id.as_str()).collect();
+        let mut failure = Failure::from(refusal);
+        failure.message = format!("{} not destroyed: {}", counted(kept.len()), failure.message);
+        failure.hints =
+            kept.iter().map(|id| format!("it needs: keyfold approve DestroyKey --key {id}")).collect();
+        Err(failure)
     }
 }
 
@@ -238,8 +263,12 @@ impl Compromise {
 
 pub(super) fn cancel_deletion(session: &Session, name: &str) -> Result<()> {
     let key = on_key(name, session.store()?.cancel_key_deletion(&key_name(name)?))?;
-    changed(session, &key, &format!("key \"{name}\" stays; it is disabled"))?;
-    session.note(&format!("let it be used again with: keyfold key enable {name}"))
+    let state = describe::word(&key.key_state);
+    changed(session, &key, &format!("key \"{name}\" stays; its state is {state}"))?;
+    match state == "Disabled" {
+        true => session.note(&format!("let it be used again with: keyfold key enable {name}")),
+        false => Ok(()),
+    }
 }
 
 impl Tag {

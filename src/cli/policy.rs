@@ -229,7 +229,7 @@ mod tests {
         Line::try_parse_from(words).map_err(|e| e.to_string()).unwrap().policy.apply(old.clone()).unwrap()
     }
 
-    // Seen to fail when `never` leaves the field as it was, and when a flag left out resets its field.
+    // Meant to fail when `never` leaves the field as it was, and when a flag left out resets its field.
     #[test]
     fn a_flag_changes_its_field_and_no_other() {
         let old = KeyPolicy {

@@ -63,7 +63,10 @@ impl RootCommand {
             RootCommand::Remove { slot } => {
                 let store = session.store()?;
                 let slot = find(&store, &slot)?;
-                store.remove_root(&slot.slot_id)?;
+                store.remove_root(&slot.slot_id).map_err(|error| {
+                    let line = format!("RemoveRoot --param slotId={}", slot.slot_id);
+                    super::approvals::needed(error.into(), &line)
+                })?;
                 match session.global.json {
                     true => output::json(&json!({ "slot": slot, "removed": true })),
                     false => session.say(format!("removed root {} ({})", slot.slot_id, slot.kind)),

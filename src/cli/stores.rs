@@ -90,7 +90,15 @@ impl Set {
         if !self.administrator.is_empty() {
             settings.administrators = self.administrator;
         }
-        show(session, &store.update_settings(&settings)?)
+        let done = store.update_settings(&settings).map_err(|error| {
+            let line = format!(
+                "UpdateStoreSettings --param 'settings={}'",
+                serde_json::to_string(&settings).unwrap_or_default()
+            );
+            super::approvals::needed(error.into(), &line)
+        });
+        let settings = done?;
+        if session.global.quiet { Ok(()) } else { show(session, &settings) }
     }
 }
 

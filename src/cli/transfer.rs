@@ -126,7 +126,11 @@ fn material(mut read: impl FnMut(&mut [u8]) -> std::io::Result<usize>) -> Result
 impl Export {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let output = opening::output_for(session, &self.output, Privacy::Secret, None)?;
-        let exported = session.store()?.export_key(&key_name(&self.name)?, &key_name(&self.under)?)?;
+        let exported = session.store()?.export_key(&key_name(&self.name)?, &key_name(&self.under)?);
+        let exported = exported.map_err(|error| {
+            let line = format!("ExportKey --key {} --param wrappingKeyId={}", self.name, self.under);
+            super::approvals::needed(error.into(), &line)
+        })?;
         output.write(&exported)?;
         match session.global.json {
             true => super::output::json(&json!({ "output": output.name(), "bytes": exported.len() })),

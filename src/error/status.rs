@@ -487,7 +487,7 @@ pub(crate) const TABLE: &[Row] = &[
         Status::StoreRolledBack,
         "STORE_ROLLED_BACK",
         false,
-        "the store is older than it was; find out who put an old copy back",
+        "the store is older than it was; find out who put an old copy back, or whether a backup of it was restored on this host",
         "StoreRolledBackException",
     ),
     Row(

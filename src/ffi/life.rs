@@ -188,7 +188,12 @@ pub unsafe extern "C" fn keyfold_store_destroy_due(
     guard(|| {
         let out = unsafe { out::Made::claim_nullable(out_json) };
         let store = handle::store(store)?;
-        out.json(&store.destroy_due()?)
+        let report = store.destroy_due()?;
+        match report.first_refusal {
+            // Those that were destroyed must be told; the trail tells the others too.
+            Some(refusal) if report.destroyed.is_empty() => Err(refusal),
+            _ => out.json(&report.destroyed),
+        }
     })
 }
 

@@ -164,7 +164,7 @@ pub(super) fn canonical(request: &Map<String, Value>) -> Map<String, Value> {
     sorted.into_iter().map(|(name, value)| (name.clone(), canonical_value(value))).collect()
 }
 
-fn canonical_value(value: &Value) -> Value {
+pub(super) fn canonical_value(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let mut sorted: Vec<_> = fields.iter().collect();

@@ -9,6 +9,7 @@ use super::approval_document::{Pending, canonical};
 use super::change::{Change, Deed};
 use super::clock;
 use super::names::{KeyId, KeyName};
+use super::parameters;
 use super::time::Time;
 use super::trail;
 use crate::crypto::fill_random;
@@ -99,7 +100,7 @@ impl StoreSettings {
     }
 
     /// As they are stored: checked, in order, nothing twice.
-    fn checked(&self) -> Result<StoreSettings> {
+    pub(super) fn checked(&self) -> Result<StoreSettings> {
         let bad = |what| Err(Error::InvalidArgument { what });
         let mut checked = self.clone();
         for list in [&mut checked.dual_control, &mut checked.administrators] {
@@ -240,16 +241,23 @@ impl Store {
         if !DUAL_CONTROL.contains(&operation) {
             return Err(bad("this operation is never under dual control"));
         }
+        if matches!(operation, Operation::RestoreStore | Operation::RepairStore) {
+            return Err(bad(
+                "no store keeps an approval of this: a second principal's root is given with it (--second-root)",
+            ));
+        }
+        parameters::check(operation, &request.request)?;
         let named = request.request.get("keyId").map(|name| name.as_str().unwrap_or("").parse::<KeyName>());
         let named = named.transpose()?;
         if named.is_none() && takes_key(operation) {
             return Err(bad("request: keyId is missing"));
         }
-        let parameters = canonical(&request.request);
+        let mut parameters = canonical(&request.request);
         let deed = Deed::new(Operation::Approve)
             .with("operation", operation.name())
             .with("request", request.request.clone());
         self.inner.change(deed, |change| {
+            parameters::resolve(change.snapshot(), &mut parameters)?;
             let actor = &change.inner.actor;
             let key = match &named {
                 Some(name) => Some(change.snapshot().key(name)?),
@@ -328,7 +336,13 @@ impl Store {
 
 /// Operations that are always on a key.
 fn takes_key(operation: Operation) -> bool {
-    matches!(operation, Operation::DestroyKey | Operation::ScheduleKeyDeletion | Operation::ExportKey)
+    matches!(
+        operation,
+        Operation::DestroyKey
+            | Operation::ScheduleKeyDeletion
+            | Operation::ExportKey
+            | Operation::ImportKeyMaterial
+    )
 }
 
 fn as_json(settings: &StoreSettings) -> Value {

@@ -31,6 +31,27 @@ pub struct Destroyed {
     pub scrubbed: bool,
 }
 
+/// A key whose waiting period is over and which [`Store::destroy_due`] may not destroy.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusedKey {
+    /// Its id.
+    pub key_id: String,
+    /// Why: the error's name and text.
+    pub error: String,
+}
+
+/// What [`Store::destroy_due`] did.
+#[derive(Debug, Default, Serialize)]
+pub struct DestroyReport {
+    /// Destroyed, or destroyed before and scrubbed now.
+    pub destroyed: Vec<Destroyed>,
+    /// Left as they are: an approval is missing, say.
+    pub refused: Vec<RefusedKey>,
+    /// The first refusal.
+    #[serde(skip)]
+    pub first_refusal: Option<Error>,
+}
+
 /// What is to be done about keys that end.
 #[derive(Default)]
 struct Ending {
@@ -47,12 +68,13 @@ struct Ending {
 impl Store {
     /// Destroys every key whose waiting period is over: overwrites its wrapped material, leaves a tombstone, scrubs file
     /// and log. For cron; `open` does not do it. A period counts as over when two openings of the store, at least twelve
-    /// hours apart, found it so: the first call that finds it answers nothing for the key. Looks at every key.
+    /// hours apart, found it so: the first call that finds it answers nothing for the key. A key that may not be destroyed
+    /// is reported, and does not hold up the others. Looks at every key.
     ///
     /// # Errors
     /// STORE_READ_ONLY, and those of any change: the first of them, after all other keys were seen to and scrubbed.
     /// ANCHOR_UNAVAILABLE: keys are destroyed and the anchor may not know it yet; the next call tries again.
-    pub fn destroy_due(&self) -> Result<Vec<Destroyed>> {
+    pub fn destroy_due(&self) -> Result<DestroyReport> {
         if self.inner.options.read_only {
             return Err(Error::StoreReadOnly);
         }
@@ -60,11 +82,20 @@ impl Store {
         if !sighted.is_empty() {
             self.take_note(&sighted)?;
         }
-        let (mut gone, mut failed) = (unscrubbed, Ok(()));
+        let (mut gone, mut failed, mut report) = (unscrubbed, Ok(()), DestroyReport::default());
         for id in due {
             match self.destroy(id) {
                 Ok(destroyed) => gone.extend(destroyed.then_some(id)),
-                // One that is refused keeps no other; one that is destroyed but not anchored is still to be scrubbed.
+                Err(
+                    error @ (Error::ApprovalRequired { .. }
+                    | Error::NotPermitted { .. }
+                    | Error::AccessDenied { .. }),
+                ) => {
+                    let why = format!("{}: {error}", error.status().name());
+                    report.refused.push(RefusedKey { key_id: id.to_string(), error: why });
+                    report.first_refusal.get_or_insert(error);
+                }
+                // One that fails keeps no other; one that is destroyed but not anchored is still to be scrubbed.
                 Err(error) => {
                     gone.extend(self.is_tombstone(id)?.then_some(id));
                     failed = failed.and(Err(error));
@@ -72,7 +103,7 @@ impl Store {
             }
         }
         if gone.is_empty() && overwritten.is_empty() {
-            return failed.map(|()| Vec::new());
+            return failed.map(|()| report);
         }
         // Once more, for those whose change was made and not anchored: a tombstone without bytes is not seen again.
         let anchored = anchor::destroyed(&self.inner, &gone);
@@ -82,7 +113,9 @@ impl Store {
             gone.iter().chain(&overwritten).try_for_each(|id| self.empty(*id))?;
         }
         failed?;
-        Ok(gone.into_iter().map(|id| Destroyed { key_id: id.to_string(), scrubbed }).collect())
+        report.destroyed =
+            gone.into_iter().map(|id| Destroyed { key_id: id.to_string(), scrubbed }).collect();
+        Ok(report)
     }
 
     fn is_tombstone(&self, id: KeyId) -> Result<bool> {

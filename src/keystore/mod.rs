@@ -68,6 +68,7 @@ mod names;
 mod narrow;
 mod open;
 mod options;
+mod parameters;
 #[cfg(any(test, feature = "failpoints", feature = "floor"))]
 mod plant;
 mod policy;
@@ -102,7 +103,7 @@ use std::sync::Arc;
 pub use approvals::{Approval, ApprovalRequest, StoreSettings};
 pub use audit::{Callback, EventPage};
 pub use backup::{BackupReport, RepairReport};
-pub use destruction::Destroyed;
+pub use destruction::{DestroyReport, Destroyed, RefusedKey};
 pub use grants::{CreateGrant, GrantMetadata, GrantPage};
 pub use handle::Key;
 pub(crate) use handle::{KeyView, Named, Served, Version, Wish};

@@ -16,7 +16,7 @@ fn after(place: &Place, days: i64, arguments: &[&str]) -> Result<Value, (Option<
     }
 }
 
-// Seen to fail when the command does not rotate what is due.
+// Meant to fail when the command does not rotate what is due.
 #[cfg(feature = "failpoints")]
 #[test]
 fn what_is_due_rotates_once_and_the_history_says_why() {

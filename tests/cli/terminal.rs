@@ -283,7 +283,7 @@ fn an_interrupt_while_writing_leaves_no_file_behind() {
     assert_eq!(place.list("out"), Vec::<String>::new());
 }
 
-// Seen to fail when any answer counts as yes.
+// Meant to fail when any answer counts as yes.
 #[test]
 fn a_deletion_shows_the_last_use_and_goes_on_after_a_yes_alone() {
     let place = Place::with_key();

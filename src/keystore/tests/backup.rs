@@ -282,9 +282,9 @@ fn a_destruction_whose_anchor_failed_is_anchored_by_the_next_call() {
     assert_eq!(store.describe_key(&KeyName::Id(id)).unwrap().key_state, KeyState::Destroyed);
     fs::remove_file(&folder).unwrap();
     fs::rename(&aside, &folder).unwrap();
-    let done = store.destroy_due().unwrap();
+    let done = store.destroy_due().unwrap().destroyed;
     assert_eq!(done.iter().map(|key| &key.key_id).collect::<Vec<_>>(), [&id.to_string()]);
-    assert!(done[0].scrubbed && store.destroy_due().unwrap().is_empty());
+    assert!(done[0].scrubbed && store.destroy_due().unwrap().destroyed.is_empty());
     drop(store);
     place.forget();
     let restored = restore(&place, &place.anchored()).unwrap();

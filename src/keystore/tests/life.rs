@@ -77,9 +77,9 @@ fn key_in(place: &Place, store: &Store, state: KeyState, clock: &Clock) -> (KeyN
         KeyState::Destroyed => {
             store.schedule_key_deletion(&name, 7).unwrap();
             clock.ahead(8 * DAYS);
-            assert!(store.destroy_due().unwrap().is_empty());
+            assert!(store.destroy_due().unwrap().destroyed.is_empty());
             clock.ahead(9 * DAYS);
-            let gone = place.open().unwrap().destroy_due().unwrap();
+            let gone = place.open().unwrap().destroy_due().unwrap().destroyed;
             assert!(gone.iter().any(|gone| gone.key_id == name.to_string() && gone.scrubbed));
             clock.ahead(0);
         }
@@ -373,7 +373,7 @@ fn deleted_imported_material_is_overwritten_and_scrubbed_when_it_can_be() {
     assert!(found_on_disk(&place, &material) > 0, "the reader's pages are still there");
     later.verify(&mut |_, _| {}).unwrap();
     assert_eq!(status(encrypt(&later.key(&named("k")).unwrap())), Status::InvalidKeyState);
-    assert!(later.destroy_due().unwrap().is_empty());
+    assert!(later.destroy_due().unwrap().destroyed.is_empty());
     assert_eq!((found_on_disk(&place, &material), wrapped(&store, &id)[0].len()), (0, 0));
 }
 
@@ -395,7 +395,7 @@ fn destroyed_material_is_nowhere_in_the_file_or_its_log() {
     assert_eq!((material.len(), found_on_disk(&place, &material)), (71, 71));
     store.schedule_key_deletion(&named("k"), 7).unwrap();
     clock.ahead(8 * DAYS);
-    assert!(store.destroy_due().unwrap().is_empty());
+    assert!(store.destroy_due().unwrap().destroyed.is_empty());
     clock.ahead(9 * DAYS);
     let (reader, later) = (place.open().unwrap(), place.open().unwrap());
     let gone = reader
@@ -404,15 +404,16 @@ fn destroyed_material_is_nowhere_in_the_file_or_its_log() {
             snapshot.key_by_id(made.key_id)?;
             later.destroy_due()
         })
-        .unwrap();
+        .unwrap()
+        .destroyed;
     assert_eq!(gone.len(), 1);
     assert_eq!((gone[0].key_id.as_str(), gone[0].scrubbed), (&*made.key_id.to_string(), false));
     assert!(found_on_disk(&place, &material) > 0, "the reader's pages are still there");
-    let gone = later.destroy_due().unwrap();
+    let gone = later.destroy_due().unwrap().destroyed;
     assert_eq!((gone.len(), gone[0].scrubbed), (1, true));
     assert_eq!(found_on_disk(&place, &material), 0);
     assert_eq!(found_on_disk(&place, &kept), 1);
-    assert!(later.destroy_due().unwrap().is_empty());
+    assert!(later.destroy_due().unwrap().destroyed.is_empty());
     assert!(wrapped(&later, &id).iter().all(String::is_empty));
 
     let tombstone = later.describe_key(&id).unwrap();
@@ -439,20 +440,23 @@ fn a_waiting_period_is_over_when_two_openings_found_it_so() {
     store.create_key(&with_alias("k")).unwrap();
     store.schedule_key_deletion(&named("k"), 7).unwrap();
     clock.ahead(7 * DAYS - 60);
-    assert!(store.destroy_due().unwrap().is_empty());
+    assert!(store.destroy_due().unwrap().destroyed.is_empty());
     clock.ahead(7 * DAYS + 60);
-    assert!(store.destroy_due().unwrap().is_empty(), "the first look");
+    assert!(store.destroy_due().unwrap().destroyed.is_empty(), "the first look");
     clock.ahead(9 * DAYS);
-    assert!(store.destroy_due().unwrap().is_empty(), "the same opening");
+    assert!(store.destroy_due().unwrap().destroyed.is_empty(), "the same opening");
     clock.ahead(7 * DAYS + 600);
-    assert!(place.open().unwrap().destroy_due().unwrap().is_empty(), "too soon after the first look");
+    assert!(
+        place.open().unwrap().destroy_due().unwrap().destroyed.is_empty(),
+        "too soon after the first look"
+    );
     // The clock was wrong: the first look is struck out, and the next one is a first look again.
     clock.ahead(DAYS);
-    assert!(place.open().unwrap().destroy_due().unwrap().is_empty());
+    assert!(place.open().unwrap().destroy_due().unwrap().destroyed.is_empty());
     clock.ahead(8 * DAYS);
-    assert!(place.open().unwrap().destroy_due().unwrap().is_empty(), "a first look again");
+    assert!(place.open().unwrap().destroy_due().unwrap().destroyed.is_empty(), "a first look again");
     clock.ahead(9 * DAYS);
-    assert_eq!(place.open().unwrap().destroy_due().unwrap().len(), 1);
+    assert_eq!(place.open().unwrap().destroy_due().unwrap().destroyed.len(), 1);
 }
 
 #[test]
@@ -463,18 +467,18 @@ fn a_deletion_that_was_taken_back_is_not_done() {
     store.create_key(&with_alias("k")).unwrap();
     store.schedule_key_deletion(&named("k"), 7).unwrap();
     clock.ahead(8 * DAYS);
-    store.destroy_due().unwrap();
+    store.destroy_due().unwrap().destroyed;
     store.cancel_key_deletion(&named("k")).unwrap();
     clock.ahead(30 * DAYS);
-    assert!(place.open().unwrap().destroy_due().unwrap().is_empty());
+    assert!(place.open().unwrap().destroy_due().unwrap().destroyed.is_empty());
     store.enable_key(&named("k")).unwrap();
     encrypt(&store.key(&named("k")).unwrap()).unwrap();
     // Scheduled anew, it has its whole time, and needs two looks again.
     store.schedule_key_deletion(&named("k"), 30).unwrap();
     clock.ahead(59 * DAYS);
-    assert!(place.open().unwrap().destroy_due().unwrap().is_empty());
+    assert!(place.open().unwrap().destroy_due().unwrap().destroyed.is_empty());
     clock.ahead(61 * DAYS);
-    assert!(place.open().unwrap().destroy_due().unwrap().is_empty());
+    assert!(place.open().unwrap().destroy_due().unwrap().destroyed.is_empty());
 }
 
 /// Events of this name in the trail.
@@ -506,7 +510,7 @@ fn no_clock_destroys_early_or_rotates_twice() {
         clock.ahead(ahead);
         for _ in 0..2 {
             let store = place.open().unwrap();
-            assert!(store.destroy_due().unwrap().is_empty(), "{ahead}");
+            assert!(store.destroy_due().unwrap().destroyed.is_empty(), "{ahead}");
             assert!(store.rotate_due(&mut |_, _| {}).unwrap().is_empty(), "{ahead}");
             encrypt(&store.key(&named("k")).unwrap()).unwrap();
             store.create_key(&CreateKey::default()).unwrap();
