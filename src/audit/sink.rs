@@ -13,7 +13,7 @@ use super::event::{Event, EventType};
 use super::file_sink::{FileSink, OpenFile};
 use super::verify::seq_of;
 use crate::error::{Error, Result};
-use crate::sync::{Swap, coarse_millis, fork_id};
+use crate::sync::{ForkLock, Swap, coarse_millis, fork_id};
 
 /// Lines that wait for a sink.
 pub(super) const QUEUE_LIMIT: usize = 65_536;
@@ -90,11 +90,13 @@ pub struct SinkStatus {
 /// The sinks of an open store. A child of a fork has none of its parent's: it can add its own.
 pub(crate) struct Sinks {
     all: Swap<Vec<Arc<Fed>>>,
+    /// Held by whoever adds one.
+    adding: ForkLock<()>,
 }
 
 impl Default for Sinks {
     fn default() -> Sinks {
-        Sinks { all: Swap::new(Box::default()) }
+        Sinks { all: Swap::new(Box::default()), adding: ForkLock::new(()) }
     }
 }
 
@@ -139,6 +141,7 @@ impl Sinks {
     pub(super) fn add(&self, sink: Box<dyn Sink>) -> Result<()> {
         let fork = fork_id();
         let fed = Arc::new(Fed { sink, fork, queue: Mutex::default(), at_work: Mutex::default() });
+        let _adding = self.adding.lock();
         let mut all = self.mine();
         if all.len() >= SINKS_LIMIT {
             return Err(Error::LimitExceeded { what: "sinks of an open store", limit: SINKS_LIMIT as u64 });
