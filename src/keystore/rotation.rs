@@ -92,7 +92,8 @@ fn rotate_when(
     when: impl Fn(&KeyDocument, Time) -> bool,
 ) -> Result<bool> {
     let name = KeyName::Id(id);
-    let deed = || Deed::on(Operation::RotateKey, &name).with("reason", reason);
+    let deed =
+        || Deed::on(Operation::RotateKey, &name).with("rotationType", "AUTOMATIC").with("reason", reason);
     if inner.options.read_only {
         let about = KeyRef { key_id: id.0, version: 0, material_id: [0; 8] };
         trail::refused(inner, deed(), vec![about], &Error::StoreReadOnly);
