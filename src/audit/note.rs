@@ -130,6 +130,12 @@ impl SignedCheckpoint {
         Ok(SignedCheckpoint { note, edge: Some(edge.clone()) })
     }
 
+    /// What stands for one that cannot be read, in its place: no key verifies it.
+    pub(crate) fn unreadable(size: u64) -> SignedCheckpoint {
+        let note = format!("-\n{size}\n{}\n\n", base64::encode(&[0; 32]));
+        SignedCheckpoint { note, edge: None }
+    }
+
     /// The size that the note says it is of, unverified.
     pub(crate) fn claimed_size(&self) -> Option<u64> {
         let text = self.note.rsplit_once("\n\n")?.0;

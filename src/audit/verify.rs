@@ -40,6 +40,10 @@ pub(crate) trait Log {
     fn true_leaf(&mut self, _seq: u64) -> Result<Option<Hash>> {
         Ok(None)
     }
+    /// The size of the newest checkpoint that was signed, where the log knows: it must be there.
+    fn covered(&mut self) -> Result<Option<u64>> {
+        Ok(None)
+    }
     /// The size and root hash that the log claims, where it does.
     fn head(&mut self) -> Result<Option<(u64, Hash)>>;
 }
@@ -100,6 +104,7 @@ pub(crate) fn verify(
     let head = log.head()?;
     let first = log.first()?;
     let mut walk = Walk::new(key, expected, first);
+    walk.covered = log.covered()?.filter(|size| *size > 0);
     let total = head.map_or(0, |(size, _)| size);
     loop {
         let batch = log.entries(walk.next, BATCH)?;
@@ -205,6 +210,8 @@ struct Walk<'a> {
     expected: Option<Checkpoint>,
     checkpoints: VecDeque<SignedCheckpoint>,
     loaded: Option<u64>,
+    /// The size of a checkpoint that must be there, until it is found.
+    covered: Option<u64>,
     /// Wall clock and monotonic clock of the last event, and the latest wall clock so far.
     clock: Option<(u64, u64)>,
     latest: u64,
@@ -222,6 +229,7 @@ impl<'a> Walk<'a> {
             expected,
             checkpoints: VecDeque::new(),
             loaded: first.checked_sub(1),
+            covered: None,
             clock: None,
             latest: 0,
             report: TrailReport { first, ..TrailReport::default() },
@@ -317,6 +325,7 @@ impl<'a> Walk<'a> {
 
     /// Looks at the checkpoints of so many entries as have been read.
     fn check_checkpoints(&mut self) {
+        self.look_for_covered();
         while let Some(size) = self.checkpoints.front().and_then(SignedCheckpoint::claimed_size) {
             if size > self.next {
                 break;
@@ -325,6 +334,15 @@ impl<'a> Walk<'a> {
             if size == self.next || self.edge.is_none() {
                 self.check_checkpoint(&signed, size);
             }
+        }
+    }
+
+    /// A checkpoint that was signed and is gone is found missing where it stood.
+    fn look_for_covered(&mut self) {
+        let Some(size) = self.covered.take_if(|size| *size <= self.next) else { return };
+        let mut there = self.checkpoints.iter().filter_map(SignedCheckpoint::claimed_size);
+        if !there.any(|claimed| claimed == size) {
+            self.bad(size, "bad checkpoint", format!("the checkpoint of {size} entries is not there"));
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Store;
 use super::access;
 use super::approval_document::{Pending, canonical};
-use super::change::{Change, Deed};
+use super::change::{Change, Deed, refuse};
 use super::clock;
 use super::names::{KeyId, KeyName};
 use super::parameters;
@@ -197,6 +197,26 @@ pub(super) fn consume(change: &mut Change<'_>, key: Option<KeyId>) -> Result<()>
 const UNVERIFIED: &str =
     "it is under dual control, and the root slot that the store was opened through bears no principal";
 
+/// The key that a request names, if it is of an operation that can be approved.
+fn approvable(request: &ApprovalRequest) -> Result<Option<KeyName>> {
+    let bad = |what| Error::InvalidArgument { what };
+    if !DUAL_CONTROL.contains(&request.operation) {
+        return Err(bad("this operation is never under dual control"));
+    }
+    if matches!(request.operation, Operation::RestoreStore | Operation::RepairStore) {
+        return Err(bad(
+            "no store keeps an approval of this: a second principal's root is given with it (--second-root)",
+        ));
+    }
+    parameters::check(request.operation, &request.request)?;
+    let named = request.request.get("keyId").map(|name| name.as_str().unwrap_or("").parse::<KeyName>());
+    let named = named.transpose()?;
+    match named.is_none() && takes_key(request.operation) {
+        true => Err(bad("request: keyId is missing")),
+        false => Ok(named),
+    }
+}
+
 impl Store {
     /// The store's settings.
     pub fn settings(&self) -> Result<StoreSettings> {
@@ -212,21 +232,22 @@ impl Store {
     /// # Errors
     /// INVALID_ARGUMENT naming the field; ACCESS_DENIED, APPROVAL_REQUIRED.
     pub fn update_settings(&self, settings: &StoreSettings) -> Result<StoreSettings> {
-        let new = settings.checked()?;
-        self.inner.change(
-            Deed::new(Operation::UpdateStoreSettings).with("settings", as_json(&new)),
-            |change| {
-                let mut settings = change.snapshot().settings()?;
-                if settings.changeable.is_lowered_by(&new) {
-                    consume(change, None)?;
-                }
-                if settings.changeable != new {
-                    settings.changeable = new.clone();
-                    change.put_settings(&settings)?;
-                }
-                Ok(new.told())
-            },
-        )
+        let deed = Deed::new(Operation::UpdateStoreSettings);
+        let new = match settings.checked() {
+            Ok(new) => new,
+            Err(error) => return Err(refuse(&self.inner, deed, error)),
+        };
+        self.inner.change(deed.with("settings", as_json(&new)), |change| {
+            let mut settings = change.snapshot().settings()?;
+            if settings.changeable.is_lowered_by(&new) {
+                consume(change, None)?;
+            }
+            if settings.changeable != new {
+                settings.changeable = new.clone();
+                change.put_settings(&settings)?;
+            }
+            Ok(new.told())
+        })
     }
 
     /// Approves what another principal is about to do. The approver is an administrator of the store or the key's owner, and
@@ -236,26 +257,15 @@ impl Store {
     /// INVALID_ARGUMENT for an operation that cannot be under dual control, and a time beyond the window; ACCESS_DENIED;
     /// LIMIT_EXCEEDED when 64 approvals wait.
     pub fn approve(&self, request: &ApprovalRequest) -> Result<Approval> {
-        let bad = |what| Error::InvalidArgument { what };
-        let operation = request.operation;
-        if !DUAL_CONTROL.contains(&operation) {
-            return Err(bad("this operation is never under dual control"));
-        }
-        if matches!(operation, Operation::RestoreStore | Operation::RepairStore) {
-            return Err(bad(
-                "no store keeps an approval of this: a second principal's root is given with it (--second-root)",
-            ));
-        }
-        parameters::check(operation, &request.request)?;
-        let named = request.request.get("keyId").map(|name| name.as_str().unwrap_or("").parse::<KeyName>());
-        let named = named.transpose()?;
-        if named.is_none() && takes_key(operation) {
-            return Err(bad("request: keyId is missing"));
-        }
-        let mut parameters = canonical(&request.request);
         let deed = Deed::new(Operation::Approve)
-            .with("operation", operation.name())
+            .with("operation", request.operation.name())
             .with("request", request.request.clone());
+        let named = match approvable(request) {
+            Ok(named) => named,
+            Err(error) => return Err(refuse(&self.inner, deed, error)),
+        };
+        let operation = request.operation;
+        let mut parameters = canonical(&request.request);
         self.inner.change(deed, |change| {
             parameters::resolve(change.snapshot(), &mut parameters)?;
             let actor = &change.inner.actor;
@@ -278,7 +288,8 @@ impl Store {
             let window = change.snapshot().settings()?.changeable.window();
             let seconds = if request.seconds == 0 { window } else { request.seconds };
             if seconds > window {
-                return Err(bad("seconds: an approval counts no longer than the store's settings let it"));
+                let what = "seconds: an approval counts no longer than the store's settings let it";
+                return Err(Error::InvalidArgument { what });
             }
             let now = clock::now(change.snapshot());
             let incarnation = change.snapshot().manifest.incarnation;

@@ -133,14 +133,26 @@ impl Store {
     /// # Errors
     /// IO, TRAIL_INVALID, ACCESS_DENIED.
     pub fn export_trail(&self, folder: &Path) -> Result<u64> {
-        self.told(Operation::ExportAuditTrail, |inner| {
-            if !inner.options.read_only {
-                trail::flush_and_sign(inner, true)?;
-            }
+        let inner = &*self.inner;
+        let deed = || Deed::new(Operation::ExportAuditTrail);
+        let write = || {
             let mut log = StoreLog::begin(inner, Operation::ExportAuditTrail)?;
             let note = inner.newest_checkpoint()?.note;
             export_tiles(&mut log, &note, folder)
-        })
+        };
+        if inner.options.read_only {
+            return self.told(Operation::ExportAuditTrail, |_| write());
+        }
+        // On disk before anything is out.
+        let begun = inner.trail_size(Operation::ExportAuditTrail).and_then(|_| {
+            trail::read(inner, deed(), Vec::new(), None);
+            trail::flush_and_sign(inner, true)
+        });
+        let done = begun.and_then(|()| write());
+        if let Err(error) = &done {
+            trail::read(inner, deed(), Vec::new(), Some(error));
+        }
+        done
     }
 
     /// Copies events from now on to a JSON Lines file: all of the store's, whoever writes them, as far as this handle
@@ -273,8 +285,8 @@ impl Inner {
             let found = trail::checkpoints(snapshot, covered.saturating_sub(1), 1)?;
             Ok(found.into_iter().next())
         })?;
-        let missing = || Error::TrailInvalid { what: "its newest checkpoint is missing".into() };
-        found.map(|(_, checkpoint)| checkpoint).ok_or_else(missing)
+        let missing = || Error::TrailInvalid { what: "its newest checkpoint is missing, or damaged".into() };
+        found.map(|(_, checkpoint)| checkpoint).filter(|found| found.edge.is_some()).ok_or_else(missing)
     }
 }
 
@@ -284,6 +296,8 @@ struct StoreLog<'a> {
     /// Events that are looked at.
     size: u64,
     claimed: Option<(u64, Hash)>,
+    /// Events that the newest checkpoint covers.
+    covered: u64,
     /// Why the head cannot be believed.
     wrong: Option<String>,
     /// MACs of the entries read last, from this number on.
@@ -295,7 +309,8 @@ impl<'a> StoreLog<'a> {
         inner.read(|snapshot| {
             access::authorise_read(inner, snapshot, operation, None)?;
             let (size, claimed, wrong) = claimed(snapshot)?;
-            Ok(StoreLog { inner, size, claimed, wrong, macs: (0, Vec::new()) })
+            let covered = Head::read(snapshot).map_or(0, |head| head.covered);
+            Ok(StoreLog { inner, size, claimed, covered, wrong, macs: (0, Vec::new()) })
         })
     }
 }
@@ -348,6 +363,10 @@ impl Log for StoreLog<'_> {
             }
         };
         Ok(mac.map(|mac| ct_eq(&mac, &self.inner.secrets.event_mac(seq, leaf))))
+    }
+
+    fn covered(&mut self) -> Result<Option<u64>> {
+        Ok(Some(self.covered))
     }
 
     fn head(&mut self) -> Result<Option<(u64, Hash)>> {

@@ -82,6 +82,13 @@ pub(super) fn change<R>(
     }
 }
 
+/// Has the event of a call that came to nothing before it had a transaction.
+#[cold]
+pub(super) fn refuse(inner: &Inner, deed: Deed, error: Error) -> Error {
+    trail::refused(inner, deed, Vec::new(), &error);
+    error
+}
+
 fn try_change<R>(
     inner: &Inner,
     deed: &Deed,

@@ -1,13 +1,16 @@
 //! Whole keys on their way to another store, wrapped under a key that both have. The bytes are specified in
 //! docs/KEYSTORE.md, "Exported keys"; everything read here is hostile until its MAC has passed.
 
-use super::change::Deed;
+use super::backend::Table;
+use super::change::{Deed, refuse};
 use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE, check_description};
 use super::handle::{Named, Wish};
 use super::lifecycle::read_tags;
+use super::list::{key_of, walk};
 use super::manage::{describe, refuse_taken};
 use super::material::{Binding, Made, open, refuse_equal, unwrap, version, wrap};
 use super::names::{KeyId, KeyName};
+use super::settle;
 use super::types::{KeyMetadata, KeySpec, KeyState, PageRequest};
 use super::version::VersionDocument;
 use super::{Key, Store, access, approvals, states};
@@ -106,14 +109,26 @@ impl Store {
     /// that has the material the export names: that of the id it names, or one of the first 100,000 keys (both stores
     /// may have imported the same bytes, each as a key of its own). Id, version numbers, material ids, state and aliases are kept, and refused where they are taken.
     pub fn import_key(&self, exported_key: &[u8]) -> Result<KeyMetadata> {
+        let mut deed = Deed::new(Operation::ImportKey);
+        match self.take_apart(exported_key, &mut deed) {
+            Ok((key, older)) => self.put_imported(deed, key, &older),
+            Err(error) => Err(refuse(&self.inner, deed, error)),
+        }
+    }
+
+    /// The key in an export, and those of its versions that go into pages, their material under this store's own key.
+    fn take_apart(
+        &self,
+        exported_key: &[u8],
+        deed: &mut Deed,
+    ) -> Result<(KeyDocument, Vec<VersionDocument>)> {
         let parts = Parts::read(exported_key)?;
         let secrets = &self.inner.secrets;
         let under = self.wrapping_key(&parts)?;
+        deed.request.insert("wrappingKeyId".into(), under.id().to_string().into());
         let keys = parts.unwrap_secret(&under, secrets.on_fork)?;
-        if !ct_eq(&keys.mac(parts.authenticated), parts.mac) {
-            return Err(Error::Auth);
-        }
         let mut key = read_document(parts.document)?;
+        deed.request.insert("importedKeyId".into(), key.id.to_string().into());
         check_description(&key.description)?;
         key.policy.check()?;
         read_tags(&key.tags.clone().into_iter().collect::<Vec<_>>())?;
@@ -148,9 +163,15 @@ impl Store {
             .collect::<Result<Vec<VersionDocument>>>()?;
         self.inner.options.check_locked()?;
         key.versions = older.split_off(older.len().saturating_sub(VERSIONS_A_PAGE));
-        let deed = Deed::new(Operation::ImportKey)
-            .with("importedKeyId", key.id.to_string())
-            .with("wrappingKeyId", under.id().to_string());
+        Ok((key, older))
+    }
+
+    fn put_imported(
+        &self,
+        deed: Deed,
+        mut key: KeyDocument,
+        older: &[VersionDocument],
+    ) -> Result<KeyMetadata> {
         self.inner.change(deed, |change| {
             if change.snapshot().key_by_id(key.id)?.is_some() {
                 return Err(Error::AlreadyExists { what: "key", name: key.id.to_string().into() });
@@ -159,7 +180,7 @@ impl Store {
                 refuse_taken(change.snapshot(), &alias)?;
                 change.put_alias(&alias, None, key.id)?;
             }
-            change.create_key(&mut key, &older)?;
+            change.create_key(&mut key, older)?;
             describe(change.snapshot(), &key)
         })
     }
@@ -169,11 +190,12 @@ impl Store {
     /// it an id of its own: hence the search by material.
     fn wrapping_key(&self, parts: &Parts<'_>) -> Result<Key> {
         let holds = |key: &KeyMetadata| key.versions.iter().any(|v| v.material_id == parts.material_id);
-        let named = match self.describe_key(&KeyName::Id(parts.under)) {
-            Ok(key) => Some(key).filter(holds),
-            Err(Error::KeyNotFound { .. }) => None,
-            Err(error) => return Err(error),
-        };
+        // Looks of the library's own: no calls, and without events.
+        let named = self.inner.read(|snapshot| match snapshot.key_by_id(parts.under)? {
+            Some(key) => describe(snapshot, &key).map(Some),
+            None => Ok(None),
+        })?;
+        let named = named.filter(holds);
         let mut disabled = None;
         let mut found: Vec<KeyMetadata> = named.into_iter().collect();
         let mut page = PageRequest { after: None, limit: 1000 };
@@ -191,9 +213,15 @@ impl Store {
                 let limit = u64::from(PAGES_SEARCHED * page.limit);
                 return Err(Error::LimitExceeded { what: "keys searched for the wrapping key", limit });
             }
-            let read = self.list_keys(&page)?;
-            found = read.keys.into_iter().filter(holds).collect();
-            page.after = read.next;
+            (found, page.after) = self.inner.read(|snapshot| {
+                let (entries, next) = walk(snapshot, Table::Keys, &page)?;
+                let mut found = Vec::new();
+                for entry in &entries {
+                    let key = key_of(snapshot, entry)?;
+                    found.extend(Some(describe(snapshot, &key)?).filter(holds));
+                }
+                Ok((found, next))
+            })?;
         }
         Err(match disabled {
             Some(id) => Error::KeyDisabled { name: id.to_string().into() },
@@ -236,20 +264,23 @@ impl ExportKeys {
 /// Magic, wrapping key's name, nonce and the wrapped export secret.
 fn wrap_secret(under: &Key, secret: &Key32) -> Result<Vec<u8>> {
     let mut head = vec![0; LENGTH];
-    under.view(&Wish::without_context(Operation::Encrypt), |view| {
-        let current = view.current()?;
-        head[..4].copy_from_slice(&MAGIC);
-        head[4..20].copy_from_slice(&current.key_id.0);
-        head[20..24].copy_from_slice(&current.version.to_be_bytes());
-        head[24..NAMED].copy_from_slice(&current.material_id);
-        let (mut nonce, mut wrapped) = ([0; 24], [0; 48]);
-        with_lane(|lane| {
-            current.kek()?.wrap(lane, &head[..NAMED], secret.expose(), &mut nonce, &mut wrapped)
-        })?;
-        head[NONCE..SECRET].copy_from_slice(&nonce);
-        head[SECRET..].copy_from_slice(&wrapped);
-        Ok(())
-    })?;
+    let wish = Wish::without_context(Operation::Encrypt);
+    under
+        .view(&wish, |view| {
+            let current = view.current()?;
+            head[..4].copy_from_slice(&MAGIC);
+            head[4..20].copy_from_slice(&current.key_id.0);
+            head[20..24].copy_from_slice(&current.version.to_be_bytes());
+            head[24..NAMED].copy_from_slice(&current.material_id);
+            let (mut nonce, mut wrapped) = ([0; 24], [0; 48]);
+            with_lane(|lane| {
+                current.kek()?.wrap(lane, &head[..NAMED], secret.expose(), &mut nonce, &mut wrapped)
+            })?;
+            head[NONCE..SECRET].copy_from_slice(&nonce);
+            head[SECRET..].copy_from_slice(&wrapped);
+            Ok(settle::Made::of(under, &wish, current, view.now).settle())
+        })
+        .flatten()?;
     Ok(head)
 }
 
@@ -324,20 +355,41 @@ impl<'a> Parts<'a> {
     }
 
     fn unwrap_secret(&self, under: &Key, on_fork: OnFork) -> Result<ExportKeys> {
-        under.view(&Wish::without_context(Operation::Decrypt), |view| {
+        let wish = Wish::without_context(Operation::Decrypt);
+        let mut tried = None;
+        let opened = under.view(&wish, |view| {
             let held = match view.named(self.under, self.version, self.material_id) {
                 Named::Held(held) => held,
                 _ => view.of_material(self.material_id).ok_or(Error::NoUsableCell)?,
             };
             let mut nonce = [0; 24];
             nonce.copy_from_slice(&self.head[NONCE..SECRET]);
+            let kek = held.kek()?;
+            tried = Some(held.reference());
             let secret = Key32::new_with(on_fork, |out| {
                 with_lane(|lane| {
                     let (aad, wrapped) = (&self.head[..NAMED], &self.head[SECRET..LENGTH]);
-                    held.kek()?.unwrap(lane, &nonce, aad, wrapped, out).map_err(|_| Error::Auth)
+                    kek.unwrap(lane, &nonce, aad, wrapped, out).map_err(|_| Error::Auth)
                 })
-            })?;
-            ExportKeys::derive(&secret, on_fork)
-        })
+            });
+            let keys = secret.and_then(|secret| {
+                let keys = ExportKeys::derive(&secret, on_fork)?;
+                match ct_eq(&keys.mac(self.authenticated), self.mac) {
+                    true => Ok(keys),
+                    false => Err(Error::Auth),
+                }
+            });
+            match keys {
+                Ok(keys) => {
+                    let settled = settle::Made::of(under, &wish, held, view.now).settle();
+                    Ok(settled.map(|()| Ok(keys)))
+                }
+                Err(error) => Ok(Ok(Err(error))),
+            }
+        })??;
+        match (opened, tried) {
+            (Err(error), Some(tried)) => under.settle_failed(&wish, tried, &error).and(Err(error)),
+            (opened, _) => opened,
+        }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::access::{self, Access, check_principal};
 use super::backend::Table;
-use super::change::{Change, Deed};
+use super::change::{Change, Deed, refuse};
 use super::clock;
 use super::document::KeyDocument;
 pub(super) use super::grant_document::{GrantDocument, GrantId};
@@ -144,11 +144,14 @@ impl CreateGrant {
         })
     }
 
-    fn deed(&self, name: &KeyName) -> Deed {
+    /// Values of the constraints stand in it as in the context of a use: hidden where the key's policy says so, and all of
+    /// them where there is no such key.
+    fn deed(&self, inner: &Inner, name: &KeyName) -> Deed {
         let mut deed = Deed::on(Operation::CreateGrant, name)
             .with("granteePrincipal", self.grantee_principal.clone())
             .with("operations", self.operations.clone());
-        let pairs = |map: &BTreeMap<String, String>| serde_json::to_value(map).unwrap_or_default();
+        let hidden = inner.read(|snapshot| Ok(snapshot.key(name)?.policy.audit_redact.clone())).ok();
+        let pairs = |map| inner.trail.hide(map, hidden.as_deref());
         let mut constraints = serde_json::Map::new();
         for (name, map) in [
             ("encryptionContextEquals", &self.encryption_context_equals),
@@ -185,8 +188,9 @@ impl Store {
     /// has; LIMIT_EXCEEDED beyond 64 grants of a key or 64 KiB of its document.
     pub fn create_grant(&self, name: &KeyName, grant: &CreateGrant) -> Result<GrantMetadata> {
         let inner = &*self.inner;
-        let mut made = grant.document(&inner.actor.principal)?;
-        inner.change(grant.deed(name), |change| {
+        let made = grant.document(&inner.actor.principal);
+        let mut made = made.map_err(|error| refuse(inner, grant.deed(inner, name), error))?;
+        inner.change(grant.deed(inner, name), |change| {
             let mut key = change.key(name)?;
             let now = clock::now(change.snapshot());
             if made.expires.is_some_and(|end| end <= now) {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::change::{Change, Deed};
+use super::change::{Change, Deed, refuse};
 use super::document::{ALIASES, AliasDocument, KeyDocument, check_description};
 use super::lifecycle::{read_tags, refuse_period};
 use super::material::{Made, Material};
@@ -45,7 +45,11 @@ impl Store {
     /// Makes a key of the caller's own material, of exactly the spec's size: 32, 48 or 64 bytes (refused when all are
     /// equal).
     pub fn import_key_material(&self, request: &CreateKey, material: &[u8]) -> Result<KeyMetadata> {
-        let material = self.locked(material::take(request.spec, material, self.inner.secrets.on_fork)?)?;
+        let taken = material::take(request.spec, material, self.inner.secrets.on_fork);
+        let material = taken.and_then(|material| self.locked(material)).map_err(|error| {
+            let deed = deed_of(Operation::ImportKeyMaterial, request, Origin::External);
+            refuse(&self.inner, deed, error)
+        })?;
         self.new_key(Operation::ImportKeyMaterial, request, Origin::External, Some(&material))
     }
 
@@ -115,12 +119,17 @@ impl Store {
         origin: Origin,
         material: Option<&Material>,
     ) -> Result<KeyMetadata> {
-        check_description(&request.description)?;
-        let tags = read_tags(&request.tags)?;
-        request.policy.check()?;
-        refuse_period(&request.policy, origin)?;
+        let checked = check_description(&request.description)
+            .and_then(|()| request.policy.check())
+            .and_then(|()| refuse_period(&request.policy, origin))
+            .and_then(|()| read_tags(&request.tags));
+        let deed = deed_of(operation, request, origin);
+        let tags = match checked {
+            Ok(tags) => tags,
+            Err(error) => return Err(refuse(&self.inner, deed, error)),
+        };
         let id = draw_id()?;
-        self.inner.change(deed_of(operation, request, origin), |change| {
+        self.inner.change(deed, |change| {
             let now = clock::now(change.snapshot());
             let principal = self.inner.actor.principal.clone();
             let mut key = KeyDocument::new(id, request.spec, origin, now, principal.clone());

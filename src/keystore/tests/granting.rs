@@ -351,7 +351,7 @@ fn a_count_of_uses_that_was_changed_is_refused() {
     assert_eq!(place.verify(), Status::Ok);
 }
 
-/// The one event and the counts of a use that a limit refused, of each kind of use. Mutation seen to fail it: counting
+/// The one event and the counts of a use that a limit refused, of each kind of use. Must fail with: counting
 /// before the charge.
 #[test]
 fn a_use_that_its_limit_refuses_is_not_counted() {

@@ -460,3 +460,89 @@ fn a_file_that_is_added_late_begins_with_a_checkpoint_and_all_after_it_verifies(
     let report = verify_jsonl(&[&path], &key).unwrap();
     assert!(report.ok && report.first > 0 && report.unverified == 0, "{report:?}");
 }
+
+/// Must fail with: `look_for_covered` that does nothing; `checkpoints` that ends at what it cannot read.
+#[test]
+fn checkpoints_that_were_deleted_or_broken_are_found_in_their_places() {
+    let place = Place::new();
+    let store = place.init();
+    for n in 0..12 {
+        store.create_key(&with_alias(&format!("key-{n}"))).unwrap();
+    }
+    store.checkpoint_trail().unwrap();
+    drop(store);
+    let whole = fs::read(&place.path).unwrap();
+    let newest = "(SELECT max(id) FROM checkpoints)";
+    for (sql, kind) in [
+        ("DELETE FROM checkpoints".into(), "bad checkpoint"),
+        (format!("DELETE FROM checkpoints WHERE id = {newest}"), "bad checkpoint"),
+        (format!("UPDATE checkpoints SET document = 'x' WHERE id = {newest}"), "bad checkpoint"),
+        ("UPDATE events SET mac = x'00' WHERE seq = 3".into(), "changed"),
+        ("UPDATE events SET event = CAST(x'ff00' AS TEXT) WHERE seq = 3".into(), "changed"),
+    ] {
+        fs::write(&place.path, &whole).unwrap();
+        fs::set_permissions(&place.path, fs::Permissions::from_mode(0o600)).unwrap();
+        let covered =
+            place.sql().query_row("SELECT max(id) FROM checkpoints", [], |row| row.get::<_, Vec<u8>>(0));
+        let covered = u64::from_be_bytes(covered.unwrap().try_into().unwrap());
+        place.sql().execute_batch(&sql).unwrap();
+        let store = place.open_with(&OpenOptions { read_only: true, ..OpenOptions::default() }).unwrap();
+        let report = store.verify_trail(None, &mut |_, _| {}).unwrap();
+        let bad = report.first_bad.unwrap();
+        let seq = if kind == "changed" { 3 } else { covered };
+        assert_eq!((bad.kind, bad.seq, report.ok), (kind, seq, false), "{sql}: {}", bad.detail);
+    }
+}
+
+/// Must fail with: none is settled; `import_key` that describes and lists through the public calls; an export
+/// of the trail that is told afterwards.
+#[test]
+fn exporting_and_importing_use_the_wrapping_key_and_nothing_else() {
+    let store = in_memory();
+    let policy = KeyPolicy { audit_each_use: true, ..KeyPolicy::default() };
+    store.create_key(&CreateKey { policy, ..with_alias("under") }).unwrap();
+    let exported = store.export_key(&named("k"), &named("under")).unwrap();
+    assert_eq!(flushed(&store, "Encrypt").len(), 1);
+    let mut changed = exported.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    assert_eq!(status(store.import_key(&changed)), Status::Auth);
+    assert_eq!(status(store.import_key(&exported)), Status::AlreadyExists);
+    let opened = flushed(&store, "Decrypt");
+    assert_eq!(opened.len(), 2);
+    assert!(opened[0]["errorCode"].is_string() && opened[1]["errorCode"].is_null());
+    assert_eq!(flushed(&store, "ImportKey").len(), 2, "what is refused before its transaction, too");
+    assert!(flushed(&store, "DescribeKey").is_empty() && flushed(&store, "ListKeys").is_empty());
+    let counts = store.key_usage(&named("under")).unwrap();
+    assert_eq!((counts[0].messages, counts[0].opened, counts[0].failures), (1, 1, 1));
+}
+
+/// Must fail with: constraints told as they are.
+#[test]
+fn a_grants_constraint_hides_what_the_key_hides() {
+    let store = in_memory();
+    let policy = KeyPolicy { audit_redact: vec!["patient".into()], ..KeyPolicy::default() };
+    store.create_key(&CreateKey { policy, ..with_alias("hiding") }).unwrap();
+    let pairs = [("patient", "Anna"), ("ward", "7")].map(|(name, value)| (name.into(), value.into()));
+    let grant = crate::keystore::CreateGrant {
+        grantee_principal: "bob".into(),
+        operations: vec!["Decrypt".into()],
+        encryption_context_subset: Some(pairs.into()),
+        ..Default::default()
+    };
+    store.create_grant(&named("hiding"), &grant).unwrap();
+    assert!(store.create_grant(&named("hiding"), &Default::default()).is_err());
+    let events = flushed(&store, "CreateGrant");
+    assert_eq!(events.len(), 2, "what is refused before its transaction, too");
+    let told = &events[0]["requestParameters"]["constraints"]["encryptionContextSubset"];
+    assert_eq!(told["ward"], "7");
+    assert!(!events[0].to_string().contains("Anna"), "{told}");
+}
+
+#[test]
+fn the_event_of_an_exported_trail_is_in_what_was_exported() {
+    let place = Place::new();
+    let store = place.init();
+    let events = store.export_trail(&place.folder.path().join("tiles")).unwrap();
+    let newest = store.read_trail(&Default::default(), events - 1, 1).unwrap().events;
+    assert_eq!(newest[0]["eventName"], "ExportAuditTrail");
+}

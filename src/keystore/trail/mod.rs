@@ -13,6 +13,7 @@ mod log;
 mod waiting;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -34,6 +35,7 @@ use super::options::OpenOptions;
 use super::secrets::Secrets;
 use super::snapshot::Snapshot;
 use super::time::Time;
+use super::types::KeySpec;
 use super::usage::Record;
 use super::{counters, failpoint, fork};
 use crate::audit::{Event, KeyRef, SignedCheckpoint, Sinks, Source, leaf_hash};
@@ -117,6 +119,11 @@ impl Trail {
     /// For the counters of versions.
     pub(super) fn register(&self) -> Weak<Register> {
         Arc::downgrade(&self.register)
+    }
+
+    /// Pairs of a constraint as an event tells them, values of these names (`None`: of all) hidden.
+    pub(super) fn hide(&self, pairs: &BTreeMap<String, String>, redact: Option<&[String]>) -> Value {
+        self.redaction.as_ref().map_or(Value::Null, |redaction| redaction.pairs(pairs, redact))
     }
 
     /// Whether a use that may not be without its event can be begun at all.
@@ -336,7 +343,8 @@ fn use_event(
         (Some(redaction), Some(key)) => key.redacted(|names| redaction.context(wish.context.as_ref(), names)),
         _ => None,
     };
-    let request = words::request(wish.operation, about.map(|about| about.key_id), context);
+    let symmetric = key.is_some_and(|key| key.spec() == KeySpec::Symmetric);
+    let request = words::request(wish.operation, about.map(|about| about.key_id), symmetric, context);
     words::of_use(wish.operation, about, request, wish.bytes, error.cloned())
 }
 
@@ -620,7 +628,7 @@ fn lines(inner: &Inner, from: u64, covered: u64) -> Result<(Vec<String>, u64, u6
     })
 }
 
-/// The checkpoints of more than `after` events, by size.
+/// The checkpoints of more than `after` events, by size; for one that is not as it was written, what no key verifies.
 pub(super) fn checkpoints(
     snapshot: &mut Snapshot<'_>,
     after: u64,
@@ -629,11 +637,12 @@ pub(super) fn checkpoints(
     let entries = snapshot.rows.list(Table::Checkpoints, &after.to_be_bytes(), limit)?;
     let mut found = Vec::with_capacity(entries.len());
     for entry in entries {
-        let broken = || Error::TrailInvalid { what: "a checkpoint is not as it was written".into() };
-        let row = snapshot.rows.get(Table::Checkpoints, &entry.place)?.ok_or_else(broken)?;
+        let broken = || Error::TrailInvalid { what: "a checkpoint has no place in the trail".into() };
         let size = <[u8; 8]>::try_from(&entry.place[..]).map(u64::from_be_bytes).map_err(|_| broken())?;
-        let checkpoint = SignedCheckpoint::parse_line(&row.document).ok_or_else(broken)?;
-        found.push((size, checkpoint));
+        let row = snapshot.rows.get(Table::Checkpoints, &entry.place)?;
+        let read = row.and_then(|row| SignedCheckpoint::parse_line(&row.document));
+        let read = read.filter(|checkpoint| checkpoint.claimed_size() == Some(size));
+        found.push((size, read.unwrap_or_else(|| SignedCheckpoint::unreadable(size))));
     }
     Ok(found)
 }

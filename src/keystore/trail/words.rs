@@ -1,5 +1,7 @@
 //! Events in the trail's words: who, where, and what of a use or a deed is told. docs/AUDIT.md.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::waiting::{Gap, Kind, Repeat};
@@ -61,6 +63,15 @@ impl Redaction {
         redacted(&mac)
     }
 
+    /// Pairs that are no context yet; `None`: all their values are hidden.
+    pub(super) fn pairs(&self, pairs: &BTreeMap<String, String>, redact: Option<&[String]>) -> Value {
+        let told = pairs.iter().map(|(name, value)| {
+            let shown = redact.is_some_and(|redact| !redact.contains(name));
+            (name.clone(), if shown { value.as_str().into() } else { self.hidden(name, value) })
+        });
+        told.collect::<Map<_, _>>().into()
+    }
+
     /// `encryptionContext`; None where there is nothing to tell.
     pub(super) fn context(&self, context: Option<&Context<'_>>, redact: &[String]) -> Option<Value> {
         let pairs = context?.pairs().map(|(name, value)| {
@@ -75,20 +86,23 @@ impl Redaction {
     }
 }
 
-/// The parameters of a use.
+/// The parameters of a use. `symmetric`: its key is known to be; a counted use's is not looked at for this.
 pub(super) fn request(
     operation: Operation,
     key_id: Option<[u8; 16]>,
+    symmetric: bool,
     context: Option<Value>,
 ) -> Map<String, Value> {
     let mut request = Map::new();
     if let Some(id) = key_id {
         request.insert("keyId".into(), KeyId(id).to_string().into());
     }
-    if matches!(
-        operation,
-        Operation::Encrypt | Operation::Decrypt | Operation::ReEncryptFrom | Operation::ReEncryptTo
-    ) {
+    if symmetric
+        && matches!(
+            operation,
+            Operation::Encrypt | Operation::Decrypt | Operation::ReEncryptFrom | Operation::ReEncryptTo
+        )
+    {
         request.insert("encryptionAlgorithm".into(), "SYMMETRIC_DEFAULT".into());
     }
     if let Some(context) = context {
@@ -136,7 +150,7 @@ pub(super) fn of_counted(counted: &Counted, now: u64) -> Event {
         ..of_use(
             counted.operation,
             Some(counted.key),
-            request(counted.operation, Some(counted.key.key_id), None),
+            request(counted.operation, Some(counted.key.key_id), false, None),
             0,
             None,
         )
@@ -145,7 +159,7 @@ pub(super) fn of_counted(counted: &Counted, now: u64) -> Event {
 
 /// Refusals or failures of one kind after the first.
 pub(super) fn of_repeat(kind: &Kind, repeat: &Repeat, now: u64) -> Event {
-    let request = request(kind.operation, kind.key().map(|key| key.key_id), None);
+    let request = request(kind.operation, kind.key().map(|key| key.key_id), false, None);
     Event {
         at: now,
         additional: together(repeat.count, repeat.bytes, repeat.first, repeat.last),
