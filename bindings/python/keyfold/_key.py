@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterable, Sequence
 from . import _native
 from ._buffers import Data, Fill, Pointer, fresh, reading, writing
 from ._context import Context, ContextLike, length, packed
-from ._library import checked_unsigned
+from ._library import checked_unsigned, encoded
 from ._managed import Managed
 from ._options import (
     StoreContext,
