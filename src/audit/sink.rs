@@ -3,6 +3,7 @@
 //! is dropped, counted, and told in the trail.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -54,7 +55,9 @@ impl Sink for Callback {
     }
 
     fn take(&self, lines: &[String]) -> (usize, Option<Error>) {
-        let taken = lines.iter().take_while(|line| self(line)).count();
+        // A host's panic is a failure like another; whoever flushes has nothing to do with it.
+        let takes = |line: &&String| catch_unwind(AssertUnwindSafe(|| self(line))).unwrap_or(false);
+        let taken = lines.iter().take_while(takes).count();
         let failed = Error::Io {
             doing: "handing an event to",
             path: "the callback".into(),
