@@ -93,7 +93,7 @@ fn a_sink_that_fails_gets_every_line_later_and_in_order_and_the_trail_is_told_tw
     assert_eq!(sinks.status()[0].last_error, None);
 }
 
-/// Mutation seen to fail it: no end of trying.
+/// Must fail with: no end of trying.
 #[test]
 fn a_callback_gets_no_checkpoints_and_a_line_that_it_fails_at_three_times_holds_up_nothing_after_it() {
     let seen = Arc::new(Mutex::new(Vec::new()));

@@ -242,7 +242,7 @@ fn json_lines_verify_and_what_was_done_to_them_is_named() {
     assert_eq!((report.ok, report.events), (true, 0));
 }
 
-/// Mutation seen to fail it: `ok` without asking whether anything was verified.
+/// Must fail with: `ok` without asking whether anything was verified.
 #[test]
 fn lines_that_no_two_checkpoints_enclose_are_not_said_to_be_whole() {
     let good = lines(&rows(60, 20));

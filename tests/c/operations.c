@@ -173,7 +173,7 @@ static void release(void *data)
     ((host *)data)->released++;
 }
 
-/* Seen to fail with the release left out of Host's drop, and with a call of it that failed not dropping the host. */
+/* Seen to fail with the release left out of Host's drop. */
 static void a_sink_of_the_hosts_is_called_in_order_and_released_once(void)
 {
     fixture f = in_memory();

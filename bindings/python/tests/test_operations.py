@@ -432,13 +432,13 @@ def test_dual_control_takes_two_who_are_vouched_for(
             assert alice.approvals() == []
 
 
-def test_a_store_gives_signs_of_life_and_is_mended(location: Path, root: keyfold.KeyFile) -> None:
+def test_a_store_gives_signs_of_life_and_is_not_mended_while_it_is_whole(
+    location: Path, root: keyfold.KeyFile
+) -> None:
     with keyfold.init(location, root) as store:
         store.create_key("cards")
-        epoch, incarnation = store.info().epoch, store.info().incarnation
+        epoch = store.info().epoch
         store.heartbeat()
         assert store.info().epoch == epoch + 1
-    report = keyfold.repair(location, [root])
-    assert (report.keys_kept, report.dropped) == (1, ())
-    with keyfold.open(location, root) as store:
-        assert store.info().incarnation != incarnation and store.verify() == 1
+    with pytest.raises(keyfold.InvalidArgument, match="whole"):
+        keyfold.repair(location, [root])

@@ -98,9 +98,12 @@ fn check_version(version: i32) -> Result<()> {
 /// odds with its header while another process folds the log in, and then it is looked at again. Where that stays so, a
 /// process died folding: only SQLite's own recovery can tell what the file is, and the look at the tables comes after it.
 pub(super) fn identify(path: &Path, inode: Inode) -> Result<()> {
-    for _ in 0..50 {
+    for look in 0..50 {
         match identify_once(path, inode) {
-            Err(Error::NotAStore { why: NO_DATABASE, .. }) if files::beside(path, "-wal").exists() => {
+            // Whoever closed the store last has taken the log away after folding it in: that is worth some looks too.
+            Err(Error::NotAStore { why: NO_DATABASE, .. })
+                if look < 3 || files::beside(path, "-wal").exists() =>
+            {
                 thread::sleep(Duration::from_millis(10));
             }
             identified => return identified,

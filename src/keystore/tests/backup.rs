@@ -260,7 +260,7 @@ impl Drop for Ahead {
     }
 }
 
-/// T-116. Failed before `destroy_due` named to the anchor what an earlier call destroyed.
+/// T-116. Must fail unless `destroy_due` named to the anchor what an earlier call destroyed.
 #[test]
 fn a_destruction_whose_anchor_failed_is_anchored_by_the_next_call() {
     let place = Place::new();

@@ -413,7 +413,7 @@ fn the_trail_is_read_a_page_at_a_time_and_by_its_end() {
     assert!(store.info().unwrap().trail_events > 30);
 }
 
-/// Mutations seen to fail it: the MAC not compared; holes passed over.
+/// Must fail with: the MAC not compared; holes passed over.
 #[test]
 fn a_damaged_trail_is_read_to_its_end_and_what_is_damaged_is_marked() {
     let place = Place::new();
@@ -443,7 +443,7 @@ fn a_damaged_trail_is_read_to_its_end_and_what_is_damaged_is_marked() {
     assert_eq!((marked(&page.events), page.next), (vec![(8, Some(1))], Some(9)));
 }
 
-/// Mutation seen to fail it: a new file without the checkpoint.
+/// Must fail with: a new file without the checkpoint.
 #[test]
 fn a_file_that_is_added_late_begins_with_a_checkpoint_and_all_after_it_verifies() {
     let store = in_memory();

@@ -213,7 +213,7 @@ impl crate::root::Root for Untouched {
     }
 }
 
-/// Failed before the right was asked for ahead of the root's call.
+/// Must fail unless the right is asked for ahead of the root's call.
 #[test]
 fn who_may_not_add_a_root_has_none_wrap_the_secret() {
     let place = Place::new();
