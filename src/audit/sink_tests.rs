@@ -171,8 +171,8 @@ fn a_callback_may_call_what_feeds_the_sinks_and_may_panic() {
     sinks.add_callback(callback).unwrap();
     sinks.feed(&lines(0, 1));
     assert_eq!(*seen.lock().unwrap(), lines(0, 3));
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sinks.feed(&["panic".into()])));
-    assert!(panicked.is_err());
+    // A panic is a failure like another.
+    assert_eq!(sinks.feed(&["panic".into()])[0].name, "SinkFailed");
     assert_eq!(sinks.status()[0].waiting, 1);
 }
 

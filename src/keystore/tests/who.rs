@@ -114,7 +114,9 @@ fn every_public_operation_reaches_the_decision() {
     call(AddRoot, &|| store.add_root_as(&place.root("second"), &SlotOptions::default()).map(drop));
     call(UpdateStoreSettings, &|| store.update_settings(&store.settings()?).map(drop));
     call(Approve, &|| {
-        let request = ApprovalRequest { operation: RemoveRoot, request: Default::default(), seconds: 0 };
+        let slot = [("slotId".to_owned(), "00".repeat(16).into())];
+        let request =
+            ApprovalRequest { operation: RemoveRoot, request: slot.into_iter().collect(), seconds: 0 };
         store.approve(&request).map(drop)
     });
 }
