@@ -34,7 +34,9 @@ static keyfold_store *make_store(const library *with, const char *name, uint32_t
     if (access(key_file, F_OK)) MUST(with, with->root_create_key_file(key_file));
     MUST(with, with->root_open_key_file(key_file, NULL, &root));
     MUST(with, with->store_init(path, root, &options, &store));
-    MUST(with, with->key_create(store, "cards", NULL, &json));
+    keyfold_key_options often = KEYFOLD_KEY_OPTIONS_INIT;
+    often.policy = "{\"on_demand_limit\": 10000}";
+    MUST(with, with->key_create(store, "cards", &often, &json));
     with->buffer_free(&json);
     if (out_root) *out_root = root;
     else with->root_close(root);
