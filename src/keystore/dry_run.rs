@@ -7,7 +7,8 @@ use super::document::KeyDocument;
 use super::handle::{Key, Wish};
 use super::names::KeyName;
 use super::snapshot::Snapshot;
-use super::{Store, access, states, trail};
+use super::types::KeyUsage;
+use super::{Store, access, counters, states, trail};
 use crate::audit::KeyRef;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -15,11 +16,11 @@ use crate::operation::{Kind, Operation};
 
 impl Store {
     /// Whether this handle's principal may do an operation on a key under a context now, without doing it (KMS's DryRun,
-    /// which answers an error there and success here). It is an event, marked so. Asked: who may, and the key's state; for
-    /// what seals, whether there is a version that may. Not asked: approvals, limits, and whether any data opens.
+    /// which answers an error there and success here). It is an event, marked so. Asked: who may, the key's state and its usage;
+    /// for what seals, whether there is a version that may. Not asked: approvals, limits, and whether any data opens.
     ///
     /// # Errors
-    /// What the operation would answer: ACCESS_DENIED, KEY_NOT_FOUND, KEY_DISABLED, INVALID_KEY_STATE, KEY_DESTROYED…
+    /// What the operation would answer: ACCESS_DENIED, KEY_NOT_FOUND, KEY_DISABLED, INVALID_KEY_STATE, INVALID_KEY_USAGE…
     pub fn dry_run(&self, operation: Operation, name: &KeyName, context: &Context<'_>) -> Result<()> {
         let mut told = None;
         let done = self.inner.read(|snapshot| {
@@ -41,7 +42,11 @@ impl Store {
     ) -> Result<()> {
         access::authorise_use(&self.inner, snapshot, operation, Some(key), Some(context))?;
         states::permit(operation, key, name, self.inner.options.recovery)?;
-        match seals(operation) && key.current().is_none() {
+        let usage = key.spec.usage();
+        if !fits(operation, usage) {
+            return Err(Error::InvalidKeyUsage { name: name.to_string().into(), usage: usage.name() });
+        }
+        match counters::seals(operation) && key.current().is_none() {
             true => Err(Error::InvalidKeyState {
                 name: name.to_string().into(),
                 state: "without a version that may seal",
@@ -89,14 +94,49 @@ impl Key {
     }
 }
 
-/// Whether the operation needs a version that may seal.
-fn seals(operation: Operation) -> bool {
-    matches!(
-        operation,
+/// Whether a key of this usage can do a use at all.
+fn fits(operation: Operation, usage: KeyUsage) -> bool {
+    match operation {
+        Operation::GenerateMac | Operation::VerifyMac => usage == KeyUsage::GenerateVerifyMac,
+        Operation::GetPublicKey => usage == KeyUsage::EncapsulateDecapsulate,
         Operation::Encrypt
-            | Operation::GenerateDataKey
-            | Operation::GenerateDataKeyWithoutPlaintext
-            | Operation::ReEncryptTo
-            | Operation::GenerateMac
-    )
+        | Operation::Decrypt
+        | Operation::ReEncryptFrom
+        | Operation::ReEncryptTo
+        | Operation::GenerateDataKey
+        | Operation::GenerateDataKeyWithoutPlaintext => usage != KeyUsage::GenerateVerifyMac,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+    use crate::keystore::{CreateKey, KeySpec};
+
+    /// Seen to fail when `would` does not ask `fits`.
+    #[test]
+    fn a_key_of_another_usage_is_refused_as_the_use_itself_is() {
+        let store = Store::in_memory().unwrap();
+        let made = |alias: &str, spec| {
+            let alias = Some(alias.parse().unwrap());
+            store.create_key(&CreateKey { alias, spec, ..CreateKey::default() }).unwrap();
+        };
+        made("wraps", KeySpec::Symmetric);
+        made("mac", KeySpec::Hmac256);
+        made("seals", KeySpec::X25519);
+        let answer = |key: &str, operation| {
+            store.dry_run(operation, &key.parse().unwrap(), &Context::EMPTY).map_err(|e| e.status())
+        };
+        let refused = Err(Status::InvalidKeyUsage);
+        assert_eq!(answer("wraps", Operation::Encrypt), Ok(()));
+        assert_eq!(answer("wraps", Operation::GenerateMac), refused);
+        assert_eq!(answer("wraps", Operation::GetPublicKey), refused);
+        assert_eq!(answer("mac", Operation::VerifyMac), Ok(()));
+        assert_eq!(answer("mac", Operation::Encrypt), refused);
+        assert_eq!(answer("mac", Operation::Decrypt), refused);
+        assert_eq!(answer("seals", Operation::GetPublicKey), Ok(()));
+        assert_eq!(answer("seals", Operation::GenerateMac), refused);
+    }
 }
