@@ -55,7 +55,7 @@ impl Exit {
             InvalidHandle | BufferTooSmall | BuffersOverlap | Busy | Forked | TooLarge | AlreadyExists
             | InvalidKeyMaterial | IncorrectKeyMaterial | InvalidImportToken | ExpiredImportToken
             | LimitExceeded | LastRoot | StoreExists | Io | FileExists | Internal | SelfTest | Random
-            | OutOfMemory => Exit::Failed,
+            | OutOfMemory | Cancelled | StreamEnded | StreamUnfinished | CallbackFailed => Exit::Failed,
         }
     }
 }

@@ -7,6 +7,7 @@ mod chunks;
 mod datakey;
 mod explain;
 mod explain_text;
+mod file;
 mod head;
 mod inspect;
 mod open;
@@ -17,13 +18,18 @@ mod rewrap_file;
 mod seal;
 mod size;
 mod stored;
+#[allow(dead_code)]
+mod stream;
 mod suite;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code)]
+mod work;
 
 pub use crate::context::Context;
 pub use datakey::{decrypt_data_key_into, generate_data_key};
 pub use explain::{CellFindings, ContextFindings, Explanation, StoreReach, explain};
+pub use file::{Converted, FileOptions, Privacy, Replacement, decrypt_file, encrypt_file};
 pub use head::Kind;
 pub use inspect::{CellInfo, CellKey, Inspection, StoredPair, inspect};
 pub(crate) use open::Sealed;
@@ -37,6 +43,10 @@ pub use size::{
     encrypted_size_under, head_len, head_size, head_size_under,
 };
 pub use stored::StoredContext;
+pub use stream::{
+    AllowedKeys, CiphertextRange, Decryptor, Encryptor, Pull, ReadAt, Reader, Source, ciphertext_range,
+};
+pub use work::Work;
 
 use crate::keystore::{Key, KeyId, Store};
 

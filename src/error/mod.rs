@@ -54,6 +54,18 @@ pub enum Error {
     /// A size over a documented limit.
     #[error("{what} is over the limit of {limit}")]
     TooLarge { what: &'static str, limit: u64 },
+    /// The caller stopped the call.
+    #[error("cancelled")]
+    Cancelled,
+    /// The stream was finished, or failed before.
+    #[error("the stream {why}; open a new one")]
+    StreamEnded { why: &'static str },
+    /// The stream was closed before its end.
+    #[error("the stream was closed before its end: {what}")]
+    StreamUnfinished { what: &'static str },
+    /// A callback of the caller's reported a failure.
+    #[error("the {what} callback answered {code}")]
+    CallbackFailed { what: &'static str, code: i32 },
 
     /// No key of this name.
     #[error("key \"{name}\" is not in this store")]
@@ -251,6 +263,10 @@ impl Error {
             Error::Forked => Status::Forked,
             Error::InvalidContext { .. } => Status::InvalidContext,
             Error::TooLarge { .. } => Status::TooLarge,
+            Error::Cancelled => Status::Cancelled,
+            Error::StreamEnded { .. } => Status::StreamEnded,
+            Error::StreamUnfinished { .. } => Status::StreamUnfinished,
+            Error::CallbackFailed { .. } => Status::CallbackFailed,
             Error::KeyNotFound { .. } | Error::NoUsableCell => Status::KeyNotFound,
             Error::KeyDisabled { .. } => Status::KeyDisabled,
             Error::AlreadyExists { .. } => Status::AlreadyExists,

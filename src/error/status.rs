@@ -34,6 +34,14 @@ pub enum Status {
     InvalidContext = 109,
     /// A size is over the documented limit.
     TooLarge = 110,
+    /// The caller stopped the call, by its flag or its callback.
+    Cancelled = 111,
+    /// The stream has ended, well or not: no more can be pushed or pulled.
+    StreamEnded = 112,
+    /// The stream was closed before its end: what it gave is worth nothing (encrypting) or a front only (decrypting).
+    StreamUnfinished = 113,
+    /// A callback of the caller's reported a failure.
+    CallbackFailed = 114,
     /// The key, alias or version is not in the store, or no cell of the envelope names one that is.
     KeyNotFound = 200,
     /// The key is disabled.
@@ -230,6 +238,34 @@ pub(crate) const TABLE: &[Row] = &[
         false,
         "a size is over the documented limit; split the input",
         "ValidationException",
+    ),
+    Row(
+        Status::Cancelled,
+        "CANCELLED",
+        false,
+        "the call was stopped by its caller's flag or callback; begin anew if that was not meant",
+        "CancelledException",
+    ),
+    Row(
+        Status::StreamEnded,
+        "STREAM_ENDED",
+        false,
+        "the stream was finished, or has failed before; open a new one",
+        "ValidationException",
+    ),
+    Row(
+        Status::StreamUnfinished,
+        "STREAM_UNFINISHED",
+        false,
+        "the stream was closed before its end; throw away what it gave, and finish the next one before closing it",
+        "ValidationException",
+    ),
+    Row(
+        Status::CallbackFailed,
+        "CALLBACK_FAILED",
+        false,
+        "a callback given to this call reported a failure; look at what it met",
+        "CallbackFailedException",
     ),
     Row(
         Status::KeyNotFound,

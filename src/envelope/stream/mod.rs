@@ -1,0 +1,40 @@
+//! Envelopes of any size, in constant memory: pushed and pulled a piece at a time, and read at any place.
+//! `docs/STREAMS.md` says what each promises.
+//!
+//! A stream is one use of its keys, made when the head is: it is settled before the head (or the first plaintext) is given
+//! out, and its bytes are counted when it ends. The payload key lies in a slot of secret memory; each call makes it
+//! ready in a lane. One thread at a time uses a stream; any number use a [`Reader`].
+
+mod decryptor;
+mod encryptor;
+mod payload_key;
+mod pull;
+mod range;
+mod reader;
+
+use super::Allowed;
+use crate::keystore::{Key, Store};
+pub use decryptor::Decryptor;
+pub use encryptor::Encryptor;
+pub use pull::{Pull, Source};
+pub use range::{CiphertextRange, ciphertext_range};
+pub use reader::{ReadAt, Reader};
+
+/// Which keys may open a stream, held for as long as it needs them.
+#[derive(Clone)]
+pub enum AllowedKeys {
+    /// As [`Allowed::Keys`].
+    Keys(Vec<Key>),
+    /// As [`Allowed::AnyKeyOf`].
+    AnyKeyOf(Store),
+}
+
+impl AllowedKeys {
+    /// Runs `f` with the same as a call takes it.
+    pub(super) fn with<R>(&self, f: impl FnOnce(Allowed<'_>) -> R) -> R {
+        match self {
+            AllowedKeys::Keys(keys) => f(Allowed::Keys(&keys.iter().collect::<Vec<_>>())),
+            AllowedKeys::AnyKeyOf(store) => f(Allowed::AnyKeyOf(store)),
+        }
+    }
+}
