@@ -162,3 +162,22 @@ impl<'a> Appending<'a> {
         Ok(self.head)
     }
 }
+
+/// The checkpoints of more than `after` events, by size; for one that is not as it was written, what no key verifies.
+pub(in crate::keystore) fn checkpoints(
+    snapshot: &mut Snapshot<'_>,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(u64, SignedCheckpoint)>> {
+    let entries = snapshot.rows.list(Table::Checkpoints, &after.to_be_bytes(), limit)?;
+    let mut found = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let broken = || Error::TrailInvalid { what: "a checkpoint has no place in the trail".into() };
+        let size = <[u8; 8]>::try_from(&entry.place[..]).map(u64::from_be_bytes).map_err(|_| broken())?;
+        let row = snapshot.rows.get(Table::Checkpoints, &entry.place)?;
+        let read = row.and_then(|row| SignedCheckpoint::parse_line(&row.document));
+        let read = read.filter(|checkpoint| checkpoint.claimed_size() == Some(size));
+        found.push((size, read.unwrap_or_else(|| SignedCheckpoint::unreadable(size))));
+    }
+    Ok(found)
+}
