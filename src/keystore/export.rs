@@ -4,7 +4,8 @@
 use super::backend::Table;
 use super::change::{Deed, refuse};
 use super::document::{KeyDocument, PAGES, Unreadable, VERSIONS_A_PAGE, check_description};
-use super::handle::{Named, Wish};
+use super::handle::Wish;
+use super::key_view::Named;
 use super::lifecycle::read_tags;
 use super::list::{key_of, walk};
 use super::manage::{describe, refuse_taken};

@@ -12,7 +12,7 @@ use super::change::{Change, Deed, change};
 use super::clock::Opening;
 use super::epochs::{self, Seen};
 use super::fork::{self, Guarded};
-use super::handle::KeyInner;
+use super::key_inner::KeyInner;
 use super::names::KeyId;
 use super::options::{ForkPolicy, OpenOptions};
 use super::secrets::Secrets;

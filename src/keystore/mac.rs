@@ -1,6 +1,7 @@
 //! HMAC keys: GenerateMac and VerifyMac. `docs/KEYS.md`, "MAC".
 
-use super::handle::{Barred, Key, Served, Wish};
+use super::handle::{Key, Wish};
+use super::key_version::{Barred, Served};
 use super::settle::Made;
 use super::types::KeyUsage;
 use crate::error::{Error, Result};

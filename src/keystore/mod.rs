@@ -7,8 +7,9 @@
 //! |---|---|
 //! | `open`, `roots`, `unlock` | making and opening a store; what unlocks it |
 //! | `manage` | every management call on keys and aliases, read top down |
-//! | `handle` | [`Key`] and its views: the data path |
-//! | `change` | the one place where a store is changed |
+//! | `handle`, `key_view` | [`Key`] and its views: the data path |
+//! | `key_inner`, `key_state`, `key_version` | a key as its handles share it, kept up to date |
+//! | `change`, `change_rows`, `founding` | the one place where a store is changed; its first state |
 //! | `snapshot` | verified reading: row, bucket, group, manifest |
 //! | `document`, `version`, `manifest`, `json` | what stands in rows |
 //! | `secrets`, `material` | keys derived from the store secret; wrapped key material |
@@ -36,6 +37,7 @@ mod backup;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod backup_file;
 mod change;
+mod change_rows;
 mod clock;
 mod constraint;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
@@ -48,6 +50,7 @@ mod epochs;
 mod export;
 mod failpoint;
 mod fork;
+mod founding;
 mod grant_document;
 mod grants;
 mod handle;
@@ -55,6 +58,10 @@ mod import;
 mod import_token;
 mod inner;
 mod json;
+mod key_inner;
+mod key_state;
+mod key_version;
+mod key_view;
 mod lifecycle;
 mod list;
 mod mac;
@@ -106,8 +113,10 @@ pub use backup::{BackupReport, RepairReport};
 pub use destruction::{DestroyReport, Destroyed, RefusedKey};
 pub use grants::{CreateGrant, GrantMetadata, GrantPage};
 pub use handle::Key;
-pub(crate) use handle::{KeyView, Named, Served, Version, Wish};
+pub(crate) use handle::Wish;
 pub use import::{ImportParameters, WrappingAlgorithm};
+pub(crate) use key_version::{Served, Version};
+pub(crate) use key_view::{KeyView, Named};
 #[cfg(test)]
 pub(crate) use material::Material;
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use super::Store;
 use super::access::Actor;
 use super::anchor::Anchor;
-use super::change::found;
 use super::epochs;
 use super::fork;
+use super::founding::found;
 use super::inner::Inner;
 use super::manifest::Settings;
 use super::memory::Memory;

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backend::{Access, Backend, Entry, EventRow, Row, Table, Transaction};
-use super::change::put_manifest;
 use super::clock::Opening;
 use super::document::{AliasDocument, KeyDocument};
 use super::epochs::Mark;
+use super::founding::put_manifest;
 use super::json::hex;
 use super::manifest::{Group, Manifest, bucket_digest, roots_digest};
 use super::names::KeyId;

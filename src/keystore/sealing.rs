@@ -1,7 +1,8 @@
 //! Sealing keys: the public half leaves the store, and whoever has it can encrypt and not decrypt. `docs/KEYS.md`,
 //! "Sealing keys"; the cell is type 0x02 of docs/FORMAT.md, and the public half's bytes are its section 7B.
 
-use super::handle::{Key, Version, Wish};
+use super::handle::{Key, Wish};
+use super::key_version::Version;
 use super::material::spec_byte;
 use super::names::KeyId;
 use super::settle::Made;

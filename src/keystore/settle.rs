@@ -2,7 +2,8 @@
 //! that nothing counts as done that was refused.
 
 use super::access::Limits;
-use super::handle::{Key, Served, Version, Wish};
+use super::handle::{Key, Wish};
+use super::key_version::{Served, Version};
 use super::usage::{Record, VersionUsage};
 use super::{grants, trail};
 use crate::error::{Error, Result};
