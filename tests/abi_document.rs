@@ -100,7 +100,7 @@ fn the_page_names_every_json_field_and_no_other() {
     let pairs = Context::pack(&[("a", "1")]).unwrap();
     let context = Context::unpack(&pairs).unwrap();
     let mut out = vec![0; 1000];
-    let options = EncryptOptions { free_cells: 1 };
+    let options = EncryptOptions { free_cells: 1, ..Default::default() };
     let size =
         envelope::encrypt_into(&[&key], b"x", &context, &StoredContext::All, &options, &mut out).unwrap();
     let sealed = &out[..size];

@@ -64,14 +64,14 @@ impl Encrypt {
         let keys: Vec<&Key> = keys.iter().collect();
         let stored_len = stored.size(&context)?;
         // In place behind the head; with one free cell it is as large as it gets unless more are asked for.
-        let room = EncryptOptions { free_cells: self.free_cells.unwrap_or(1) };
+        let room = EncryptOptions { free_cells: self.free_cells.unwrap_or(1), ..Default::default() };
         let offset = envelope::head_size_under(&keys, stored_len, &room)?;
         // Room for the tags, so that a large input is not copied for want of it: a 1,024th, and some for small ones.
         let tags = usize::try_from(input.len().unwrap_or(0) / 1024).unwrap_or(0) + 4096;
         let mut buffer = Zeroizing::new(input.read(offset, tags, MAX_INPUT)?);
         let len = buffer.len() - offset;
         let free_cells = self.free_cells.unwrap_or(u8::from(len >= FREE_CELL_FROM));
-        let options = EncryptOptions { free_cells };
+        let options = EncryptOptions { free_cells, ..Default::default() };
         let size = envelope::encrypted_size_under(&keys, len, stored_len, &options)?;
         if size > buffer.len() {
             buffer.resize(size, 0);
@@ -105,7 +105,8 @@ impl Decrypt {
         if is_data_key(&buffer) {
             return open_data_key(session, &store, &self.open, &buffer, &name, &argument, &output);
         }
-        let options = DecryptOptions { accept_stored_context: self.open.accept_stored_context };
+        let options =
+            DecryptOptions { accept_stored_context: self.open.accept_stored_context, ..Default::default() };
         let opened = self.open.with_allowed(&store, |allowed| {
             let head = buffer[..buffer.len().min(MAX_HEAD)].to_vec();
             let failure = |e| self.open.failure(&store, &name, &argument, e);

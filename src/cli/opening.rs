@@ -104,7 +104,7 @@ pub(super) fn open_data_key(
     let failure = |e| args.failure(store, name, argument, e);
     let size = envelope::data_key_size(blob).map_err(failure)?;
     let mut key = SecretBytes::zeroed(size, OnFork::Wipe)?;
-    let options = DecryptOptions { accept_stored_context: args.accept_stored_context };
+    let options = DecryptOptions { accept_stored_context: args.accept_stored_context, ..Default::default() };
     let opened = args.with_allowed(store, |allowed| {
         envelope::decrypt_data_key_into(allowed, blob, &context, &options, key.expose_mut()).map_err(failure)
     })?;

@@ -74,7 +74,7 @@ impl Reencrypt {
             } else if !self.new_context.is_empty() {
                 session::context(&self.new_context)?
             } else if self.accept_stored_context {
-                let options = DecryptOptions { accept_stored_context: true };
+                let options = DecryptOptions { accept_stored_context: true, ..Default::default() };
                 whole =
                     envelope::authenticated_context(allowed, &old, &context, &options).map_err(failure)?;
                 whole

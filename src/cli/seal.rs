@@ -59,7 +59,8 @@ impl Seal {
         let keys: Vec<&SealingKey> = keys.iter().collect();
         let message = zeroize::Zeroizing::new(input.read(0, 0, MAX_INPUT)?);
         let mut sealed = vec![0; envelope::sealed_size(message.len(), &keys, stored.size(&context)?)?];
-        let size = envelope::seal_into(&keys, &message, &context, &stored, &mut sealed)?;
+        let size =
+            envelope::seal_into(&keys, &message, &context, &stored, &envelope::Work::default(), &mut sealed)?;
         output.write(&sealed[..size])?;
         report(session, || {
             json!({

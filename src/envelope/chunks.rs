@@ -50,6 +50,31 @@ pub(super) fn plain_len(sealed: usize) -> Option<usize> {
     (plain as u64 <= MAX_PLAINTEXT).then_some(plain)
 }
 
+/// Seals the chunk `k` after the first, out of place.
+#[inline]
+pub(super) fn seal_one(key: &AeadKey, at: Position, k: usize, plain: &[u8], out: &mut [u8]) {
+    key.seal(&at.nonce(k), &[], plain, out);
+}
+
+/// Opens the chunk `k` after the first by way of a private copy: what its tag is checked of is what is decrypted, whoever
+/// else writes to the caller's memory meanwhile.
+///
+/// # Errors
+/// [`Unauthentic`], also for less than a tag; `out` is then zero.
+#[inline]
+pub(super) fn open_copied(
+    key: &AeadKey,
+    at: Position,
+    k: usize,
+    sealed: &[u8],
+    private: &mut [u8; SEALED],
+    out: &mut [u8],
+) -> Result<(), Unauthentic> {
+    let private = private.get_mut(..sealed.len()).ok_or(Unauthentic)?;
+    private.copy_from_slice(sealed);
+    key.open(&at.nonce(k), &[], private, out)
+}
+
 /// Seals a whole message, out of place. `out` has exactly [`sealed_len`] bytes.
 pub(super) fn seal(key: &AeadKey, at: Position, plain: &[u8], out: &mut [u8]) {
     let full = plain.len() / CHUNK;

@@ -66,7 +66,7 @@ pub fn decrypt_data_key_into(
     allowed: Allowed<'_>,
     blob: &[u8],
     context: &Context<'_>,
-    options: &DecryptOptions,
+    options: &DecryptOptions<'_>,
     out: &mut [u8],
 ) -> Result<Opened> {
     let mut opened = Opened::nothing();
@@ -80,7 +80,7 @@ fn open_into(
     allowed: &Allowed<'_>,
     blob: &[u8],
     context: &Context<'_>,
-    options: &DecryptOptions,
+    options: &DecryptOptions<'_>,
     out: &mut [u8],
     opened: &mut Opened,
 ) -> Result<()> {

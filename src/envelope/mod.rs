@@ -11,6 +11,7 @@ mod file;
 mod head;
 mod inspect;
 mod open;
+mod parallel;
 mod reach;
 mod reencrypt;
 mod rewrap;
@@ -64,16 +65,21 @@ const MAX_AREA: usize = 32_768;
 
 /// Options of encryption. Zero is the default of every field.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct EncryptOptions {
+pub struct EncryptOptions<'a> {
     /// Cells of 104 bytes left free in the head, for later rewraps in place. 0 to 8.
     pub free_cells: u8,
+    /// Threads, cancellation, progress: of out-of-place calls. Those in place stay on the calling thread and look at none of
+    /// it.
+    pub work: Work<'a>,
 }
 
 /// Options of decryption.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct DecryptOptions {
+pub struct DecryptOptions<'a> {
     /// Accepts context values that only the envelope itself gives.
     pub accept_stored_context: bool,
+    /// As [`EncryptOptions::work`].
+    pub work: Work<'a>,
 }
 
 /// Which keys may open an envelope.

@@ -74,9 +74,11 @@ pub fn reencrypt_head(
     let plan = Plan::new(head.kind, new_context, new_stored)?;
     refuse_moving(&allowed, &head, context, keys)?;
     let size = match head.kind {
-        Kind::Envelope => {
-            head_size_under(keys, plan.stored_len, &EncryptOptions { free_cells: options.free_cells })?
-        }
+        Kind::Envelope => head_size_under(
+            keys,
+            plan.stored_len,
+            &EncryptOptions { free_cells: options.free_cells, ..Default::default() },
+        )?,
         Kind::DataKey if options.free_cells > 0 => {
             return Err(Error::InvalidArgument { what: "a data key blob has no free cells" });
         }
@@ -88,7 +90,7 @@ pub fn reencrypt_head(
     with_lane(|lane| {
         let mut dek = AnyDek::zeroed(dek_size);
         let accept_stored_context = options.accept_stored_context;
-        let decrypt = DecryptOptions { accept_stored_context };
+        let decrypt = DecryptOptions { accept_stored_context, ..Default::default() };
         let operation = Operation::ReEncryptFrom;
         let call = Call { allowed: &allowed, operation, head: &head, options: &decrypt };
         let mut new = vec![0; size];

@@ -6,12 +6,13 @@ use super::cells::{
 };
 use super::chunks::{self, Position};
 use super::head::{FIXED, Kind, PREAMBLE, write_preamble};
+use super::parallel::{self, Told};
 use super::size::{encrypted_size_under, head_size_under, sealed_head_size, with_payload};
 use super::stored::StoredContext;
 use super::suite::{MessageDek, commitment, set_payload_key};
-use super::{Allowed, DEK, EncryptOptions, SEAL_INFO};
+use super::{Allowed, DEK, EncryptOptions, SEAL_INFO, Work};
 use crate::context::Context;
-use crate::crypto::{Kem, Lane, MaterialId, WrapNonce, with_lane};
+use crate::crypto::{AeadKey, Kem, Lane, MaterialId, WrapNonce, with_lane};
 use crate::error::{Error, Result};
 use crate::keystore::{Key, KeyId, Made, SealingKey, Settled, Version, Wish};
 use crate::operation::Operation;
@@ -22,13 +23,13 @@ use crate::operation::Operation;
 ///
 /// # Errors
 /// INVALID_ARGUMENT, LIMIT_EXCEEDED, TOO_LARGE, INVALID_CONTEXT; BUFFER_TOO_SMALL, with `out` untouched; KEY_DISABLED,
-/// FORKED and the store's errors. `out` is wiped when the call fails otherwise.
+/// FORKED and the store's errors; CANCELLED. `out` is wiped when the call fails otherwise.
 pub fn encrypt_into(
     keys: &[&Key],
     plaintext: &[u8],
     context: &Context<'_>,
     stored: &StoredContext<'_>,
-    options: &EncryptOptions,
+    options: &EncryptOptions<'_>,
     out: &mut [u8],
 ) -> Result<usize> {
     let (plan, size, head_len) = plan(keys, plaintext.len(), context, stored, options)?;
@@ -40,13 +41,24 @@ pub fn encrypt_into(
         let dek = MessageDek::fresh(lane, DEK)?;
         plan.seal(lane, Operation::Encrypt, plaintext.len(), dek.expose(), keys, head, None)??;
         set_payload_key(lane, &dek);
-        chunks::seal(&lane.payload, Position::START, plaintext, payload);
+        seal_payload(&lane.payload, plaintext, payload, &options.work)?;
         Ok(size)
     });
     if sealed.is_err() {
         out.fill(0);
     }
     sealed
+}
+
+/// Seals a whole message: small ones that nobody watches without anything around it.
+#[inline]
+fn seal_payload(key: &AeadKey, plaintext: &[u8], out: &mut [u8], work: &Work<'_>) -> Result<()> {
+    let (len, told) = (plaintext.len() as u64, Told { before: 0, whole: plaintext.len() as u64 });
+    if work.is_unwatched() && work.threads_for(len, 2) == 1 {
+        chunks::seal(key, Position::START, plaintext, out);
+        return Ok(());
+    }
+    parallel::seal(key, Position::START, plaintext, out, work, told)
 }
 
 /// As [`encrypt_into`], for a message that lies in `buffer[offset..offset + len]`; the envelope then starts at 0.
@@ -62,7 +74,7 @@ pub fn encrypt_in_place(
     len: usize,
     context: &Context<'_>,
     stored: &StoredContext<'_>,
-    options: &EncryptOptions,
+    options: &EncryptOptions<'_>,
 ) -> Result<usize> {
     let (plan, size, head_len) = plan(keys, len, context, stored, options)?;
     if offset < head_len {
@@ -96,9 +108,10 @@ fn plan<'a>(
     len: usize,
     context: &'a Context<'a>,
     stored: &'a StoredContext<'a>,
-    options: &EncryptOptions,
+    options: &EncryptOptions<'_>,
 ) -> Result<(Plan<'a>, usize, usize)> {
     let planned = Plan::new(Kind::Envelope, context, stored).and_then(|plan| {
+        options.work.check()?;
         let size = encrypted_size_under(keys, len, plan.stored_len, options)?;
         let head_len = head_size_under(keys, plan.stored_len, options)?;
         Ok((plan, size, head_len))
@@ -116,8 +129,10 @@ pub fn seal_into(
     plaintext: &[u8],
     context: &Context<'_>,
     stored: &StoredContext<'_>,
+    work: &Work<'_>,
     out: &mut [u8],
 ) -> Result<usize> {
+    work.check()?;
     let plan = Plan::new(Kind::Envelope, context, stored)?;
     let head_len = sealed_head_size(keys, plan.stored_len)?;
     let size = with_payload(head_len, plaintext.len())?;
@@ -133,7 +148,7 @@ pub fn seal_into(
             at += writer.sealed_cell(lane, at, &Recipient::of(key), dek.expose())?;
         }
         set_payload_key(lane, &dek);
-        chunks::seal(&lane.payload, Position::START, plaintext, payload);
+        seal_payload(&lane.payload, plaintext, payload, work)?;
         Ok(size)
     });
     if sealed.is_err() {

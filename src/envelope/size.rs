@@ -16,7 +16,7 @@ const MAX_FREE: u8 = 8;
 /// # Errors
 /// INVALID_ARGUMENT for no key, LIMIT_EXCEEDED for over 32 cells, free ones among them.
 #[inline]
-pub fn head_size(keys: usize, stored_len: usize, options: &EncryptOptions) -> Result<usize> {
+pub fn head_size(keys: usize, stored_len: usize, options: &EncryptOptions<'_>) -> Result<usize> {
     if options.free_cells > MAX_FREE {
         return Err(Error::LimitExceeded { what: "the number of free cells", limit: MAX_FREE.into() });
     }
@@ -34,7 +34,7 @@ pub fn encrypted_size(
     plaintext_len: usize,
     keys: usize,
     stored_len: usize,
-    options: &EncryptOptions,
+    options: &EncryptOptions<'_>,
 ) -> Result<usize> {
     with_payload(head_size(keys, stored_len, options)?, plaintext_len)
 }
@@ -51,7 +51,7 @@ pub(super) fn with_payload(head: usize, plaintext_len: usize) -> Result<usize> {
 /// # Errors
 /// As [`head_size`], and LIMIT_EXCEEDED for cells of over 32,768 bytes together.
 #[inline]
-pub fn head_size_under(keys: &[&Key], stored_len: usize, options: &EncryptOptions) -> Result<usize> {
+pub fn head_size_under(keys: &[&Key], stored_len: usize, options: &EncryptOptions<'_>) -> Result<usize> {
     // The cells of symmetric keys; what others have beyond that comes on top.
     let least = head_size(keys.len(), stored_len, options)?;
     let more = keys.iter().map(|key| cell_of(key.spec(), DEK) - CELL).sum::<usize>();
@@ -67,7 +67,7 @@ pub fn encrypted_size_under(
     keys: &[&Key],
     plaintext_len: usize,
     stored_len: usize,
-    options: &EncryptOptions,
+    options: &EncryptOptions<'_>,
 ) -> Result<usize> {
     with_payload(head_size_under(keys, stored_len, options)?, plaintext_len)
 }
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(encrypted_size(16_383, 1, 0, &options), Ok(16_547));
         assert_eq!(encrypted_size(16_384, 1, 0, &options), Ok(148 + 16_400 + 16));
         assert_eq!(
-            encrypted_size(40_000, 3, 37, &EncryptOptions { free_cells: 1 }),
+            encrypted_size(40_000, 3, 37, &EncryptOptions { free_cells: 1, ..Default::default() }),
             Ok(44 + 37 + 416 + 40_048)
         );
         assert_eq!(data_key_blob_size(16, 1, 0), Ok(132));
@@ -168,9 +168,12 @@ mod tests {
         let options = EncryptOptions::default();
         assert!(encrypted_size(0, 0, 0, &options).is_err());
         assert!(encrypted_size(0, 33, 0, &options).is_err());
-        assert!(encrypted_size(0, 32, 0, &EncryptOptions { free_cells: 1 }).is_err());
-        assert!(encrypted_size(0, 1, 0, &EncryptOptions { free_cells: 9 }).is_err());
-        assert!(encrypted_size(0, usize::MAX, 0, &EncryptOptions { free_cells: 8 }).is_err());
+        assert!(encrypted_size(0, 32, 0, &EncryptOptions { free_cells: 1, ..Default::default() }).is_err());
+        assert!(encrypted_size(0, 1, 0, &EncryptOptions { free_cells: 9, ..Default::default() }).is_err());
+        assert!(
+            encrypted_size(0, usize::MAX, 0, &EncryptOptions { free_cells: 8, ..Default::default() })
+                .is_err()
+        );
         assert!(encrypted_size((1 << 52) - 1, 1, 0, &options).is_ok());
         for len in [1 << 52, usize::MAX, usize::MAX - 16] {
             assert!(matches!(encrypted_size(len, 1, 0, &options), Err(Error::TooLarge { .. })), "{len}");

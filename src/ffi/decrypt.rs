@@ -239,7 +239,7 @@ pub unsafe extern "C" fn keyfold_authenticated_context_any(
 pub(super) struct Call<'a> {
     pub(super) data: &'a [u8],
     pub(super) context: envelope::Context<'a>,
-    pub(super) options: DecryptOptions,
+    pub(super) options: DecryptOptions<'static>,
 }
 
 impl<'a> Call<'a> {

@@ -187,16 +187,19 @@ impl keyfold_store_options {
 impl keyfold_encrypt_options {
     /// For calls that take no block of chosen names.
     #[inline(always)]
-    pub(super) fn without_choice(&self) -> Result<(EncryptOptions, StoredContext<'static>)> {
-        Ok((EncryptOptions { free_cells: cells(self.free_cells)? }, stored(self.store_context, None)?))
+    pub(super) fn without_choice(&self) -> Result<(EncryptOptions<'static>, StoredContext<'static>)> {
+        Ok((
+            EncryptOptions { free_cells: cells(self.free_cells)?, ..Default::default() },
+            stored(self.store_context, None)?,
+        ))
     }
 
     pub(super) fn with_choice<'a>(
         &self,
         chosen: &'a Chosen<'a>,
-    ) -> Result<(EncryptOptions, StoredContext<'a>)> {
+    ) -> Result<(EncryptOptions<'static>, StoredContext<'a>)> {
         Ok((
-            EncryptOptions { free_cells: cells(self.free_cells)? },
+            EncryptOptions { free_cells: cells(self.free_cells)?, ..Default::default() },
             stored(self.store_context, Some(chosen))?,
         ))
     }
@@ -223,9 +226,12 @@ impl keyfold_reencrypt_options {
     }
 }
 
-impl From<keyfold_decrypt_options> for DecryptOptions {
-    fn from(options: keyfold_decrypt_options) -> DecryptOptions {
-        DecryptOptions { accept_stored_context: options.flags & KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT != 0 }
+impl From<keyfold_decrypt_options> for DecryptOptions<'static> {
+    fn from(options: keyfold_decrypt_options) -> DecryptOptions<'static> {
+        DecryptOptions {
+            accept_stored_context: options.flags & KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT != 0,
+            ..Default::default()
+        }
     }
 }
 

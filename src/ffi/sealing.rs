@@ -109,7 +109,7 @@ pub unsafe extern "C" fn keyfold_seal(
         let size = envelope::sealed_size(plaintext_len, &public, stored.size(&context)?)?;
         let inputs = [plaintext, context.as_bytes(), keys.whole(), keys.offsets()];
         let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
-        envelope::seal_into(&public, plaintext, &context, &stored, out.bytes())?;
+        envelope::seal_into(&public, plaintext, &context, &stored, &envelope::Work::default(), out.bytes())?;
         out.keep();
         Ok(())
     })

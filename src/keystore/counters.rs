@@ -216,6 +216,13 @@ impl Allowance {
         room
     }
 
+    /// Takes bytes that turned out to be used, at hand or not: what is missing is reserved with the next message.
+    pub(super) fn owe(&self, bytes: u64) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let less = |left: i64| Some(left.saturating_sub(bytes));
+        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
     fn give(&self, messages: u64, bytes: u64) {
         // A reservation is a part of a limit, and a single message larger than that gets a block of its own.
         self.messages.fetch_add(messages.min(i64::MAX as u64) as i64, Ordering::Relaxed);

@@ -16,6 +16,7 @@ use super::{Store, counters, narrow, states, trail};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
+use crate::secret::OnFork;
 use crate::sync::coarse_millis;
 
 /// A key, ready to use. Cheap to clone; many threads may use one at once. Follows changes by this process at once,
@@ -169,6 +170,13 @@ impl Key {
         self.inner.state.read(|state| state.access.exhaust(grant));
     }
 
+    /// See [`KeyInner::owe`].
+    pub(super) fn owe(&self, operation: Operation, version: u32, bytes: u64) {
+        if counters::seals(operation) && bytes > 0 {
+            self.inner.owe(version, bytes);
+        }
+    }
+
     /// Takes note of a use that did not authenticate.
     pub(super) fn note_failure(&self) {
         self.inner.failed(&self.store.inner);
@@ -240,6 +248,11 @@ impl Key {
 }
 
 impl Store {
+    /// What forked children find in secrets that serve this store.
+    pub(crate) fn on_fork(&self) -> OnFork {
+        super::open::on_fork(&self.inner.options)
+    }
+
     /// Has the event of a use that came to nothing before any key was reached.
     #[cold]
     pub(crate) fn refuse(&self, wish: &Wish<'_>, error: Error) -> Error {

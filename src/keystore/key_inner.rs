@@ -91,6 +91,17 @@ impl KeyInner {
         Ok(())
     }
 
+    /// Bytes that a stream turned out to seal under a version, beyond what it was allowed for when it began.
+    pub(super) fn owe(&self, version: u32, bytes: u64) {
+        self.state.read(|state| {
+            if let Some(allowance) = &state.allowance
+                && state.versions.last().is_some_and(|current| current.version == version)
+            {
+                allowance.owe(bytes);
+            }
+        });
+    }
+
     /// Has room for one more message under a version with a limit: reserved before it is sealed, or the key rotated.
     #[cold]
     pub(super) fn allow(&self, store: &Inner, bytes: u64) -> Result<()> {

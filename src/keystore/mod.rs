@@ -130,7 +130,7 @@ pub use policy::KeyPolicy;
 pub use roots::SlotOptions;
 pub use rotation::{RotationPage, RotationStatus};
 pub use sealing::SealingKey;
-pub(crate) use settle::{Made, Settled};
+pub(crate) use settle::{Going, Made, Settled};
 pub use types::{
     AliasMetadata, AliasPage, CreateKey, Fingerprint, KeyMetadata, KeyPage, KeySpec, KeyState, KeyUsage,
     Origin, PageRequest, RootSlot, RotationType, StoreInfo, VersionMetadata, VersionState,

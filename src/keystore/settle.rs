@@ -6,7 +6,10 @@ use super::handle::{Key, Wish};
 use super::key_version::{Served, Version};
 use super::usage::{Record, VersionUsage};
 use super::{grants, trail};
+use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::operation::Operation;
+use crate::sync::coarse_millis;
 use std::sync::Arc;
 
 /// What settling came to. An error in it has its events in the trail, one for each key.
@@ -61,11 +64,38 @@ impl<'a> Made<'a> {
     /// nothing may be given out.
     #[inline]
     pub(crate) fn settle(&self) -> Settled {
-        if self.all().any(|made| made.served.record != Record::Counted || made.key.is_counted()) {
-            self.settle_cold()?;
-        }
+        self.permit()?;
         for made in self.all() {
             made.usage.count(made.wish.operation, made.wish.bytes, made.now);
+        }
+        Ok(())
+    }
+
+    /// The same for uses that go on: their bytes are counted when they end ([`Going::end`]).
+    ///
+    /// # Errors
+    /// As [`Made::settle`].
+    #[cold]
+    pub(crate) fn settle_going(&self, going: &mut Vec<Going>) -> Settled {
+        self.permit()?;
+        for made in self.all() {
+            made.usage.count(made.wish.operation, 0, made.now);
+            going.push(Going {
+                key: made.key.clone(),
+                operation: made.wish.operation,
+                context: made.wish.context.map(|context| context.as_bytes().into()),
+                told: made.wish.bytes,
+                served: made.served,
+                usage: made.usage.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn permit(&self) -> Settled {
+        if self.all().any(|made| made.served.record != Record::Counted || made.key.is_counted()) {
+            self.settle_cold()?;
         }
         Ok(())
     }
@@ -93,6 +123,36 @@ impl<'a> Made<'a> {
             trail::use_refused(&made.key.store().inner, Some(made.key), made.wish, &error);
         }
         error
+    }
+}
+
+/// A use that was settled when it began and goes on: a stream's.
+pub(crate) struct Going {
+    key: Key,
+    operation: Operation,
+    context: Option<Box<[u8]>>,
+    /// Bytes that were known of then.
+    told: u64,
+    served: Served,
+    usage: Arc<VersionUsage>,
+}
+
+impl Going {
+    /// Counts its bytes, now that it is over.
+    pub(crate) fn end(&self, bytes: u64) {
+        self.usage.add_bytes(self.operation, bytes, coarse_millis());
+        self.key.owe(self.operation, self.served.about.version, bytes.saturating_sub(self.told));
+    }
+
+    /// Has the event of a failure after its beginning, which is a failed use of the version that served it.
+    pub(crate) fn failed(&self, bytes: u64, error: &Error) {
+        let context = self.context.as_deref().map(Context::trusted);
+        let wish = Wish { operation: self.operation, context, bytes };
+        if let Error::Auth = error {
+            self.key.note_failure();
+        }
+        // It was charged when it began, and what it gave out is out: no refusal could take that back.
+        let _ = trail::used(&self.key.store().inner, &self.key, &wish, self.served, Err(error));
     }
 }
 

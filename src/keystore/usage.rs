@@ -119,6 +119,16 @@ impl VersionUsage {
         class.count.fetch_add(1, Ordering::Release);
     }
 
+    /// Bytes of a use that was counted when it began.
+    #[cold]
+    pub(super) fn add_bytes(&self, operation: Operation, bytes: u64, now: u64) {
+        let Some(counts) = self.counts.get() else { return };
+        let shard = &counts.shards[thread_index() & (counts.shards.len() - 1)];
+        let Some(class) = shard.0.get(operation as usize) else { return };
+        class.last.store(now, Ordering::Relaxed);
+        class.bytes.fetch_add(bytes, Ordering::Release);
+    }
+
     #[cold]
     fn begin(self: &Arc<Self>) -> Option<&Counts> {
         let register = self.register.upgrade()?;
@@ -145,7 +155,9 @@ impl VersionUsage {
             }
             taken.first.store(first, Ordering::Relaxed);
             let new = count.wrapping_sub(taken.count.load(Ordering::Relaxed));
-            if new == 0 {
+            let bytes = bytes.wrapping_sub(taken.bytes.load(Ordering::Relaxed));
+            // Bytes alone are those of streams that were counted when they began.
+            if new == 0 && bytes == 0 {
                 continue;
             }
             // Zero where a use came between the look at its time and at its count.
@@ -154,7 +166,7 @@ impl VersionUsage {
                 key: self.about,
                 operation: *operation,
                 count: new,
-                bytes: bytes.wrapping_sub(taken.bytes.load(Ordering::Relaxed)),
+                bytes,
                 failures: 0,
                 first: wall(first),
                 last: wall(last),

@@ -2,6 +2,7 @@
 //! coarse clocks, and a cell that is read far more often than it is replaced.
 
 mod at_fork;
+mod beside;
 mod clock;
 mod entropy;
 mod fork;
@@ -11,6 +12,7 @@ mod swap;
 mod thread;
 
 pub(crate) use at_fork::{ForkGuard, ForkLock, at_fork};
+pub(crate) use beside::beside;
 pub(crate) use clock::{clocks_ahead, coarse_millis, ticks};
 pub(crate) use entropy::kernel_random;
 pub(crate) use fork::{ForkDetection, fork_detection, fork_id};

@@ -69,7 +69,7 @@ fn mutate(random: &mut Random, corpus: &[Vec<u8>], data: &mut Vec<u8>) {
 
 /// Everything that reads bytes from outside.
 fn feed(store: &Store, key: &Key, data: &[u8], out: &mut [u8]) {
-    let options = DecryptOptions { accept_stored_context: true };
+    let options = DecryptOptions { accept_stored_context: true, ..Default::default() };
     let _ = envelope::inspect(data, Some(data.len() as u64));
     let _ = envelope::data_key_size(data);
     for allowed in [Allowed::AnyKeyOf(store), Allowed::Keys(&[key])] {
@@ -107,7 +107,7 @@ fn corpus(keys: &[&Key], store: &Store) -> keyfold::Result<Vec<Vec<u8>>> {
         [StoredContext::None, StoredContext::Names, StoredContext::All, StoredContext::ValuesOf(&["table"])]
     {
         for (keys, free_cells) in [(&keys[..1], 0), (keys, 1)] {
-            let options = EncryptOptions { free_cells };
+            let options = EncryptOptions { free_cells, ..Default::default() };
             let size = envelope::encrypted_size(MESSAGE.len(), keys.len(), stored.size(&row)?, &options)?;
             let mut sealed = vec![0; size];
             envelope::encrypt_into(keys, MESSAGE, &row, &stored, &options, &mut sealed)?;

@@ -50,7 +50,7 @@ impl<'a> Command<'a> {
     }
 
     fn open(&self, store: &Store) -> Outcome<()> {
-        let options = DecryptOptions { accept_stored_context: self.fourth == "1" };
+        let options = DecryptOptions { accept_stored_context: self.fourth == "1", ..Default::default() };
         let plaintext = self.opened(store, &fs::read(self.file)?, &options)?;
         if plaintext == unhex(self.fifth) { Ok(()) } else { Err("opens to something else".into()) }
     }
@@ -106,7 +106,7 @@ impl<'a> Command<'a> {
         }
     }
 
-    fn opened(&self, store: &Store, data: &[u8], options: &DecryptOptions) -> Outcome<Vec<u8>> {
+    fn opened(&self, store: &Store, data: &[u8], options: &DecryptOptions<'_>) -> Outcome<Vec<u8>> {
         let keys: Vec<&Key> = self.keys.iter().collect();
         let allowed = if keys.is_empty() { Allowed::AnyKeyOf(store) } else { Allowed::Keys(&keys) };
         let context = Context::unpack(&self.context)?;

@@ -39,7 +39,7 @@ pub fn encrypt_file(
     _to: &File,
     _context: &Context<'_>,
     _stored: &StoredContext<'_>,
-    _options: &EncryptOptions,
+    _options: &EncryptOptions<'_>,
     _file: &FileOptions<'_>,
 ) -> Result<Converted> {
     todo!()
@@ -56,7 +56,7 @@ pub fn decrypt_file(
     _from: &File,
     _to: &File,
     _context: &Context<'_>,
-    _options: &DecryptOptions,
+    _options: &DecryptOptions<'_>,
     _file: &FileOptions<'_>,
 ) -> Result<(Opened, Converted)> {
     todo!()

@@ -17,7 +17,7 @@ impl Decryptor {
     pub fn new(
         _allowed: AllowedKeys,
         _context: &Context<'_>,
-        _options: &DecryptOptions,
+        _options: &DecryptOptions<'_>,
     ) -> Result<Decryptor> {
         todo!()
     }

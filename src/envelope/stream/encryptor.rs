@@ -19,7 +19,7 @@ impl Encryptor {
         _keys: &[&Key],
         _context: &Context<'_>,
         _stored: &StoredContext<'_>,
-        _options: &EncryptOptions,
+        _options: &EncryptOptions<'_>,
     ) -> Result<Encryptor> {
         todo!()
     }

@@ -33,7 +33,7 @@ impl Reader {
         _allowed: &AllowedKeys,
         _source: Box<dyn ReadAt>,
         _context: &Context<'_>,
-        _options: &DecryptOptions,
+        _options: &DecryptOptions<'_>,
     ) -> Result<Reader> {
         todo!()
     }

@@ -90,7 +90,7 @@ fn encrypt_with(
 ) -> Vec<u8> {
     let packed = pack(pairs);
     let context = context(&packed);
-    let options = EncryptOptions { free_cells };
+    let options = EncryptOptions { free_cells, ..Default::default() };
     let stored_len = stored.size(&context).unwrap();
     let mut out = vec![0xA5; encrypted_size(plain.len(), keys.len(), stored_len, &options).unwrap()];
     let len = encrypt_into(keys, plain, &context, &stored, &options, &mut out).unwrap();
@@ -112,7 +112,7 @@ fn decrypt_with(
     let packed = pack(pairs);
     // Where the size cannot be told, room for whatever might be written.
     let mut out = vec![0xA5; decrypted_size(envelope).unwrap_or(envelope.len())];
-    let options = DecryptOptions { accept_stored_context };
+    let options = DecryptOptions { accept_stored_context, ..Default::default() };
     match decrypt_into(allowed, envelope, &context(&packed), &options, &mut out) {
         Ok(opened) => {
             assert_eq!(opened.len, out.len());

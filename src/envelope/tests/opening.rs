@@ -70,7 +70,7 @@ fn sealing_in_place_and_out_of_place_give_the_same_bytes() {
     let packed = pack(CARD);
     let context = context(&packed);
     let stored = StoredContext::Names;
-    let options = EncryptOptions { free_cells: 1 };
+    let options = EncryptOptions { free_cells: 1, ..Default::default() };
     let randomness = bytes(5, 32 + 48);
     let head = head_size(2, stored.size(&context).unwrap(), &options).unwrap();
     for len in [0, 1, 100, CHUNK - 1, CHUNK, 3 * CHUNK + 9] {
@@ -321,7 +321,7 @@ fn stored_values_count_only_where_accepted_and_are_then_told() {
     assert_eq!(decrypt_with(Allowed::Keys(&[&key]), &envelope, &[], true).as_deref(), Ok(&plain[..]));
     let packed = pack(&CARD[..1]);
     let mut out = [0; 12];
-    let options = DecryptOptions { accept_stored_context: true };
+    let options = DecryptOptions { accept_stored_context: true, ..Default::default() };
     let allowed = Allowed::Keys(&[&key]);
     let opened = decrypt_into(allowed, &envelope, &context(&packed), &options, &mut out).unwrap();
     assert_eq!(opened.context, Some(pack(CARD)));
@@ -367,7 +367,7 @@ proptest! {
         let envelope = encrypt_with(&handles, &plain, &ours, stored, free);
         let packed = pack(&ours);
         let stored_len = stored.size(&context(&packed)).unwrap();
-        prop_assert_eq!(envelope.len(), encrypted_size(len, keys, stored_len, &EncryptOptions { free_cells: free }).unwrap());
+        prop_assert_eq!(envelope.len(), encrypted_size(len, keys, stored_len, &EncryptOptions { free_cells: free, ..Default::default() }).unwrap());
         let key = handles[seed as usize % keys];
         prop_assert_eq!(decrypt_with(Allowed::Keys(&[key]), &envelope, &ours, false), Ok(plain));
         if ours != theirs {

@@ -12,7 +12,8 @@ use crate::secret::{Key32, OnFork};
 use std::sync::Arc;
 
 const SPECS: [(KeySpec, usize); 2] = [(KeySpec::X25519, 114), (KeySpec::XWing, 1_202)];
-const PLAIN: EncryptOptions = EncryptOptions { free_cells: 0 };
+const PLAIN: EncryptOptions<'_> =
+    EncryptOptions { free_cells: 0, work: Work { threads: 0, cancel: None, progress: None } };
 
 fn key_of(store: &Store, spec: KeySpec) -> Key {
     let made = store.create_key(&CreateKey { spec, ..CreateKey::default() }).unwrap();
@@ -28,7 +29,7 @@ fn sealed_to(keys: &[&SealingKey], message: &[u8]) -> Vec<u8> {
     let context = Context::unpack(&packed).unwrap();
     let stored = StoredContext::Names;
     let mut out = vec![0; sealed_size(message.len(), keys, stored.size(&context).unwrap()).unwrap()];
-    let size = seal_into(keys, message, &context, &stored, &mut out).unwrap();
+    let size = seal_into(keys, message, &context, &stored, &Work::default(), &mut out).unwrap();
     assert_eq!(size, out.len());
     out
 }
@@ -191,7 +192,7 @@ fn cells_of_both_types_stand_together_and_each_opens() {
     let all: Vec<&Key> = keys.iter().collect();
     let packed = context();
     let context = Context::unpack(&packed).unwrap();
-    let options = EncryptOptions { free_cells: 1 };
+    let options = EncryptOptions { free_cells: 1, ..Default::default() };
     let size = encrypted_size_under(&all, 7, 0, &options).unwrap();
     assert_eq!(size, 44 + 114 + 104 + 1_202 + 104 + 7 + 16);
     let mut envelope = vec![0; size];
@@ -313,7 +314,7 @@ fn limits_are_errors() {
     let mut small = [0xa5; 100];
     let packed = context();
     let context = Context::unpack(&packed).unwrap();
-    let refused = seal_into(&[&public], b"", &context, &StoredContext::None, &mut small);
+    let refused = seal_into(&[&public], b"", &context, &StoredContext::None, &Work::default(), &mut small);
     assert!(matches!(refused, Err(Error::BufferTooSmall { needed: 174 })), "{refused:?}");
     assert_eq!(small, [0xa5; 100]);
 }

@@ -46,7 +46,7 @@ fn open(
     accept_stored_context: bool,
 ) -> Result<Vec<u8>> {
     let context = Context::unpack(packed)?;
-    let options = DecryptOptions { accept_stored_context };
+    let options = DecryptOptions { accept_stored_context, ..Default::default() };
     let mut out = vec![0xA5; decrypted_size(envelope).unwrap_or(envelope.len())];
     let opened = decrypt_into(allowed, envelope, &context, &options, &mut out);
     let mut buffer = envelope.to_vec();
