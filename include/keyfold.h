@@ -1841,19 +1841,22 @@ keyfold_status keyfold_key_parameters_for_import(const struct keyfold_store *sto
                                                  struct keyfold_buffer *out_json);
 
 /**
- * Takes wrapped material: a key's first, which makes it Enabled, or the same material again after it expired or
- * was deleted.
+ * Takes wrapped material: a key's first, which makes it Enabled; new material, which the key's next rotation makes
+ * current; or the same material again after it expired or was deleted.
  *
  * @param store        [in, shared]
  * @param name         [in, text]   a key id, "alias/NAME" or NAME
  * @param token        [in, bytes(token_len)]   the import_token, its bytes
  * @param wrapped      [in, bytes(wrapped_len)]   the material, under the public key of the parameters
+ * @param import_type  [in, text, nullable]   "NEW_KEY_MATERIAL" or "EXISTING_KEY_MATERIAL"; NULL: the first while the
+ *                     key never had any, and then the second
  * @param valid_days   [in]   it expires after so many days, 1 to 365; 0: it does not
  * @param out_json     [out, buffer, nullable]   KeyMetadata in docs/ABI.md
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
  *           INVALID_ARGUMENT, INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN, INVALID_KEY_MATERIAL,
- *           INCORRECT_KEY_MATERIAL, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED,
- *           KEY_DESTROYED, AUTH, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ *           INCORRECT_KEY_MATERIAL, ALREADY_EXISTS, INVALID_KEY_STATE, UNSUPPORTED_OPERATION,
+ *           APPROVAL_REQUIRED, KEY_DESTROYED, AUTH, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           STORE_FULL
  * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -1863,24 +1866,27 @@ keyfold_status keyfold_key_import_wrapped_material(const struct keyfold_store *s
                                                    size_t token_len,
                                                    const uint8_t *wrapped,
                                                    size_t wrapped_len,
+                                                   const char *import_type,
                                                    uint32_t valid_days,
                                                    struct keyfold_buffer *out_json);
 
 /**
- * Deletes a key's imported material at once; the key is PendingImport then, and the same material can be imported
- * again.
+ * Deletes a key's imported material at once, that of one version or all. Unless it was only pending rotation the key
+ * is PendingImport then, and the same material can be imported again.
  *
- * @param store      [in, shared]
- * @param name       [in, text]   a key id, "alias/NAME" or NAME
- * @param out_json   [out, buffer, nullable]   KeyMetadata in docs/ABI.md
+ * @param store         [in, shared]
+ * @param name          [in, text]   a key id, "alias/NAME" or NAME
+ * @param material_id   [in, text, nullable]   16 hexadecimal digits, as KeyMetadata has it; NULL: all that it has
+ * @param out_json      [out, buffer, nullable]   KeyMetadata in docs/ABI.md
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
- *           INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, KEY_DESTROYED,
- *           STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ *           INVALID_ARGUMENT, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+ *           KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
  * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_key_delete_imported_material(const struct keyfold_store *store,
                                                     const char *name,
+                                                    const char *material_id,
                                                     struct keyfold_buffer *out_json);
 
 /**

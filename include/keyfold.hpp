@@ -1082,14 +1082,14 @@ public:
         return detail::json([&](auto out) { return keyfold_key_parameters_for_import(get(), name.c_str(), algorithm.c_str(), out); });
     }
     /** keyfold_key_import_wrapped_material: JSON. */
-    std::string import_wrapped_key_material(const std::string &name, bytes_view token, bytes_view wrapped, std::uint32_t valid_days = 0) const
+    std::string import_wrapped_key_material(const std::string &name, bytes_view token, bytes_view wrapped, std::uint32_t valid_days = 0, const std::optional<std::string> &import_type = std::nullopt) const
     {
-        return detail::json([&](auto out) { return keyfold_key_import_wrapped_material(get(), name.c_str(), token.data(), token.size(), wrapped.data(), wrapped.size(), valid_days, out); });
+        return detail::json([&](auto out) { return keyfold_key_import_wrapped_material(get(), name.c_str(), token.data(), token.size(), wrapped.data(), wrapped.size(), detail::or_null(import_type), valid_days, out); });
     }
     /** keyfold_key_delete_imported_material: JSON. */
-    std::string delete_imported_key_material(const std::string &name) const
+    std::string delete_imported_key_material(const std::string &name, const std::optional<std::string> &material_id = std::nullopt) const
     {
-        return detail::json([&](auto out) { return keyfold_key_delete_imported_material(get(), name.c_str(), out); });
+        return detail::json([&](auto out) { return keyfold_key_delete_imported_material(get(), name.c_str(), detail::or_null(material_id), out); });
     }
 
     // Who may.

@@ -4,7 +4,7 @@ use super::doctor::{Report, counted};
 use super::progress::Progress;
 use super::session::Session;
 use crate::Status;
-use crate::keystore::{KeyMetadata, KeyState, PageRequest, Store, StoreInfo};
+use crate::keystore::{KeyMetadata, KeyState, PageRequest, Store, StoreInfo, VersionState};
 
 /// Keys that are looked at without `--full`.
 const KEYS: usize = 1000;
@@ -154,7 +154,8 @@ impl Lives {
         // RFC 3339 in UTC: dates compare as text.
         let now = crate::keystore::now();
         let over = |end: &Option<String>| end.as_ref().is_some_and(|end| *end <= now);
-        self.cannot_seal += usize::from(key.versions.last().is_some_and(|v| over(&v.originator_end)));
+        let current = key.versions.iter().find(|v| v.state == VersionState::Current);
+        self.cannot_seal += usize::from(current.is_some_and(|v| over(&v.originator_end)));
         self.cannot_open += key.versions.iter().filter(|v| over(&v.recipient_end)).count();
         Ok(())
     }

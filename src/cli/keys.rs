@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::exit::{Failure, Result};
 use super::life::{Compromise, Create, Delete, Destroy, Rotate, SetDescription, Tag, Untag};
-use super::material::{ImportMaterial, ImportParameters};
+use super::material::{DeleteMaterial, ImportMaterial, ImportParameters};
 use super::policy::Policy;
 use super::seal::Public;
 use super::session::{Session, by_the_name, key_name, on_key};
@@ -77,10 +77,7 @@ pub(super) enum KeyCommand {
     /// Take material that was wrapped so
     ImportMaterial(ImportMaterial),
     /// Delete imported material; the same can be imported again
-    DeleteMaterial {
-        /// Key id or alias
-        name: String,
-    },
+    DeleteMaterial(DeleteMaterial),
     /// Write a whole key, wrapped under another key
     Export(Export),
     /// Write the public half of a sealing key
@@ -147,7 +144,7 @@ impl KeyCommand {
             KeyCommand::Import(import) => import.run(session),
             KeyCommand::ImportParameters(parameters) => parameters.run(session),
             KeyCommand::ImportMaterial(material) => material.run(session),
-            KeyCommand::DeleteMaterial { name } => material::delete(session, &name),
+            KeyCommand::DeleteMaterial(deletion) => material::delete(session, &deletion),
             KeyCommand::Export(export) => export.run(session),
             KeyCommand::Public(public) => public.run(session),
         }

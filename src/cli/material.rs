@@ -10,7 +10,7 @@ use super::keys::changed;
 use super::output;
 use super::session::{Session, from_hex, key_name, on_key};
 use crate::Status;
-use crate::keystore::WrappingAlgorithm;
+use crate::keystore::{ImportType, VersionState, WrappingAlgorithm};
 
 /// A token or wrapped material: bytes at most.
 const MAX_FILE: u64 = 64 << 10;
@@ -40,6 +40,10 @@ pub(super) struct ImportMaterial {
     /// File with the wrapped material
     #[arg(long, value_name = "FILE")]
     wrapped: PathBuf,
+    /// New material, which `key rotate` then makes current; without it the material that the key had before is expected
+    /// (a key's first is always new)
+    #[arg(long = "new")]
+    is_new: bool,
     /// The material expires after so many days: 1 to 365; without it never
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=365))]
     valid_days: Option<u32>,
@@ -107,14 +111,44 @@ impl ImportMaterial {
         session.claim_stdin(token.is_stdin() || wrapped.is_stdin())?;
         let (token, wrapped) = (token.read(0, 0, MAX_FILE)?, wrapped.read(0, 0, MAX_FILE)?);
         let days = self.valid_days.unwrap_or(0);
-        let key =
-            session.store()?.import_wrapped_key_material(&key_name(&self.name)?, &token, &wrapped, days)?;
+        let (store, name) = (session.store()?, key_name(&self.name)?);
+        let kind = self.is_new.then_some(ImportType::NewKeyMaterial);
+        let key = on_key(&self.name, store.import_wrapped_key_material(&name, &token, &wrapped, kind, days))?;
+        if key.versions.last().is_some_and(|last| last.state == VersionState::PendingRotation) && self.is_new
+        {
+            changed(
+                session,
+                &key,
+                &format!("key \"{}\" has new material that is pending rotation", self.name),
+            )?;
+            return session
+                .note(&format!("it is used once the key is rotated: keyfold key rotate {}", self.name));
+        }
         changed(session, &key, &format!("key \"{}\" has its material", self.name))
     }
 }
 
-pub(super) fn delete(session: &Session, name: &str) -> Result<()> {
-    let key = on_key(name, session.store()?.delete_imported_key_material(&key_name(name)?))?;
+#[derive(Args)]
+pub(super) struct DeleteMaterial {
+    /// Key id or alias
+    name: String,
+    /// Only the material of this id, as key describe shows it; without it all that was imported
+    #[arg(long, value_name = "ID")]
+    material_id: Option<String>,
+}
+
+pub(super) fn delete(session: &Session, deletion: &DeleteMaterial) -> Result<()> {
+    let name = &deletion.name;
+    let id = match &deletion.material_id {
+        None => None,
+        Some(text) => match from_hex(text).and_then(|bytes| bytes.try_into().ok()) {
+            Some(id) => Some(id),
+            None => {
+                return Err(Failure::usage("a material id is 16 hexadecimal digits: keyfold key describe"));
+            }
+        },
+    };
+    let key = on_key(name, session.store()?.delete_imported_key_material(&key_name(name)?, id))?;
     changed(session, &key, &format!("deleted the material of key \"{name}\""))?;
     session.note("the same material, and no other, can be imported again")
 }

@@ -168,13 +168,13 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Changes every version of a key, those in pages too. The document is written by [`Change::update_key`].
+    /// Changes every version of a key, those in pages and a pending one too. The document is written by [`Change::update_key`].
     pub(super) fn edit_versions(
         &mut self,
         key: &mut KeyDocument,
         mut edit: impl FnMut(&mut VersionDocument) -> Result<()>,
     ) -> Result<()> {
-        key.versions.iter_mut().try_for_each(&mut edit)?;
+        key.versions.iter_mut().chain(&mut key.pending).try_for_each(&mut edit)?;
         for number in 0..key.pages.len() {
             let (was, mut page) = self.snapshot.page(key, number)?;
             page.versions.iter_mut().try_for_each(&mut edit)?;

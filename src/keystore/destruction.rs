@@ -12,7 +12,6 @@ use super::names::{KeyId, KeyName};
 use super::snapshot::Snapshot;
 use super::time::Time;
 use super::types::{KeyState, Origin, VersionState};
-use super::version::VersionDocument;
 use super::{Store, anchor, grants};
 use crate::crypto::fill_random;
 use crate::error::{Error, Result};
@@ -132,7 +131,8 @@ impl Store {
                 for entry in &entries {
                     let key = key_of(snapshot, entry)?;
                     let imported = key.origin == Origin::External && key.state != KeyState::Destroyed;
-                    if imported && snapshot.versions(&key)?.iter().any(VersionDocument::is_overwritten) {
+                    let mut all = snapshot.versions(&key)?.into_iter().chain(key.pending.clone());
+                    if imported && all.any(|version| version.is_overwritten()) {
                         found.overwritten.push(key.id);
                     }
                     match key.state {
@@ -238,6 +238,7 @@ impl Store {
                     }
                     Ok(())
                 })?;
+                key.pending = key.pending.filter(|pending| !pending.wrapped.is_empty());
                 change.update_key(&mut key)
             }
             None => Ok(()),
@@ -256,7 +257,7 @@ fn over(snapshot: &Snapshot<'_>, key: &KeyDocument) -> Option<Time> {
 fn holds_bytes(snapshot: &mut Snapshot<'_>, key: &KeyDocument) -> Result<bool> {
     // All versions are emptied at once, so the newest tells; pages are read only where there is none.
     match key.versions.last() {
-        Some(newest) => Ok(!newest.wrapped.is_empty()),
+        Some(newest) => Ok(!newest.wrapped.is_empty() || key.pending.is_some()),
         None => Ok(snapshot.versions(key)?.iter().any(|version| !version.wrapped.is_empty())),
     }
 }

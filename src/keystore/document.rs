@@ -64,6 +64,8 @@ pub(super) struct KeyDocument {
     pub(super) next_version: u32,
     /// The newest versions, oldest first; the last is the current one. None while the first import is awaited.
     pub(super) versions: Vec<VersionDocument>,
+    /// Imported material that the next rotation makes current; it has its number, and no use yet.
+    pub(super) pending: Option<VersionDocument>,
     /// MACs of the pages of older versions, oldest first.
     pub(super) pages: Vec<Mac>,
     pub(super) unknown: Unknown,
@@ -170,6 +172,7 @@ const KEY_FIELDS: &[&str] = &[
     "next_version",
     "pages",
     "versions",
+    "pending",
 ];
 
 impl KeyDocument {
@@ -197,6 +200,7 @@ impl KeyDocument {
             rotation_from: None,
             next_version: 1,
             versions: Vec::new(),
+            pending: None,
             pages: Vec::new(),
             unknown: Unknown::default(),
         }
@@ -250,6 +254,10 @@ impl KeyDocument {
         if u64::from(newest) != current || newest >= next_version || pages.len() > PAGES {
             return Err("its version numbers do not fit together".into());
         }
+        let pending = fields.take_if_there("pending").map(VersionDocument::read).transpose()?;
+        if pending.as_ref().is_some_and(|p| p.version <= newest || p.version >= next_version) {
+            return Err("the number of its pending version does not fit".into());
+        }
         let unknown = unknown.end(fields);
         Ok(KeyDocument {
             id,
@@ -273,6 +281,7 @@ impl KeyDocument {
             rotation_from,
             next_version,
             versions,
+            pending,
             pages,
             unknown,
         })
@@ -312,6 +321,9 @@ impl KeyDocument {
         put("next_version", self.next_version.into());
         put("pages", self.pages.iter().map(|mac| hex(mac)).collect());
         put("versions", self.versions.iter().map(VersionDocument::write).collect());
+        if let Some(pending) = &self.pending {
+            put("pending", pending.write());
+        }
         self.unknown.write_end(out)
     }
 
@@ -320,12 +332,21 @@ impl KeyDocument {
         self.versions.last().map_or(0, |newest| newest.version)
     }
 
+    /// The number of a version that is about to be made.
+    pub(super) fn take_number(&mut self) -> Result<u32> {
+        let number = self.next_version;
+        self.next_version = number
+            .checked_add(1)
+            .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
+        Ok(number)
+    }
+
     /// The version that new cells are wrapped under, where there is one.
     pub(super) fn current(&self) -> Option<&VersionDocument> {
         self.versions.last().filter(|newest| newest.state == VersionState::Current)
     }
 
-    /// What callers see; `versions` are all of them, oldest first.
+    /// What callers see; `versions` are all of them, oldest first, but for the pending one.
     pub(super) fn metadata(&self, versions: &[VersionDocument]) -> KeyMetadata {
         KeyMetadata {
             key_id: self.id,
@@ -345,7 +366,7 @@ impl KeyDocument {
             grants: u32::try_from(self.grants.len()).unwrap_or(u32::MAX),
             revision: self.revision,
             current_version: self.current().map_or(0, |current| current.version),
-            versions: versions.iter().map(|version| version.metadata(&self.policy)).collect(),
+            versions: versions.iter().chain(&self.pending).map(|v| v.metadata(&self.policy)).collect(),
         }
     }
 }

@@ -65,6 +65,8 @@ impl Store {
         };
         key.versions = versions.into_iter().map(rewrap).collect::<Result<_>>()?;
         key.pages.clear();
+        // What is not in use yet is brought to the other store as it was brought to this one.
+        key.pending = None;
         // Names of principals mean nothing in another store.
         key.owner.clear();
         key.grants.clear();
@@ -137,6 +139,7 @@ impl Store {
         key.grants.clear();
         key.deletion_date = None;
         key.deletion_seen = None;
+        key.pending = None;
         let travels = matches!(key.state, KeyState::Enabled | KeyState::Disabled | KeyState::Compromised);
         if !travels || key.state != KeyState::Compromised && key.current().is_none() {
             return Err(Error::InvalidKeyMaterial { why: "a key in this state is not exported" });

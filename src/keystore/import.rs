@@ -1,6 +1,8 @@
 //! Importing key material that was wrapped for this store: KMS's GetParametersForImport and ImportKeyMaterial.
 //! `docs/KEYS.md`, "Import".
 
+use std::cmp::Ordering;
+
 use serde::Serialize;
 
 use super::change::{Change, Deed};
@@ -11,11 +13,12 @@ use super::json::hex;
 use super::manage::describe;
 use super::material::{self, Binding, Made, Material};
 use super::names::KeyName;
+use super::snapshot::Snapshot;
 use super::time::Time;
 use super::types::{KeyMetadata, KeyState, Origin, RotationType, VersionState};
 use super::version::VersionDocument;
 use super::{Store, access, states};
-use crate::crypto::ct_eq;
+use crate::crypto::{MaterialId, ct_eq};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
 
@@ -48,6 +51,31 @@ impl WrappingAlgorithm {
             WrappingAlgorithm::HpkeX25519 => "HPKE_X25519",
             WrappingAlgorithm::HpkeXWing => "HPKE_X_WING",
         }
+    }
+}
+
+/// Which material is brought (KMS's ImportType).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ImportType {
+    /// Material that the key never had: its first, or the one that its next rotation makes current.
+    NewKeyMaterial,
+    /// Material that the key had before.
+    ExistingKeyMaterial,
+}
+
+impl ImportType {
+    /// As KMS and the trail have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ImportType::NewKeyMaterial => "NEW_KEY_MATERIAL",
+            ImportType::ExistingKeyMaterial => "EXISTING_KEY_MATERIAL",
+        }
+    }
+
+    /// The type of this name.
+    pub fn from_name(name: &str) -> Option<ImportType> {
+        [ImportType::NewKeyMaterial, ImportType::ExistingKeyMaterial].into_iter().find(|t| t.name() == name)
     }
 }
 
@@ -111,18 +139,22 @@ impl Store {
         })
     }
 
-    /// Takes wrapped material: the key's first, which makes it Enabled; or the same material again after it expired or
-    /// was deleted (INCORRECT_KEY_MATERIAL for any other). `valid_days`: it expires after so many days (1 to 365; 0: it
-    /// does not). An import uses up every token that the key was given before it.
+    /// Takes wrapped material. NEW_KEY_MATERIAL: the key's first, which makes it Enabled; or, of a key that has material,
+    /// what the next [`Store::rotate_key`] makes current. EXISTING_KEY_MATERIAL: what the key had before, after it expired
+    /// or was deleted, or to set its expiry anew (INCORRECT_KEY_MATERIAL for any other). `None`: the first while the key
+    /// has none, and then the second, as in KMS. `valid_days`: it expires after so many days (1 to 365; 0: it does not).
+    /// An import uses up every token that the key was given before it.
     ///
     /// # Errors
     /// INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN; AUTH for material that is not wrapped under the token's key;
-    /// INVALID_KEY_MATERIAL for another size than the spec's; INCORRECT_KEY_MATERIAL; the key's refusals.
+    /// INVALID_KEY_MATERIAL for another size than the spec's; INCORRECT_KEY_MATERIAL; ALREADY_EXISTS for new material that
+    /// the key has or had, or while other material is pending; the key's refusals.
     pub fn import_wrapped_key_material(
         &self,
         name: &KeyName,
         token: &[u8],
         wrapped: &[u8],
+        import_type: Option<ImportType>,
         valid_days: u32,
     ) -> Result<KeyMetadata> {
         if valid_days > VALID_DAYS {
@@ -131,11 +163,23 @@ impl Store {
             });
         }
         let secrets = &self.inner.secrets;
-        let deed = Deed::on(Operation::ImportKeyMaterial, name).with(
-            "expirationModel",
-            if valid_days == 0 { "KEY_MATERIAL_DOES_NOT_EXPIRE" } else { "KEY_MATERIAL_EXPIRES" },
-        );
-        self.inner.change(deed.with("validDays", valid_days), |change| {
+        // Said here and not in the transaction, so that the event of a refusal and an approval name it too. Whoever is
+        // quicker with an import uses the token up.
+        let import_type = import_type.unwrap_or_else(|| {
+            match self.inner.read(|snapshot| Ok(snapshot.key(name)?.versions.is_empty())) {
+                Ok(false) => ImportType::ExistingKeyMaterial,
+                _ => ImportType::NewKeyMaterial,
+            }
+        });
+        let model = match valid_days {
+            0 => "KEY_MATERIAL_DOES_NOT_EXPIRE",
+            _ => "KEY_MATERIAL_EXPIRES",
+        };
+        let deed = Deed::on(Operation::ImportKeyMaterial, name)
+            .with("expirationModel", model)
+            .with("importType", import_type.name())
+            .with("validDays", valid_days);
+        self.inner.change(deed, |change| {
             let mut key = change.key(name)?;
             let (token, private) = Token::open(token, secrets)?;
             if token.key_id != key.id || token.imports != key.imports {
@@ -149,42 +193,65 @@ impl Store {
             let material = material::take(key.spec, bytes.expose(), secrets.on_fork)?;
             self.inner.options.check_locked()?;
             let valid_to = (valid_days > 0).then(|| now.plus_days(valid_days));
-            match key.versions.is_empty() {
-                true => first(change, &mut key, &material, now, valid_to)?,
-                false => again(change, &mut key, &material, valid_to, name)?,
-            }
+            let material_id = match (import_type, key.versions.is_empty()) {
+                (ImportType::NewKeyMaterial, true) => first(change, &mut key, &material, now, valid_to)?,
+                (ImportType::NewKeyMaterial, false) => next(change, &mut key, &material, now, valid_to)?,
+                (ImportType::ExistingKeyMaterial, _) => again(change, &mut key, &material, valid_to, name)?,
+            };
             key.imports = key
                 .imports
                 .checked_add(1)
                 .ok_or(Error::LimitExceeded { what: "imports", limit: u32::MAX.into() })?;
+            change.respond("keyMaterialId", hex(&material_id));
             change.update_key(&mut key)?;
             describe(change.snapshot(), &key)
         })
     }
 
-    /// Deletes imported material at once; the key is then PendingImport (or stays PendingDeletion), and the same material
-    /// can be imported again. Material that rotation drew stays, and is used again after that.
+    /// Deletes imported material at once: that of one version, or all that the key has. Unless it was only pending
+    /// rotation the key is then PendingImport (or stays PendingDeletion), and the same material can be imported again.
+    /// Material that the store drew stays.
     ///
     /// # Errors
-    /// UNSUPPORTED_OPERATION for a key of another origin; the key's refusals.
-    pub fn delete_imported_key_material(&self, name: &KeyName) -> Result<KeyMetadata> {
-        let deleted = self.inner.change(Deed::on(Operation::DeleteImportedKeyMaterial, name), |change| {
+    /// KEY_NOT_FOUND for a material id that the key has not; UNSUPPORTED_OPERATION for a key of another origin; the key's
+    /// refusals.
+    pub fn delete_imported_key_material(
+        &self,
+        name: &KeyName,
+        material_id: Option<MaterialId>,
+    ) -> Result<KeyMetadata> {
+        let mut deed = Deed::on(Operation::DeleteImportedKeyMaterial, name);
+        if let Some(id) = &material_id {
+            deed = deed.with("keyMaterialId", hex(id));
+        }
+        let deleted = self.inner.change(deed, |change| {
             let mut key = change.key(name)?;
-            let mut found = false;
+            let (mut found, mut told, mut served) = (false, material_id.is_none(), false);
             let mut forget = |version: &mut VersionDocument| {
-                if version.origin == Origin::External && version.holds_material() {
+                if version.origin != Origin::External
+                    || material_id.is_some_and(|id| id != version.material_id)
+                {
+                    return Ok(());
+                }
+                told = true;
+                if version.holds_material() {
                     version.overwrite()?;
                     version.valid_to = None;
                     if matches!(version.state, VersionState::Current | VersionState::NonCurrent) {
                         version.state = VersionState::PendingImport;
+                        served = true;
                     }
                     found = true;
                 }
                 Ok(())
             };
             change.edit_versions(&mut key, &mut forget)?;
+            if !told {
+                let id = material_id.unwrap_or_default();
+                return Err(Error::KeyNotFound { name: format!("{name}, key material {}", hex(&id)).into() });
+            }
             if found {
-                if matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
+                if served && matches!(key.state, KeyState::Enabled | KeyState::Disabled) {
                     key.state = KeyState::PendingImport;
                 }
                 change.update_key(&mut key)?;
@@ -196,11 +263,40 @@ impl Store {
             let _ = kept.follow(&self.inner);
         }
         // What stays of it in the file's log or free pages while others read goes with the next `destroy_due`.
-        if self.inner.backend.scrub()? {
-            self.empty(deleted.key_id)?;
+        match self.inner.backend.scrub()? {
+            true => self.empty(deleted.key_id).and_then(|()| self.inner.read(|s| told_now(s, &deleted))),
+            false => Ok(deleted),
         }
-        Ok(deleted)
     }
+}
+
+/// The key as it stands, after what was deleted is gone from it too.
+fn told_now(snapshot: &mut Snapshot<'_>, was: &KeyMetadata) -> Result<KeyMetadata> {
+    match snapshot.key_by_id(was.key_id)? {
+        Some(key) => describe(snapshot, &key),
+        None => Ok(was.clone()),
+    }
+}
+
+/// A version of what was brought, with a number of its own.
+fn made(
+    change: &Change<'_>,
+    key: &mut KeyDocument,
+    material: &Material,
+    now: Time,
+    valid_to: Option<Time>,
+) -> Result<VersionDocument> {
+    let inner = change.inner;
+    let made = Made {
+        origin: Origin::External,
+        created: now,
+        rotation_type: RotationType::Initial,
+        by: inner.actor.principal.clone(),
+    };
+    let number = key.take_number()?;
+    let mut version = material::version(&inner.secrets, key.id, key.spec, number, made, material)?;
+    version.valid_to = valid_to;
+    Ok(version)
 }
 
 /// The key's first material.
@@ -210,25 +306,46 @@ fn first(
     material: &Material,
     now: Time,
     valid_to: Option<Time>,
-) -> Result<()> {
-    let inner = change.inner;
-    let number = key.next_version;
-    let made = Made {
-        origin: Origin::External,
-        created: now,
-        rotation_type: RotationType::Initial,
-        by: inner.actor.principal.clone(),
-    };
-    let mut version = material::version(&inner.secrets, key.id, key.spec, number, made, material)?;
-    version.valid_to = valid_to;
-    key.next_version = number
-        .checked_add(1)
-        .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
+) -> Result<MaterialId> {
+    let version = made(change, key, material, now, valid_to)?;
+    let id = version.material_id;
     key.versions.push(version);
     if key.state == KeyState::PendingImport {
         key.state = KeyState::Enabled;
     }
-    Ok(())
+    Ok(id)
+}
+
+/// Material for the key's next rotation. What the key has or had is not new, and one waits at a time.
+fn next(
+    change: &mut Change<'_>,
+    key: &mut KeyDocument,
+    material: &Material,
+    now: Time,
+    valid_to: Option<Time>,
+) -> Result<MaterialId> {
+    let commitment = material.commitment(&change.inner.secrets.store_id, key.spec);
+    let known = |version: &VersionDocument| version.commitment.is_some_and(|c| ct_eq(&c, &commitment));
+    let taken = |version: &VersionDocument| Error::AlreadyExists {
+        what: "key material",
+        name: hex(&version.material_id).into(),
+    };
+    if let Some(version) = change.snapshot().versions(key)?.iter().find(|version| known(version)) {
+        return Err(taken(version));
+    }
+    let serves = |version: &VersionDocument| version.holds_material() && !expired(version, now);
+    if let Some(pending) = key.pending.as_ref().filter(|pending| known(pending) || serves(pending)) {
+        return Err(taken(pending));
+    }
+    let mut version = made(change, key, material, now, valid_to)?;
+    version.state = VersionState::PendingRotation;
+    let id = version.material_id;
+    key.pending = Some(version);
+    Ok(id)
+}
+
+fn expired(version: &VersionDocument, now: Time) -> bool {
+    version.valid_to.is_some_and(|end| end <= now)
 }
 
 /// Material that the key had before, for the version that it was of; its expiry is set anew.
@@ -238,11 +355,11 @@ fn again(
     material: &Material,
     valid_to: Option<Time>,
     name: &KeyName,
-) -> Result<()> {
+) -> Result<MaterialId> {
     let secrets = &change.inner.secrets;
     let (id, spec, newest) = (key.id, key.spec, key.newest());
     let commitment = material.commitment(&secrets.store_id, spec);
-    let (mut found, mut missing) = (false, false);
+    let (mut found, mut missing) = (None, false);
     change.edit_versions(key, |version| {
         if version.origin != Origin::External
             || matches!(version.state, VersionState::Compromised | VersionState::Destroyed)
@@ -253,24 +370,23 @@ fn again(
             let binding = Binding::stored(secrets, id, spec, version);
             (version.nonce, version.wrapped) = material::wrap(&secrets.material, &binding, material)?;
             version.valid_to = valid_to;
-            version.state = match version.version == newest {
-                true => VersionState::Current,
-                false => VersionState::NonCurrent,
+            version.state = match version.version.cmp(&newest) {
+                Ordering::Greater => VersionState::PendingRotation,
+                Ordering::Equal => VersionState::Current,
+                Ordering::Less => VersionState::NonCurrent,
             };
-            found = true;
+            found = Some(version.material_id);
         }
         missing |= version.state == VersionState::PendingImport;
         Ok(())
     })?;
-    if !found {
-        return Err(Error::IncorrectKeyMaterial { name: name.to_string().into() });
-    }
+    let found = found.ok_or_else(|| Error::IncorrectKeyMaterial { name: name.to_string().into() })?;
     if key.state == KeyState::PendingImport && !missing {
         key.state = KeyState::Enabled;
     }
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]
 #[path = "import_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -92,7 +92,7 @@ impl State {
                 ends.map(|end| end.is_some_and(|end| end <= now));
             let why = match version.state {
                 VersionState::Destroyed => Some(Why::Destroyed),
-                VersionState::PendingImport => Some(Why::NoMaterial),
+                VersionState::PendingImport | VersionState::PendingRotation => Some(Why::NoMaterial),
                 _ if expired => Some(Why::NoMaterial),
                 VersionState::Compromised => Some(Why::Compromised).filter(|_| !recovery),
                 VersionState::Current | VersionState::NonCurrent => {

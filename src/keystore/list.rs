@@ -106,7 +106,7 @@ impl Store {
         let entries = snapshot.rows.list(Table::Keys, after, STRIDE)?;
         for entry in &entries {
             let key = key_of(snapshot, entry)?;
-            for version in snapshot.versions(&key)? {
+            for version in snapshot.versions(&key)?.into_iter().chain(key.pending.clone()) {
                 if version.state == VersionState::Destroyed || !version.holds_material() {
                     continue;
                 }

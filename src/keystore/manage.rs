@@ -218,6 +218,9 @@ pub(super) fn describe(snapshot: &mut Snapshot<'_>, key: &KeyDocument) -> Result
     // Material that expired is gone for all uses, whether or not somebody has taken it out of the document yet.
     for version in &mut told.versions {
         let expired = version.valid_to.as_deref().and_then(Time::parse).is_some_and(|end| end <= now);
+        if expired && version.state == VersionState::PendingRotation {
+            version.state = VersionState::PendingImport;
+        }
         if expired && matches!(version.state, VersionState::Current | VersionState::NonCurrent) {
             version.state = VersionState::PendingImport;
             if matches!(told.key_state, KeyState::Enabled | KeyState::Disabled) {

@@ -114,7 +114,7 @@ pub use destruction::{DestroyReport, Destroyed, RefusedKey};
 pub use grants::{CreateGrant, GrantMetadata, GrantPage};
 pub use handle::Key;
 pub(crate) use handle::Wish;
-pub use import::{ImportParameters, WrappingAlgorithm};
+pub use import::{ImportParameters, ImportType, WrappingAlgorithm};
 pub(crate) use key_version::{Served, Version};
 pub(crate) use key_view::{KeyView, Named};
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::approvals::StoreSettings;
+use super::import::ImportType;
 use super::names::KeyName;
 use super::snapshot::Snapshot;
 use crate::error::{Error, Result};
@@ -24,8 +25,8 @@ pub(super) fn check(operation: Operation, request: &Map<String, Value>) -> Resul
             "request: ImportKey has importedKeyId (an id) and wrappingKeyId",
         ),
         Operation::ImportKeyMaterial => (
-            &["expirationModel", "validDays"],
-            "request: ImportKeyMaterial has keyId, expirationModel and validDays: a number, 0 to 365",
+            &["expirationModel", "importType", "validDays"],
+            "request: ImportKeyMaterial has keyId, expirationModel, importType, and validDays: a number, 0 to 365",
         ),
         Operation::AddRoot => (&["slot"], "request: AddRoot has slot, an object as the trail shows it"),
         Operation::ChangeRoot => {
@@ -51,6 +52,7 @@ fn fits(name: &str, value: &Value) -> bool {
         "expirationModel" => {
             matches!(value.as_str(), Some("KEY_MATERIAL_DOES_NOT_EXPIRE" | "KEY_MATERIAL_EXPIRES"))
         }
+        "importType" => value.as_str().and_then(ImportType::from_name).is_some(),
         "slot" | "settings" => value.is_object(),
         "importedKeyId" => matches!(value.as_str().map(str::parse), Some(Ok(KeyName::Id(_)))),
         "wrappingKeyId" => value.as_str().is_some_and(|name| name.parse::<KeyName>().is_ok()),

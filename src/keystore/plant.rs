@@ -50,7 +50,7 @@ impl Store {
             current.state = VersionState::Current;
         }
         let owner = self.inner.actor.principal.clone();
-        let mut key = KeyDocument::new(id, KeySpec::Symmetric, Origin::External, Time::now(), owner);
+        let mut key = KeyDocument::new(id, KeySpec::Symmetric, Origin::Keyfold, Time::now(), owner);
         key.next_version = last.saturating_add(1);
         key.versions = newest;
         self.inner.change(Deed::new(Operation::ImportKey), |change| {

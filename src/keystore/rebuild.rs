@@ -222,6 +222,7 @@ impl<'a> Rebuild<'a> {
             key.grants.clear();
             key.aliases.clear();
             key.versions.iter_mut().for_each(bury);
+            key.pending = None;
         }
         for number in 0..key.pages.len() {
             let at = page_place(key.id, number);

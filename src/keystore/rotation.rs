@@ -14,6 +14,7 @@ use super::material::Made;
 use super::names::{KeyId, KeyName};
 use super::time::Time;
 use super::types::{KeyMetadata, KeyState, Origin, PageRequest, RotationType, VersionMetadata, VersionState};
+use super::version::VersionDocument;
 use super::{Store, material, trail};
 use crate::audit::KeyRef;
 use crate::error::{Error, Result};
@@ -115,28 +116,54 @@ fn rotate_when(
     })
 }
 
-/// Adds a version of fresh material, as the current one.
+/// Adds a version as the current one: of fresh material, or, for a key of origin EXTERNAL, the one its owner brought.
 fn add_version(change: &mut Change<'_>, key: &mut KeyDocument, why: RotationType) -> Result<()> {
-    let inner = change.inner;
     let now = clock::now(change.snapshot());
-    let material = material::draw(key.spec, inner.secrets.on_fork)?;
-    inner.options.check_locked()?;
-    let number = key.next_version;
-    let by = inner.actor.principal.clone();
-    let made = Made { origin: Origin::Keyfold, created: now, rotation_type: why, by };
-    let version = material::version(&inner.secrets, key.id, key.spec, number, made, &material)?;
+    let version = match key.origin {
+        Origin::External => take_pending(key, why, now)?,
+        Origin::Keyfold => draw_version(change, key, why, now)?,
+    };
     if let Some(before) = key.versions.last_mut().filter(|before| before.state == VersionState::Current) {
         before.state = VersionState::NonCurrent;
     }
-    key.next_version = number
-        .checked_add(1)
-        .ok_or(Error::LimitExceeded { what: "version numbers", limit: u32::MAX.into() })?;
     key.versions.push(version);
     match why {
         RotationType::OnDemand => key.on_demand_rotations += 1,
         _ => come_round(key, now),
     }
     change.update_key(key)
+}
+
+fn draw_version(
+    change: &Change<'_>,
+    key: &mut KeyDocument,
+    why: RotationType,
+    now: Time,
+) -> Result<VersionDocument> {
+    let inner = change.inner;
+    let material = material::draw(key.spec, inner.secrets.on_fork)?;
+    inner.options.check_locked()?;
+    let by = inner.actor.principal.clone();
+    let made = Made { origin: Origin::Keyfold, created: now, rotation_type: why, by };
+    let number = key.take_number()?;
+    material::version(&inner.secrets, key.id, key.spec, number, made, &material)
+}
+
+/// The material that waits for this rotation. INVALID_KEY_STATE where there is none, or it expired.
+fn take_pending(key: &mut KeyDocument, why: RotationType, now: Time) -> Result<VersionDocument> {
+    let serves = |version: &VersionDocument| {
+        version.state == VersionState::PendingRotation
+            && version.holds_material()
+            && version.valid_to.is_none_or(|end| now < end)
+    };
+    match key.pending.take_if(|pending| serves(pending)) {
+        // Its material is bound to the time of its import: that stays its `created`.
+        Some(version) => Ok(VersionDocument { state: VersionState::Current, rotation_type: why, ..version }),
+        None => Err(Error::InvalidKeyState {
+            name: key.id.to_string().into(),
+            state: "without imported material that is pending rotation (import it as NEW_KEY_MATERIAL first)",
+        }),
+    }
 }
 
 /// Moves a schedule on by the periods that are over: whole ones, so that late rotations do not move it.
@@ -182,8 +209,10 @@ impl Store {
     /// Adds a version, which new envelopes use at once; older versions go on opening what they sealed. Each call
     /// that returns success has added one version, whatever other processes do at the same time.
     ///
+    /// A key of origin EXTERNAL rotates to the material that was imported for it as NEW_KEY_MATERIAL.
+    ///
     /// # Errors
-    /// LIMIT_EXCEEDED after as many as the key's policy permits (25 unless it says otherwise); KEY_DISABLED for a
+    /// INVALID_KEY_STATE for a key of origin EXTERNAL that has no such material. LIMIT_EXCEEDED after as many as the key's policy permits (25 unless it says otherwise); KEY_DISABLED for a
     /// disabled key, which stays as it is; by the table of docs/KEYS.md in other states.
     pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
         self.inner.change(Deed::on(Operation::RotateKeyOnDemand, name), |change| {
@@ -225,14 +254,15 @@ impl Store {
         if limit > 1_000 {
             return Err(Error::TooLarge { what: "a page's limit", limit: 1_000 });
         }
-        // How many were given out before: no version is ever taken away, and new ones come at the end.
+        // How many are older than the page: none of those is ever taken away, and new ones come at the end.
         let bad = Error::InvalidArgument { what: "this is not where a page of rotations begins" };
         let below = match &page.after {
             None => None,
             Some(token) => Some(token.parse::<usize>().map_err(|_| bad.clone())?),
         };
         self.look(Operation::ListKeyRotations, name, |snapshot, key| {
-            let versions = snapshot.versions(key)?;
+            let mut versions = snapshot.versions(key)?;
+            versions.extend(key.pending.clone());
             let end = below.unwrap_or(versions.len());
             if end > versions.len() {
                 return Err(bad.clone());

@@ -78,6 +78,8 @@ pub enum VersionState {
     Current,
     /// Opens what it sealed.
     NonCurrent,
+    /// Imported, and not yet rotated to: seals and opens nothing.
+    PendingRotation,
     /// Opens only for recovery.
     Compromised,
     /// Imported material that expired or was deleted; the same material may be imported again.
@@ -199,7 +201,7 @@ pub struct KeyMetadata {
     pub revision: u64,
     /// The version that new envelopes use; 0 when there is none.
     pub current_version: u32,
-    /// All versions, oldest first.
+    /// All versions, oldest first; material that is pending rotation comes last.
     pub versions: Vec<VersionMetadata>,
 }
 
@@ -367,6 +369,7 @@ names!(KeySpec {
 names!(VersionState {
     Current = "CURRENT",
     NonCurrent = "NON_CURRENT",
+    PendingRotation = "PENDING_ROTATION",
     Compromised = "COMPROMISED",
     PendingImport = "PENDING_IMPORT",
     Destroyed = "DESTROYED",

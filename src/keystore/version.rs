@@ -59,7 +59,7 @@ impl VersionDocument {
         self.nonce == [0; 24] && !self.wrapped.is_empty()
     }
 
-    fn read(value: Value) -> std::result::Result<VersionDocument, Unreadable> {
+    pub(super) fn read(value: Value) -> std::result::Result<VersionDocument, Unreadable> {
         let mut fields = Fields::from_value(value)?;
         let version = read_u32(fields.number("version")?)?;
         if version == 0 {

@@ -350,8 +350,9 @@ keyfold_status keyfold_key_last_usage(const keyfold_store *, const char *, keyfo
 keyfold_status keyfold_key_parameters_for_import(const keyfold_store *, const char *, const char *,
     keyfold_buffer *);
 keyfold_status keyfold_key_import_wrapped_material(const keyfold_store *, const char *, const uint8_t *,
-    size_t, const uint8_t *, size_t, uint32_t, keyfold_buffer *);
-keyfold_status keyfold_key_delete_imported_material(const keyfold_store *, const char *, keyfold_buffer *);
+    size_t, const uint8_t *, size_t, const char *, uint32_t, keyfold_buffer *);
+keyfold_status keyfold_key_delete_imported_material(const keyfold_store *, const char *, const char *,
+    keyfold_buffer *);
 keyfold_status keyfold_grant_create(const keyfold_store *, const char *, const char *, keyfold_buffer *);
 keyfold_status keyfold_grant_list(const keyfold_store *, const char *, const char *, uint32_t, keyfold_buffer
     *);

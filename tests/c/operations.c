@@ -304,7 +304,7 @@ static void wrong_arguments_are_told_and_change_nothing(void)
     GIVES(NULL_ARGUMENT, keyfold_key_tag(f.store, "cards", NULL, NULL));
     GIVES(NULL_ARGUMENT, keyfold_key_set_policy(f.store, NULL, "{}", NULL));
     GIVES(NULL_ARGUMENT, keyfold_key_rotation_status(f.store, "cards", NULL));
-    GIVES(NULL_ARGUMENT, keyfold_key_import_wrapped_material(f.store, "cards", NULL, 9, out, 1, 0, NULL));
+    GIVES(NULL_ARGUMENT, keyfold_key_import_wrapped_material(f.store, "cards", NULL, 9, out, 1, NULL, 0, NULL));
     GIVES(NULL_ARGUMENT, keyfold_key_narrow(f.key, NULL, 9, NULL, 0, NULL, &key));
     GIVES(NULL_ARGUMENT, keyfold_key_narrow(f.key, NULL, 0, NULL, 0, NULL, NULL));
     GIVES(NULL_ARGUMENT, keyfold_generate_mac(f.key, NULL, 9, out, sizeof out, &n));

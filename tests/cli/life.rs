@@ -173,4 +173,20 @@ fn own_material_comes_wrapped_by_openssl_and_only_the_same_comes_again() {
     let again = import("material");
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     assert_eq!(place.must(&["decrypt", "e.kf"]), b"hello");
+    // New material waits for a rotation, which draws none itself.
+    let nothing = place.run(&["key", "rotate", "mine"]);
+    assert!(nothing.stderr.contains("pending rotation"), "{}", nothing.stderr);
+    wrap("other");
+    let files = ["--token", "token", "--wrapped", "other.wrapped"];
+    let new = place.json(&[&["key", "import-material", "mine", "--new"][..], &files].concat());
+    assert_eq!(new["versions"][1]["state"], "PENDING_ROTATION");
+    let turned = place.json(&["key", "rotate", "mine"]);
+    assert_eq!(
+        (&turned["current_version"], &turned["versions"][1]["origin"]),
+        (&2.into(), &"EXTERNAL".into())
+    );
+    let id = turned["versions"][0]["material_id"].as_str().unwrap();
+    let gone = place.json(&["key", "delete-material", "mine", "--material-id", id]);
+    assert_eq!(gone["versions"][0]["state"], "PENDING_IMPORT");
+    assert_eq!(gone["versions"][1]["state"], "CURRENT");
 }

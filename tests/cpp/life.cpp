@@ -387,7 +387,7 @@ static void other_kinds_of_keys_do_what_they_are_for()
     const keyfold::bytes noise(80, 7);
     const auto refused = [&](const keyfold::bytes &token) {
         try {
-            store.import_wrapped_key_material("mine", token, noise);
+            store.import_wrapped_key_material("mine", token, noise, 0, "NEW_KEY_MATERIAL");
         } catch (const keyfold::Error &e) {
             return e.status();
         }
@@ -395,6 +395,9 @@ static void other_kinds_of_keys_do_what_they_are_for()
     };
     CHECK(refused(yours) != KEYFOLD_STATUS_OK && refused(mine) != KEYFOLD_STATUS_OK && refused(yours) != refused(mine));
     CHECK(has(store.delete_imported_key_material("mine"), "PendingImport"));
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_KEY_NOT_FOUND, [&] { store.delete_imported_key_material("mine", "0123456789abcdef"); }));
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_INVALID_ARGUMENT, [&] { store.delete_imported_key_material("mine", "xyz"); }));
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_INVALID_ARGUMENT, [&] { store.import_wrapped_key_material("mine", mine, noise, 0, "OTHER"); }));
     CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_UNSUPPORTED_OPERATION, [&] { store.delete_imported_key_material("sign"); }));
 }
 

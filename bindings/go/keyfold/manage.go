@@ -119,15 +119,17 @@ func (s *Store) ParametersForImport(name, algorithm string) (ImportParameters, e
 	return decoded[ImportParameters](nativeKeyParametersForImport(&s.native, name, algorithm))
 }
 
-// ImportWrappedKeyMaterial takes wrapped material: a key's first, or the same again after it expired or was deleted. It
-// expires after validDays, 1 to 365; 0: it does not.
-func (s *Store) ImportWrappedKeyMaterial(name string, token, wrapped []byte, validDays uint32) (KeyMetadata, error) {
-	return decoded[KeyMetadata](nativeKeyImportWrappedMaterial(&s.native, name, token, wrapped, validDays))
+// ImportWrappedKeyMaterial takes wrapped material. importType is "NEW_KEY_MATERIAL" (a key's first, or what its next
+// rotation makes current), "EXISTING_KEY_MATERIAL" (the same again after it expired or was deleted), or "": the first
+// while the key never had any, and then the second. It expires after validDays, 1 to 365; 0: it does not.
+func (s *Store) ImportWrappedKeyMaterial(name string, token, wrapped []byte, importType string, validDays uint32) (KeyMetadata, error) {
+	return decoded[KeyMetadata](nativeKeyImportWrappedMaterial(&s.native, name, token, wrapped, importType, validDays))
 }
 
-// DeleteImportedKeyMaterial deletes a key's imported material at once; the same material can be imported again.
-func (s *Store) DeleteImportedKeyMaterial(name string) (KeyMetadata, error) {
-	return decoded[KeyMetadata](nativeKeyDeleteImportedMaterial(&s.native, name))
+// DeleteImportedKeyMaterial deletes a key's imported material at once: that of this id, or with "" all that it has. The
+// same material can be imported again.
+func (s *Store) DeleteImportedKeyMaterial(name, materialID string) (KeyMetadata, error) {
+	return decoded[KeyMetadata](nativeKeyDeleteImportedMaterial(&s.native, name, materialID))
 }
 
 // CreateGrant lets a principal do something with a key.

@@ -544,17 +544,17 @@ static inline keyfold_status kf_key_parameters_for_import(uintptr_t store, const
 }
 
 static inline keyfold_status kf_key_import_wrapped_material(uintptr_t store, const char *name, const uint8_t *token, size_t token_len, const uint8_t *wrapped, size_t
-wrapped_len, uint32_t valid_days, keyfold_buffer *out_json, char *detail)
+wrapped_len, const char *import_type, uint32_t valid_days, keyfold_buffer *out_json, char *detail)
 {
-	keyfold_status status = keyfold_key_import_wrapped_material((const keyfold_store *)store, name, token, token_len, wrapped, wrapped_len, valid_days, out_json);
+	keyfold_status status = keyfold_key_import_wrapped_material((const keyfold_store *)store, name, token, token_len, wrapped, wrapped_len, import_type, valid_days, out_json);
 	if (status != 0)
 		kf_detail(detail);
 	return status;
 }
 
-static inline keyfold_status kf_key_delete_imported_material(uintptr_t store, const char *name, keyfold_buffer *out_json, char *detail)
+static inline keyfold_status kf_key_delete_imported_material(uintptr_t store, const char *name, const char *material_id, keyfold_buffer *out_json, char *detail)
 {
-	keyfold_status status = keyfold_key_delete_imported_material((const keyfold_store *)store, name, out_json);
+	keyfold_status status = keyfold_key_delete_imported_material((const keyfold_store *)store, name, material_id, out_json);
 	if (status != 0)
 		kf_detail(detail);
 	return status;
@@ -3911,19 +3911,24 @@ func nativeKeyParametersForImport(store *storeHandle, name string, algorithm str
 	return taken(&outJsonC), err
 }
 
-// nativeKeyImportWrappedMaterial takes wrapped material: a key's first, which makes it Enabled, or the
-// same material again after it expired or was deleted.
+// nativeKeyImportWrappedMaterial takes wrapped material: a key's first, which makes it Enabled; new
+// material, which the key's next rotation makes current; or the same material again after it expired
+// or was deleted.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
 // FORKED, INVALID_ARGUMENT, INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN, INVALID_KEY_MATERIAL,
-// INCORRECT_KEY_MATERIAL, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_DESTROYED,
-// AUTH, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
-func nativeKeyImportWrappedMaterial(store *storeHandle, name string, token []byte, wrapped []byte, validDays uint32) (outJson []byte, err error) {
+// INCORRECT_KEY_MATERIAL, ALREADY_EXISTS, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED,
+// KEY_DESTROYED, AUTH, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+func nativeKeyImportWrappedMaterial(store *storeHandle, name string, token []byte, wrapped []byte, importType string, validDays uint32) (outJson []byte, err error) {
 	storeRaw, err := store.read()
 	if err != nil {
 		return
 	}
 	nameC, err := cText(name, false)
+	if err != nil {
+		return
+	}
+	importTypeC, err := cText(importType, true)
 	if err != nil {
 		return
 	}
@@ -3936,6 +3941,7 @@ func nativeKeyImportWrappedMaterial(store *storeHandle, name string, token []byt
 		C.size_t(len(token)),
 		(*C.uint8_t)(unsafe.SliceData(wrapped)),
 		C.size_t(len(wrapped)),
+		importTypeC,
 		C.uint32_t(validDays),
 		&outJsonC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
@@ -3947,13 +3953,17 @@ func nativeKeyImportWrappedMaterial(store *storeHandle, name string, token []byt
 	return taken(&outJsonC), err
 }
 
-// nativeKeyDeleteImportedMaterial deletes a key's imported material at once; the key is PendingImport
-// then, and the same material can be imported again.
+// nativeKeyDeleteImportedMaterial deletes a key's imported material at once, that of one version or
+// all.
+//
+// Unless it was only pending rotation the key is PendingImport then, and the same material can be
+// imported again.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
-// FORKED, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
-// KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
-func nativeKeyDeleteImportedMaterial(store *storeHandle, name string) (outJson []byte, err error) {
+// FORKED, INVALID_ARGUMENT, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED,
+// ANCHOR_UNAVAILABLE, KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+// STORE_FULL.
+func nativeKeyDeleteImportedMaterial(store *storeHandle, name string, materialID string) (outJson []byte, err error) {
 	storeRaw, err := store.read()
 	if err != nil {
 		return
@@ -3962,11 +3972,16 @@ func nativeKeyDeleteImportedMaterial(store *storeHandle, name string) (outJson [
 	if err != nil {
 		return
 	}
+	materialIDC, err := cText(materialID, true)
+	if err != nil {
+		return
+	}
 	var outJsonC C.keyfold_buffer
 	var detail [errorSize]byte
 	status := C.kf_key_delete_imported_material(
 		C.uintptr_t(storeRaw),
 		nameC,
+		materialIDC,
 		&outJsonC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)

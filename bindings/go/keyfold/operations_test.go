@@ -339,24 +339,37 @@ func TestMaterialOfOnesOwnComesWrappedGoesAndComesAgain(t *testing.T) {
 	defer store.Close()
 	material := make([]byte, 32)
 	noError(t, Random(material))
+	kind := ""
 	bring := func(material []byte) (KeyMetadata, error) {
 		given := ok(store.ParametersForImport("mine", "RSAES_OAEP_SHA_256/RSA_3072"))(t)
 		public := ok(x509.ParsePKIXPublicKey(given.PublicKey))(t)
 		wrapped := ok(rsa.EncryptOAEP(sha256.New(), rand.Reader, public.(*rsa.PublicKey), material, nil))(t)
-		return store.ImportWrappedKeyMaterial("mine", given.ImportToken, wrapped, 0)
+		return store.ImportWrappedKeyMaterial("mine", given.ImportToken, wrapped, kind, 0)
 	}
 	equal(t, ok(store.CreateKeyWith("mine", KeyOptions{External: true}))(t).KeyState, "PendingImport")
 	equal(t, ok(bring(material))(t).KeyState, "Enabled")
 	key := ok(store.Key("mine"))(t)
 	defer key.Close()
 	sealed := ok(key.Encrypt(nil, []byte("x"), row, nil))(t)
-	equal(t, ok(store.DeleteImportedKeyMaterial("mine"))(t).KeyState, "PendingImport")
+	equal(t, ok(store.DeleteImportedKeyMaterial("mine", ""))(t).KeyState, "PendingImport")
 	other := make([]byte, 32)
 	noError(t, Random(other))
 	_, err := bring(other)
 	is(t, err, ErrIncorrectKeyMaterial)
 	ok(bring(material))(t)
 	equal(t, string(ok(key.Decrypt(nil, sealed, row, nil))(t)), "x")
+
+	_, err = store.RotateKey("mine")
+	is(t, err, ErrInvalidKeyState)
+	kind = "NEW_KEY_MATERIAL"
+	equal(t, ok(bring(other))(t).Versions[1].State, "PENDING_ROTATION")
+	turned := ok(store.RotateKey("mine"))(t)
+	equal(t, turned.CurrentVersion, 2)
+	equal(t, turned.Versions[1].Origin, "EXTERNAL")
+	equal(t, string(ok(key.Decrypt(nil, sealed, row, nil))(t)), "x")
+	gone := ok(store.DeleteImportedKeyMaterial("mine", turned.Versions[0].MaterialID))(t)
+	equal(t, gone.Versions[0].State, "PENDING_IMPORT")
+	equal(t, gone.Versions[1].State, "CURRENT")
 }
 
 func TestAStoreGivesSignsOfLifeAndIsNotMendedWhileItIsWhole(t *testing.T) {

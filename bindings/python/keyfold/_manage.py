@@ -139,25 +139,41 @@ class Management(Managed):
         )
 
     def import_wrapped_key_material(
-        self, name: str, token: Data, wrapped: Data, *, valid_days: int = 0
+        self,
+        name: str,
+        token: Data,
+        wrapped: Data,
+        *,
+        import_type: str | None = None,
+        valid_days: int = 0,
     ) -> KeyMetadata:
-        """Takes wrapped material: a key's first, or the same again after it expired or was deleted.
+        """Takes wrapped material.
 
+        :param import_type: "NEW_KEY_MATERIAL": a key's first, or what its next rotation makes current;
+            "EXISTING_KEY_MATERIAL": the same again after it expired or was deleted. Left out: the first while the key
+            never had any, and then the second
         :param valid_days: it expires after so many days, 1 to 365; 0: it does not
         :raises IncorrectKeyMaterial: it is other material than the key had
+        :raises AlreadyExists: new material that the key has or had, or while other is pending rotation
         """
+        kind = encoded_or_none(import_type, "import_type")
         text, days = encoded(name, "name"), checked_unsigned("valid_days", valid_days, 32)
         with reading(token, "token") as (t, t_len), reading(wrapped, "wrapped") as (w, w_len):
             return self._key(
                 lambda out: _native.keyfold_key_import_wrapped_material(
-                    self._handle, text, t, t_len, w, w_len, days, out
+                    self._handle, text, t, t_len, w, w_len, kind, days, out
                 )
             )
 
-    def delete_imported_key_material(self, name: str) -> KeyMetadata:
-        """Deletes a key's imported material at once; the same material can be imported again."""
-        text = encoded(name, "name")
-        return self._key(lambda out: _native.keyfold_key_delete_imported_material(self._handle, text, out))
+    def delete_imported_key_material(self, name: str, material_id: str | None = None) -> KeyMetadata:
+        """Deletes a key's imported material at once; the same material can be imported again.
+
+        :param material_id: that of one version alone, in hexadecimal as `describe_key` has it
+        """
+        text, id_ = encoded(name, "name"), encoded_or_none(material_id, "material_id")
+        return self._key(
+            lambda out: _native.keyfold_key_delete_imported_material(self._handle, text, id_, out)
+        )
 
     # Who may.
 

@@ -2873,6 +2873,7 @@ keyfold_key_import_wrapped_material: Callable[
         int,
         bytes | int | None,
         int,
+        Encoded | None,
         Unsigned,
         "Buffer | None",
     ],
@@ -2887,25 +2888,28 @@ keyfold_key_import_wrapped_material: Callable[
         ctypes.c_size_t,
         ctypes.c_void_p,
         ctypes.c_size_t,
+        ctypes.c_char_p,
         ctypes.c_uint32,
         ctypes.POINTER(Buffer),
     ],
     _check,
 )
-"""Takes wrapped material: a key's first, which makes it Enabled, or the same material again after it
-expired or was deleted.
+"""Takes wrapped material: a key's first, which makes it Enabled; new material, which the key's next
+rotation makes current; or the same material again after it expired or was deleted.
 
 - store [in, shared]
 - name [in, text]: a key id, "alias/NAME" or NAME
 - token [in, bytes]: the import_token, its bytes
 - wrapped [in, bytes]: the material, under the public key of the parameters
+- import_type [in, nullable, text]: "NEW_KEY_MATERIAL" or "EXISTING_KEY_MATERIAL"; NULL: the first while the
+  key never had any, and then the second
 - valid_days [in]: it expires after so many days, 1 to 365; 0: it does not
 - out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
 INVALID_ARGUMENT, INVALID_IMPORT_TOKEN, EXPIRED_IMPORT_TOKEN, INVALID_KEY_MATERIAL, INCORRECT_KEY_MATERIAL,
-INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_DESTROYED, AUTH, STORE_READ_ONLY, STORE_BUSY,
-STORE_INTEGRITY, STORE_IO, STORE_FULL.
+ALREADY_EXISTS, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, KEY_DESTROYED, AUTH,
+STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
 Threads: any. Since 0.1.
 """
 
@@ -2913,6 +2917,7 @@ keyfold_key_delete_imported_material: Callable[
     [
         "ctypes._Pointer[Store]",
         Encoded,
+        Encoded | None,
         "Buffer | None",
     ],
     None,
@@ -2922,20 +2927,24 @@ keyfold_key_delete_imported_material: Callable[
     [
         StoreHandle,
         ctypes.c_char_p,
+        ctypes.c_char_p,
         ctypes.POINTER(Buffer),
     ],
     _check,
 )
-"""Deletes a key's imported material at once; the key is PendingImport then, and the same material can be
-imported again.
+"""Deletes a key's imported material at once, that of one version or all.
+
+Unless it was only pending rotation the key is PendingImport then, and the same material can be imported
+again.
 
 - store [in, shared]
 - name [in, text]: a key id, "alias/NAME" or NAME
+- material_id [in, nullable, text]: 16 hexadecimal digits, as KeyMetadata has it; NULL: all that it has
 - out_json [out, buffer, nullable]: KeyMetadata in docs/ABI.md
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
-INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE, KEY_DESTROYED,
-STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+INVALID_ARGUMENT, INVALID_KEY_STATE, UNSUPPORTED_OPERATION, APPROVAL_REQUIRED, ANCHOR_UNAVAILABLE,
+KEY_DESTROYED, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
 Threads: any. Since 0.1.
 """
 

@@ -133,9 +133,10 @@ def oaep(public_key: bytes, message: bytes) -> bytes:
 def test_material_of_ones_own_comes_wrapped_goes_and_comes_again(store: keyfold.Store) -> None:
     material = bytes(range(32))
 
-    def bring(these: bytes) -> keyfold.KeyMetadata:
+    def bring(these: bytes, kind: str | None = None) -> keyfold.KeyMetadata:
         given = store.parameters_for_import("mine", "RSAES_OAEP_SHA_256/RSA_3072")
-        return store.import_wrapped_key_material("mine", given.import_token, oaep(given.public_key, these))
+        wrapped = oaep(given.public_key, these)
+        return store.import_wrapped_key_material("mine", given.import_token, wrapped, import_type=kind)
 
     assert store.create_key("mine", external=True).key_state == "PendingImport"
     assert bring(material).key_state == "Enabled"
@@ -148,6 +149,15 @@ def test_material_of_ones_own_comes_wrapped_goes_and_comes_again(store: keyfold.
             bring(bytes(range(1, 33)))
         bring(material)
         assert mine.decrypt(sealed) == b"x"
+        with pytest.raises(keyfold.InvalidKeyState):
+            store.rotate_key("mine")
+        waits = bring(bytes(range(1, 33)), "NEW_KEY_MATERIAL")
+        assert [version.state for version in waits.versions] == ["CURRENT", "PENDING_ROTATION"]
+        turned = store.rotate_key("mine")
+        assert (turned.current_version, turned.versions[1].origin) == (2, "EXTERNAL")
+        assert mine.decrypt(sealed) == b"x"
+        gone = store.delete_imported_key_material("mine", turned.versions[0].material_id)
+        assert [version.state for version in gone.versions] == ["PENDING_IMPORT", "CURRENT"]
 
 
 # Who may.

@@ -107,6 +107,10 @@ fn stores_that_imported_the_same_bytes_have_a_wrapping_key_in_common() {
     let taken = to.import_key(&exported).unwrap();
     assert_eq!(taken.key_id, from.describe_key(&named("k")).unwrap().key_id);
     // Not the current version of it, and not by any other material.
+    let new: Vec<u8> = (1..33).collect();
+    let kind = Some(crate::keystore::ImportType::NewKeyMaterial);
+    let algorithm = crate::keystore::WrappingAlgorithm::HpkeX25519;
+    crate::keystore::import::tests::bring(&to, &named("under"), algorithm, &new, kind, 0).unwrap();
     to.rotate_key(&named("under")).unwrap();
     to.disable_key(&named("under")).unwrap();
     assert_eq!(to.import_key(&exported).unwrap_err().status(), Status::KeyDisabled);

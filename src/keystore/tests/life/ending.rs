@@ -44,7 +44,7 @@ fn deleted_imported_material_is_overwritten_and_scrubbed_when_it_can_be() {
         .inner
         .read(|snapshot| {
             snapshot.key_by_id(made.key_id)?;
-            later.delete_imported_key_material(&id)
+            later.delete_imported_key_material(&id, None)
         })
         .unwrap();
     let instead = wrapped(&store, &id);
