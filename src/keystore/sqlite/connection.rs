@@ -19,6 +19,9 @@ const SHORT_WAIT: Duration = Duration::from_millis(3);
 /// No row is longer; SQLite refuses before it allocates.
 const ROW_LIMIT: i32 = 1 << 20;
 
+/// Statements kept compiled: six for each table, at most.
+const STATEMENTS: usize = 80;
+
 /// How a connection reaches the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -66,9 +69,12 @@ fn harden(connection: &Connection) -> rusqlite::Result<()> {
         (DbConfig::SQLITE_DBCONFIG_ENABLE_ATTACH_WRITE, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DML, false),
         (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
+        // Else a bound LIMIT has a statement compiled anew each time it is run.
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
     ] {
         connection.set_db_config(option, value)?;
     }
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, ROW_LIMIT)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     connection.execute_batch("PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;")
@@ -204,5 +210,21 @@ mod tests {
         assert!(check_version(3_051_002).is_err() && check_version(3_050_004).is_err());
         assert!(check_version(3_051_003).is_ok());
         assert!(check_version(rusqlite::version_number()).is_ok());
+    }
+
+    /// Mutation seen to fail it: without SQLITE_DBCONFIG_ENABLE_QPSG.
+    #[test]
+    fn a_statement_with_a_bound_limit_is_compiled_once() {
+        let connection = Connection::open_in_memory().unwrap();
+        harden(&connection).unwrap();
+        connection.execute_batch("CREATE TABLE t (id BLOB PRIMARY KEY NOT NULL) STRICT").unwrap();
+        let sql = "SELECT id FROM t WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3";
+        let mut statement = connection.prepare_cached(sql).unwrap();
+        for limit in 1..10 {
+            let low: &[u8] = &[limit as u8];
+            let rows = statement.query_map((low, &[0xFF_u8][..], limit), |row| row.get::<_, Vec<u8>>(0));
+            assert_eq!(rows.unwrap().count(), 0);
+        }
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
     }
 }
