@@ -56,6 +56,21 @@ pub(super) fn seal_one(key: &AeadKey, at: Position, k: usize, plain: &[u8], out:
     key.seal(&at.nonce(k), &[], plain, out);
 }
 
+/// Opens the chunk `k` after the first, out of place, from memory that nobody else writes to.
+///
+/// # Errors
+/// [`Unauthentic`], also for less than a tag; `out` is then zero.
+#[inline]
+pub(super) fn open_one(
+    key: &AeadKey,
+    at: Position,
+    k: usize,
+    sealed: &[u8],
+    out: &mut [u8],
+) -> Result<(), Unauthentic> {
+    key.open(&at.nonce(k), &[], sealed, out)
+}
+
 /// Opens the chunk `k` after the first by way of a private copy: what its tag is checked of is what is decrypted, whoever
 /// else writes to the caller's memory meanwhile.
 ///
@@ -72,7 +87,7 @@ pub(super) fn open_copied(
 ) -> Result<(), Unauthentic> {
     let private = private.get_mut(..sealed.len()).ok_or(Unauthentic)?;
     private.copy_from_slice(sealed);
-    key.open(&at.nonce(k), &[], private, out)
+    open_one(key, at, k, private, out)
 }
 
 /// Seals a whole message, out of place. `out` has exactly [`sealed_len`] bytes.

@@ -2,6 +2,7 @@
 //!
 //! Everything here takes [`Key`]s and bytes; nothing here knows how a store keeps its keys.
 
+mod begin;
 mod cells;
 mod chunks;
 mod datakey;

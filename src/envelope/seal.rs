@@ -133,8 +133,7 @@ pub fn seal_into(
     out: &mut [u8],
 ) -> Result<usize> {
     work.check()?;
-    let plan = Plan::new(Kind::Envelope, context, stored)?;
-    let head_len = sealed_head_size(keys, plan.stored_len)?;
+    let (plan, head_len) = sealed_plan(keys, context, stored)?;
     let size = with_payload(head_len, plaintext.len())?;
     if out.len() < size {
         return Err(Error::BufferTooSmall { needed: size });
@@ -142,11 +141,7 @@ pub fn seal_into(
     let sealed = with_lane(|lane| {
         let (head, payload) = out[..size].split_at_mut(head_len);
         let dek = MessageDek::fresh(lane, DEK)?;
-        let mut writer = plan.begin(dek.expose(), head);
-        let mut at = writer.fixed;
-        for key in keys {
-            at += writer.sealed_cell(lane, at, &Recipient::of(key), dek.expose())?;
-        }
+        sealed_head(lane, &plan, keys, dek.expose(), head)?;
         set_payload_key(lane, &dek);
         seal_payload(&lane.payload, plaintext, payload, work)?;
         Ok(size)
@@ -155,6 +150,33 @@ pub fn seal_into(
         out.fill(0);
     }
     sealed
+}
+
+/// What an envelope to public halves is made from, and its head's size.
+pub(super) fn sealed_plan<'a>(
+    keys: &[&SealingKey],
+    context: &'a Context<'a>,
+    stored: &'a StoredContext<'a>,
+) -> Result<(Plan<'a>, usize)> {
+    let plan = Plan::new(Kind::Envelope, context, stored)?;
+    let head_len = sealed_head_size(keys, plan.stored_len)?;
+    Ok((plan, head_len))
+}
+
+/// Writes such a head into exactly its size.
+pub(super) fn sealed_head(
+    lane: &mut Lane,
+    plan: &Plan<'_>,
+    keys: &[&SealingKey],
+    dek: &[u8],
+    head: &mut [u8],
+) -> Result<()> {
+    let mut writer = plan.begin(dek, head);
+    let mut at = writer.fixed;
+    for key in keys {
+        at += writer.sealed_cell(lane, at, &Recipient::of(key), dek)?;
+    }
+    Ok(())
 }
 
 /// The size of what [`seal_into`] makes.
@@ -248,7 +270,24 @@ impl<'a> Plan<'a> {
         head: &mut [u8],
         before: Option<&Made<'_>>,
     ) -> Result<Settled> {
-        let wish = Wish::new(operation, self.context, message);
+        self.seal_then(lane, operation, message as u64, dek, keys, head, before, |made| made.settle())
+    }
+
+    /// The same, settled by `settle`.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "what a head is made from")]
+    pub(super) fn seal_then(
+        &self,
+        lane: &mut Lane,
+        operation: Operation,
+        bytes: u64,
+        dek: &[u8],
+        keys: &[&Key],
+        head: &mut [u8],
+        before: Option<&Made<'_>>,
+        settle: impl FnOnce(&Made<'_>) -> Settled,
+    ) -> Result<Settled> {
+        let wish = Wish { operation, context: Some(*self.context), bytes };
         let mut writer = self.begin(dek, head);
         let mut free = writer.fixed + keys.iter().map(|key| cell_of(key.spec(), dek.len())).sum::<usize>();
         while free < writer.head.len() {
@@ -256,7 +295,7 @@ impl<'a> Plan<'a> {
             free += key_cell(dek.len());
         }
         let at = writer.fixed;
-        wrap(lane, &mut writer, &wish, dek, (keys, at), before)
+        wrap(lane, &mut writer, &wish, dek, (keys, at), before, settle)
     }
 
     /// Writes the fixed part; cells are to follow.
@@ -283,9 +322,10 @@ fn wrap(
     dek: &[u8],
     (keys, at): (&[&Key], usize),
     before: Option<&Made<'_>>,
+    settle: impl FnOnce(&Made<'_>) -> Settled,
 ) -> Result<Settled> {
     let Some((key, others)) = keys.split_first() else {
-        return Ok(before.map_or(Ok(()), Made::settle));
+        return Ok(before.map_or(Ok(()), settle));
     };
     key.view(wish, |view| {
         let version = view.current()?;
@@ -298,8 +338,8 @@ fn wrap(
         };
         let made = Made::of(key, wish, version, view.now).with(before);
         match others.is_empty() {
-            true => Ok(made.settle()),
-            false => wrap(lane, writer, wish, dek, (others, at + size), Some(&made)),
+            true => Ok(settle(&made)),
+            false => wrap(lane, writer, wish, dek, (others, at + size), Some(&made), settle),
         }
     })
 }

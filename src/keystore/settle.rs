@@ -9,6 +9,7 @@ use super::{grants, trail};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
+use crate::secret::OnFork;
 use crate::sync::coarse_millis;
 use std::sync::Arc;
 
@@ -50,6 +51,11 @@ impl<'a> Made<'a> {
     #[inline]
     pub(crate) fn with(self, before: Option<&'a Made<'a>>) -> Made<'a> {
         Made { before, ..self }
+    }
+
+    /// What forked children find in secrets of this use.
+    pub(crate) fn on_fork(&self) -> OnFork {
+        self.key.store().on_fork()
     }
 
     fn all(&self) -> impl Iterator<Item = &Made<'a>> {

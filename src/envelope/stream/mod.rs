@@ -7,10 +7,10 @@
 
 mod decryptor;
 mod encryptor;
-mod payload_key;
 mod pull;
 mod range;
 mod reader;
+mod state;
 
 use super::Allowed;
 use crate::keystore::{Key, Store};

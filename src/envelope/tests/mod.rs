@@ -3,6 +3,7 @@
 mod attacks;
 mod chunks;
 mod opening;
+mod pushing;
 mod reading;
 mod reencrypting;
 mod rewrapping;
