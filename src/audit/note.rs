@@ -96,7 +96,7 @@ pub(crate) fn sign(key: &SigningKey, size: u64, root: &Hash) -> Result<String> {
     let text = format!("{}\n{size}\n{}\n", key.name, base64::encode(root));
     let mut signature = [0; 68];
     signature[..4].copy_from_slice(&key.verifier().id().to_be_bytes());
-    signature[4..].copy_from_slice(&ed25519_sign(&key.seed, text.as_bytes()));
+    signature[4..].copy_from_slice(&ed25519_sign(&key.seed, text.as_bytes())?);
     Ok(format!("{text}\n— {} {}\n", key.name, base64::encode(&signature)))
 }
 

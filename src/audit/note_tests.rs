@@ -95,7 +95,7 @@ fn a_witness_may_sign_beside_the_log_and_a_second_signature_of_the_log_must_be_t
     let text = &note[..note.find("\n\n").unwrap() + 1];
     let cosignature = |key: &SigningKey, text: &str| {
         let mut bytes = key.verifier().id().to_be_bytes().to_vec();
-        bytes.extend(ed25519_sign(&key.seed, text.as_bytes()));
+        bytes.extend(ed25519_sign(&key.seed, text.as_bytes()).unwrap());
         format!("— {} {}\n", key.name, base64::encode(&bytes))
     };
     let many: String = std::iter::repeat_n(cosignature(&witness, text), 16).collect();
@@ -124,7 +124,7 @@ fn text_that_is_signed_but_is_no_checkpoint_is_refused() {
     ];
     let signed = |text: &str| {
         let mut bytes = key.verifier().id().to_be_bytes().to_vec();
-        bytes.extend(ed25519_sign(&key.seed, text.as_bytes()));
+        bytes.extend(ed25519_sign(&key.seed, text.as_bytes()).unwrap());
         format!("{text}\n— {name} {}\n", base64::encode(&bytes))
     };
     assert!(parse_signed(&signed(&good), &key.verifier()).is_ok());

@@ -3,9 +3,11 @@
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
 use super::Unauthentic;
+use super::known_answers::Algorithm;
+use crate::error::Result;
 use crate::secret::{Key32, scrub_stack};
 
-/// The public key of a seed.
+/// The public key of a seed. Nothing is signed with it, or verified by it, before the algorithm's self-test has passed.
 pub(crate) fn ed25519_public(seed: &Key32) -> [u8; 32] {
     let public = public(seed);
     scrub_stack::<4096>();
@@ -13,19 +15,26 @@ pub(crate) fn ed25519_public(seed: &Key32) -> [u8; 32] {
 }
 
 /// Signs. The public key that goes into the signature is derived from the seed here, never taken from a caller: a wrong
-/// one would give the seed away (RUSTSEC-2022-0093).
-pub(crate) fn ed25519_sign(seed: &Key32, message: &[u8]) -> [u8; 64] {
+/// one would give the seed away (RUSTSEC-2022-0093). SELF_TEST where the known answers were wrong.
+pub(crate) fn ed25519_sign(seed: &Key32, message: &[u8]) -> Result<[u8; 64]> {
+    Algorithm::Ed25519.self_test()?;
     let signature = sign(seed, message);
     scrub_stack::<4096>();
-    signature
+    Ok(signature)
 }
 
-/// Verifies strictly: keys and points of small order and scalars that are not reduced are refused too.
+/// Verifies strictly: keys and points of small order and scalars that are not reduced are refused too; and everything is
+/// where the self-test failed.
 pub(crate) fn ed25519_verify(
     public: &[u8; 32],
     message: &[u8],
     signature: &[u8; 64],
 ) -> Result<(), Unauthentic> {
+    Algorithm::Ed25519.self_test().map_err(|_| Unauthentic)?;
+    verify(public, message, signature)
+}
+
+pub(super) fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Result<(), Unauthentic> {
     let public = VerifyingKey::from_bytes(public).map_err(|_| Unauthentic)?;
     public.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| Unauthentic)
 }
@@ -33,12 +42,12 @@ pub(crate) fn ed25519_verify(
 // The expanded key wipes itself when it goes; what its making left on the stack is wiped by the callers.
 
 #[inline(never)]
-fn public(seed: &Key32) -> [u8; 32] {
+pub(super) fn public(seed: &Key32) -> [u8; 32] {
     SigningKey::from_bytes(seed.expose()).verifying_key().to_bytes()
 }
 
 #[inline(never)]
-fn sign(seed: &Key32, message: &[u8]) -> [u8; 64] {
+pub(super) fn sign(seed: &Key32, message: &[u8]) -> [u8; 64] {
     SigningKey::from_bytes(seed.expose()).sign(message).to_bytes()
 }
 
@@ -89,7 +98,7 @@ mod tests {
         for (secret, public, message, signature) in vectors {
             let (secret, public, signature) = (seed(secret), hex(public), hex::<64>(signature));
             assert_eq!(ed25519_public(&secret), public);
-            assert_eq!(ed25519_sign(&secret, message), signature);
+            assert_eq!(ed25519_sign(&secret, message), Ok(signature));
             assert_eq!(ed25519_verify(&public, message, &signature), Ok(()));
             let changed = [message, b"x"].concat();
             assert_eq!(ed25519_verify(&public, &changed, &signature), Err(Unauthentic));
@@ -111,7 +120,7 @@ mod tests {
     #[test]
     fn a_scalar_that_is_not_reduced_is_refused() {
         let secret = seed("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
-        let mut signature = ed25519_sign(&secret, b"m");
+        let mut signature = ed25519_sign(&secret, b"m").unwrap();
         // S + L, little-endian.
         let order: [u8; 32] = hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
         let mut carry = 0;

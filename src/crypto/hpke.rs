@@ -13,7 +13,8 @@ use hpke::{
 };
 use rand_core::{TryCryptoRng, TryRng};
 
-use super::{Lane, MaterialId, Unauthentic, self_test, sha256_into};
+use super::known_answers::Algorithm;
+use super::{Lane, MaterialId, Unauthentic, sha256_into};
 use crate::error::{Error, Result};
 use crate::secret::{Key32, scrub_stack, wipe};
 
@@ -63,6 +64,13 @@ impl Kem {
         }
     }
 
+    const fn algorithm(self) -> Algorithm {
+        match self {
+            Kem::X25519 => Algorithm::HpkeX25519,
+            Kem::XWing => Algorithm::HpkeXWing,
+        }
+    }
+
     /// Whether bytes are a public key that may be sealed to: of its size, its X25519 part canonical and of no small
     /// order, its ML-KEM part within the modulus.
     pub(crate) fn is_public_key(self, public: &[u8]) -> bool {
@@ -89,12 +97,9 @@ impl Kem {
         secret: &[u8],
         (encapsulated, out): (&mut [u8], &mut [u8]),
     ) -> Result<()> {
-        self_test()?;
+        self.algorithm().self_test()?;
         let mut drawn = Drawn::of(lane)?;
-        let sealed = match self {
-            Kem::X25519 => seal::<X25519HkdfSha256>(public, info, aad, secret, &mut drawn, encapsulated, out),
-            Kem::XWing => seal::<XWing>(public, info, aad, secret, &mut drawn, encapsulated, out),
-        };
+        let sealed = seal_with(self, &mut drawn, public, info, aad, secret, (encapsulated, out));
         scrub_stack::<STACK>();
         match sealed {
             _ if drawn.short => Err(Error::Internal { what: "an encapsulation wants more random bytes" }),
@@ -113,11 +118,8 @@ pub(crate) struct SealingSecret {
 
 impl SealingSecret {
     pub(crate) fn new(kem: Kem, seed: Key32) -> Result<SealingSecret> {
-        self_test()?;
-        let public = match kem {
-            Kem::X25519 => public::<X25519HkdfSha256>(&seed),
-            Kem::XWing => public::<XWing>(&seed),
-        };
+        kem.algorithm().self_test()?;
+        let public = public_of(kem, &seed);
         scrub_stack::<STACK>();
         let public = public.ok_or(Error::Internal { what: "a seed without a public key" })?;
         Ok(SealingSecret { seed, kem, public })
@@ -157,15 +159,65 @@ impl SealingSecret {
             wipe(out);
             return Err(Unauthentic);
         }
-        let opened = match self.kem {
-            Kem::X25519 => open::<X25519HkdfSha256>(&self.seed, info, aad, encapsulated, sealed, out),
-            Kem::XWing => open::<XWing>(&self.seed, info, aad, encapsulated, sealed, out),
-        };
+        let opened = open_with(self.kem, &self.seed, info, aad, encapsulated, sealed, out);
         scrub_stack::<STACK>();
         opened.ok_or_else(|| {
             wipe(out);
             Unauthentic
         })
+    }
+}
+
+/// What [`SealingSecret`] and [`Kem::seal`] do, with the randomness given: the public key.
+pub(super) fn known_answer(
+    kem: Kem,
+    seed: &Key32,
+    random: [u8; 64],
+    info: &[u8],
+    aad: &[u8],
+    secret: &[u8],
+    outs: (&mut [u8], &mut [u8]),
+) -> Option<Box<[u8]>> {
+    let public = public_of(kem, seed)?;
+    let mut drawn = Drawn { bytes: random, used: 0, short: false };
+    seal_with(kem, &mut drawn, &public, info, aad, secret, outs)?;
+    (!drawn.short).then_some(public)
+}
+
+fn seal_with(
+    kem: Kem,
+    drawn: &mut Drawn,
+    public: &[u8],
+    info: &[u8],
+    aad: &[u8],
+    secret: &[u8],
+    (encapsulated, out): (&mut [u8], &mut [u8]),
+) -> Option<()> {
+    match kem {
+        Kem::X25519 => seal::<X25519HkdfSha256>(public, info, aad, secret, drawn, encapsulated, out),
+        Kem::XWing => seal::<XWing>(public, info, aad, secret, drawn, encapsulated, out),
+    }
+}
+
+pub(super) fn open_with(
+    kem: Kem,
+    seed: &Key32,
+    info: &[u8],
+    aad: &[u8],
+    encapsulated: &[u8],
+    sealed: &[u8],
+    out: &mut [u8],
+) -> Option<()> {
+    match kem {
+        Kem::X25519 => open::<X25519HkdfSha256>(seed, info, aad, encapsulated, sealed, out),
+        Kem::XWing => open::<XWing>(seed, info, aad, encapsulated, sealed, out),
+    }
+}
+
+fn public_of(kem: Kem, seed: &Key32) -> Option<Box<[u8]>> {
+    match kem {
+        Kem::X25519 => public::<X25519HkdfSha256>(seed),
+        Kem::XWing => public::<XWing>(seed),
     }
 }
 

@@ -3,7 +3,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::{MaterialId, ct_eq, hkdf_sha256, self_test};
+use super::known_answers::Algorithm;
+use super::{MaterialId, ct_eq, hkdf_sha256};
 use crate::error::{Error, Result};
 use crate::secret::{SecretBytes, scrub_stack, wipe};
 
@@ -38,7 +39,7 @@ pub(crate) struct MacSecret {
 impl MacSecret {
     /// `bytes` has exactly the hash's size.
     pub(crate) fn new(hash: MacHash, bytes: SecretBytes) -> Result<MacSecret> {
-        self_test()?;
+        Algorithm::Hmac.self_test()?;
         match bytes.expose().len() == hash.size() {
             true => Ok(MacSecret { bytes, hash }),
             false => Err(Error::Internal { what: "an HMAC key of another size than its hash" }),
@@ -88,7 +89,7 @@ impl MacSecret {
 }
 
 #[inline(never)]
-fn hmac<M: Mac + KeyInit>(key: &[u8], message: &[u8], out: &mut [u8]) {
+pub(super) fn hmac<M: Mac + KeyInit>(key: &[u8], message: &[u8], out: &mut [u8]) {
     // HMAC takes keys of every length.
     let mut mac = <M as KeyInit>::new_from_slice(key).expect("any key length is valid");
     mac.update(message);

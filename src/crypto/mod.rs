@@ -13,12 +13,15 @@ mod generator;
 mod hash;
 mod hpke;
 mod kek;
+mod known_answers;
 mod lane;
 mod mac;
 mod password;
 mod rsa;
 #[cfg(feature = "aws-lc")]
 mod rsa_aws_lc;
+#[cfg(feature = "aws-lc")]
+mod rsa_oaep;
 mod selftest;
 mod xaes;
 
@@ -32,6 +35,7 @@ pub(crate) use hpke::{Kem, SealingSecret};
 #[cfg(test)]
 pub(crate) use kek::tests::contexts;
 pub(crate) use kek::{Kek, MaterialId, WRAP_NONCE_SIZE, WrapNonce};
+pub(crate) use known_answers::self_test_all;
 pub(crate) use lane::{Lane, fill_random, with_lane};
 pub(crate) use mac::{MacHash, MacSecret};
 pub(crate) use password::{Argon2Params, argon2id};

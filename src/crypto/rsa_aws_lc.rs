@@ -8,6 +8,7 @@ use aws_lc_sys as c;
 
 use super::Unauthentic;
 use super::rsa::{RsaPair, failed};
+use super::rsa_oaep::{subject_public_key_info, unpad};
 use crate::error::Result;
 use crate::secret::{OnFork, SecretBytes, wipe};
 
@@ -68,10 +69,11 @@ fn make(bits: u32) -> Option<RsaPair> {
         });
         wipe(der);
         c::OPENSSL_free(at.cast());
-        let key = pkey(&rsa)?;
-        let mut at = ptr::null_mut();
-        let len = usize::try_from(c::i2d_PUBKEY(key.get(), &mut at)).ok().filter(|len| *len > 0)?;
-        let public = std::slice::from_raw_parts(at, len).to_vec();
+        let (mut at, mut len) = (ptr::null_mut(), 0);
+        if c::RSA_public_key_to_bytes(&mut at, &mut len, rsa.get()) != 1 {
+            return None;
+        }
+        let public = subject_public_key_info(std::slice::from_raw_parts(at, len));
         c::OPENSSL_free(at.cast());
         Some(RsaPair { private: private.ok()?, public })
     }
@@ -88,35 +90,36 @@ pub(super) fn open(private: &[u8], sealed: &[u8], out: &mut [u8]) -> Result<usiz
 }
 
 fn decrypt(private: &[u8], sealed: &[u8], out: &mut [u8]) -> Option<usize> {
-    // SAFETY: pointers and lengths are those of the slices; aws-lc refuses an output shorter than the key's modulus.
-    unsafe {
-        let rsa = c::RSA_private_key_from_bytes(private.as_ptr(), private.len());
-        let key = pkey(&Owned::new(rsa, c::RSA_free)?)?;
-        let ctx = Owned::new(c::EVP_PKEY_CTX_new(key.get(), ptr::null_mut()), c::EVP_PKEY_CTX_free)?;
-        let mut len = out.len();
-        let done = c::EVP_PKEY_decrypt_init(ctx.get()) == 1
-            && oaep_sha256(&ctx)
-            && c::EVP_PKEY_decrypt(ctx.get(), out.as_mut_ptr(), &mut len, sealed.as_ptr(), sealed.len()) == 1;
-        (done && len <= out.len()).then_some(len)
-    }
+    let mut encoded = Encoded([0; MODULUS]);
+    // SAFETY: pointers and lengths are those of the slices; aws-lc writes no more than the room it is told.
+    let len = unsafe {
+        let rsa = Owned::new(c::RSA_private_key_from_bytes(private.as_ptr(), private.len()), c::RSA_free)?;
+        let (at, mut len) = (encoded.0.as_mut_ptr(), 0);
+        let done = c::RSA_decrypt(
+            rsa.get(),
+            &mut len,
+            at,
+            MODULUS,
+            sealed.as_ptr(),
+            sealed.len(),
+            c::RSA_NO_PADDING,
+        );
+        (done == 1).then_some(len)?
+    };
+    let message = unpad(encoded.0.get_mut(..len)?)?;
+    out.get_mut(..message.len())?.copy_from_slice(message);
+    Some(message.len())
 }
 
-/// A key object that holds a reference to `rsa`.
-fn pkey(rsa: &Owned<c::RSA>) -> Option<Owned<c::EVP_PKEY>> {
-    // SAFETY: both pointers are aws-lc's and checked; `set1` takes a reference of its own.
-    unsafe {
-        let key = Owned::new(c::EVP_PKEY_new(), c::EVP_PKEY_free)?;
-        (c::EVP_PKEY_set1_RSA(key.get(), rsa.get()) == 1).then_some(key)
-    }
-}
+/// Bytes of the largest modulus that we make: 4,096 bits.
+const MODULUS: usize = 512;
 
-/// OAEP with SHA-256 for both hashes, and no label.
-fn oaep_sha256(ctx: &Owned<c::EVP_PKEY_CTX>) -> bool {
-    // SAFETY: the context is aws-lc's and was initialised; the digests are static.
-    unsafe {
-        c::EVP_PKEY_CTX_set_rsa_padding(ctx.get(), c::RSA_PKCS1_OAEP_PADDING) == 1
-            && c::EVP_PKEY_CTX_set_rsa_oaep_md(ctx.get(), c::EVP_sha256()) == 1
-            && c::EVP_PKEY_CTX_set_rsa_mgf1_md(ctx.get(), c::EVP_sha256()) == 1
+/// An encoded message, and then the message; wiped when dropped.
+struct Encoded([u8; MODULUS]);
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
     }
 }
 
@@ -124,7 +127,7 @@ fn oaep_sha256(ctx: &Owned<c::EVP_PKEY_CTX>) -> bool {
 #[cfg(test)]
 pub(crate) fn seal(public: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
     let _quiet = Quiet;
-    // SAFETY: as in `decrypt`; the encoding's pointer is advanced within `public`.
+    // SAFETY: pointers and lengths are those of the slices, what is made is checked; the encoding's pointer is advanced within `public`.
     unsafe {
         let mut at = public.as_ptr();
         let key = c::d2i_PUBKEY(ptr::null_mut(), &mut at, public.len().try_into().ok()?);
@@ -132,7 +135,9 @@ pub(crate) fn seal(public: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
         let ctx = Owned::new(c::EVP_PKEY_CTX_new(key.get(), ptr::null_mut()), c::EVP_PKEY_CTX_free)?;
         let (mut out, mut len) = (vec![0; 512], 512);
         let done = c::EVP_PKEY_encrypt_init(ctx.get()) == 1
-            && oaep_sha256(&ctx)
+            && c::EVP_PKEY_CTX_set_rsa_padding(ctx.get(), c::RSA_PKCS1_OAEP_PADDING) == 1
+            && c::EVP_PKEY_CTX_set_rsa_oaep_md(ctx.get(), c::EVP_sha256()) == 1
+            && c::EVP_PKEY_CTX_set_rsa_mgf1_md(ctx.get(), c::EVP_sha256()) == 1
             && c::EVP_PKEY_encrypt(ctx.get(), out.as_mut_ptr(), &mut len, secret.as_ptr(), secret.len()) == 1;
         out.truncate(len);
         done.then_some(out)

@@ -5,8 +5,8 @@ use super::{AeadKey, Engine, ct_eq, hkdf_sha256, hmac_sha256, sha256_into, xaes}
 use crate::error::{Error, Result};
 
 const UNKNOWN: u8 = 0;
-const PASSED: u8 = 1;
-const FAILED: u8 = 2;
+pub(super) const PASSED: u8 = 1;
+pub(super) const FAILED: u8 = 2;
 
 static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
 
@@ -41,7 +41,7 @@ fn run() -> Result<()> {
 }
 
 /// What an outcome settles for good. A test that had no memory to run in settles nothing: the next call runs it.
-fn told_by(outcome: &Result<()>) -> Option<u8> {
+pub(super) fn told_by(outcome: &Result<()>) -> Option<u8> {
     match outcome {
         Ok(()) => Some(PASSED),
         Err(Error::OutOfMemory { .. }) => None,
@@ -49,11 +49,11 @@ fn told_by(outcome: &Result<()>) -> Option<u8> {
     }
 }
 
-fn failed(what: &'static str) -> Error {
+pub(super) fn failed(what: &'static str) -> Error {
     Error::SelfTest { what }
 }
 
-fn check(holds: bool, what: &'static str) -> Result<()> {
+pub(super) fn check(holds: bool, what: &'static str) -> Result<()> {
     if holds { Ok(()) } else { Err(failed(what)) }
 }
 
@@ -147,7 +147,7 @@ const HKDF_A1: [u8; 42] =
 const XAES_1: [u8; 28] = hex(b"ce546ef63c9cc60765923609b33a9a1974e96e52daf2fcf7075e2271");
 const XAES_2: [u8; 28] = hex(b"986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d");
 
-const fn hex<const N: usize>(text: &[u8]) -> [u8; N] {
+pub(super) const fn hex<const N: usize>(text: &[u8]) -> [u8; N] {
     assert!(text.len() == 2 * N);
     let mut bytes = [0; N];
     let mut i = 0;

@@ -51,7 +51,7 @@ pub(super) fn sign(manifest: &Manifest, seed: Option<&Key32>) -> Result<String> 
     }
     let denied = || denied("this handle", "change the store");
     let seed = seed.filter(|seed| Some(ed25519_public(seed)) == manifest.admin_public).ok_or_else(denied)?;
-    let signature = ed25519_sign(seed, &message(manifest, &text));
+    let signature = ed25519_sign(seed, &message(manifest, &text))?;
     let body = text.strip_suffix('}').ok_or(Error::Internal { what: "a manifest's text" })?;
     Ok([body, BEFORE, &hex(&signature), AFTER].concat())
 }

@@ -70,6 +70,7 @@ fn material_comes_under_every_algorithm_and_makes_the_key_enabled() {
     let mut algorithms = vec![(X, KeySpec::Symmetric), (WrappingAlgorithm::HpkeXWing, KeySpec::Hmac512)];
     if cfg!(feature = "aws-lc") {
         algorithms.push((WrappingAlgorithm::RsaOaep3072, KeySpec::Hmac384));
+        algorithms.push((WrappingAlgorithm::RsaOaep4096, KeySpec::Symmetric));
     }
     for (algorithm, spec) in algorithms {
         let name = external(&store, spec);

@@ -142,8 +142,7 @@ impl WrappingPair {
         match self {
             WrappingPair::Rsa(pair) => {
                 let mut room = SecretBytes::zeroed(512, on_fork)?;
-                let len =
-                    rsa_open(pair.private.expose(), wrapped, room.expose_mut()).map_err(|_| Error::Auth)?;
+                let len = rsa_open(pair.private.expose(), wrapped, room.expose_mut())?;
                 let mut out = SecretBytes::zeroed(len.max(1), on_fork)?;
                 let len = out.expose().len();
                 out.expose_mut().copy_from_slice(&room.expose()[..len]);

@@ -1373,10 +1373,11 @@ keyfold_self_test: Callable[
     [],
     _check,
 )
-"""Runs the self-test (known answers on both engines, one against the other) unless it has run, and tells
-how it came out.
+"""Runs the self-test unless it has run, and tells how it came out: known answers on both engines, one
+against the other; then those of HMAC, HPKE, Ed25519 and RSA-OAEP.
 
-Every call does so by itself; this one is for programs that want to know at their start.
+Every call asks for what it uses by itself, those four at their first use; this one is for programs that
+want to know at their start.
 
 Raises for: SELF_TEST.
 Threads: any. Since 0.1.
