@@ -22,6 +22,9 @@ const SOURCES: &[&str] = &[
     "ffi/datakeys.rs",
     "ffi/mac.rs",
     "ffi/sealing.rs",
+    "ffi/streams.rs",
+    "ffi/readers.rs",
+    "ffi/files.rs",
     "ffi/reports.rs",
     "ffi/approvals.rs",
     "ffi/trail.rs",
@@ -180,7 +183,7 @@ fn with_initialisers(header: &str) -> String {
 
 fn initial(field: &str) -> &'static str {
     match field {
-        f if f.contains('*') => "NULL",
+        f if f.contains('*') || f.contains("_callback ") => "NULL",
         f if f.contains('[') => "{ 0 }",
         _ => "0",
     }

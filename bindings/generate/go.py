@@ -53,7 +53,8 @@ def native(header: Header) -> str:
             parts.append(f"\n{_comment(_renamed(macro.doc, macro.name, name))}const {name} = {macro.text}\n")
     parts += [_enum(e) for e in header.enums if e.name != "keyfold_status"]
     parts.append(_codes(header))
-    parts += [_struct(s) for s in header.structs if not _holds_pointers(s) or s.is_options]
+    by_fields = [s for s in header.structs if not _holds_pointers(s) or s.is_options]
+    parts += [_struct(header, s) for s in by_fields if not _by_address(header, s)]
     for opaque in header.opaques:
         name = f"{_lower(opaque.name.removeprefix('keyfold_'))}Handle"
         parts.append(f"\n{_comment(opaque.doc, name + ' holds')}type {name} struct{{ handle }}\n")
@@ -85,6 +86,11 @@ def _struct_name(name: str) -> str:
 
 def _holds_pointers(struct: Struct) -> bool:
     return any(f.type.pointers for f in struct.fields)
+
+
+def _by_address(header: Header, struct: Struct) -> bool:
+    """Whether it holds callbacks: then it lies in C's memory, and Go hands on its address."""
+    return any(header.callback(f.type.base) for f in struct.fields)
 
 
 def _comment(doc: Doc, begins: str = "", extra: str = "") -> str:
@@ -157,19 +163,21 @@ def _fields(struct: Struct) -> list[Field]:
     return [f for f in struct.fields if f.name not in ("size", "reserved")]
 
 
-def _field_go(type_: Type, count: int) -> str:
+def _field_go(header: Header, type_: Type, count: int) -> str:
     if type_.base == "char":
         return "string"
+    if header.struct(type_.base):
+        return f"*C.{type_.base}"
     return f"[{count}]{GO[type_.base]}" if count else GO[type_.base]
 
 
-def _struct(struct: Struct) -> str:
+def _struct(header: Header, struct: Struct) -> str:
     name = _struct_name(struct.name)
     fields = []
     for field in _fields(struct):
         go = _lower(field.name)
         fields.append(
-            f"{_comment(_renamed(field.doc, field.name, go))}{go} {_field_go(field.type, field.count)}\n"
+            f"{_comment(_renamed(field.doc, field.name, go))}{go} {_field_go(header, field.type, field.count)}\n"
         )
     body = "\n".join(textwrap.indent(f, "\t") for f in fields)
     return f"\n{_comment(struct.doc, name + ' holds')}type {name} struct {{\n{body}}}\n"
@@ -190,7 +198,7 @@ def _shim(header: Header, function: Function) -> str:
         elif p.type.base == "void":
             params.append(f"uintptr_t {p.name}")
             arguments.append(f"(void *){p.name}")
-        elif struct and struct.is_options and p.direction == "in":
+        elif struct and struct.is_options and p.direction == "in" and not _by_address(header, struct):
             params += [f"{_c(f.type)}{p.name}_{f.name}" for f in _fields(struct)]
             before.append(f"{struct.name} {p.name} = {{0}};")
             before.append(f"{p.name}.size = sizeof {p.name};")
@@ -243,8 +251,11 @@ def _c(type_: Type) -> str:
 
 def _directives(function: Function) -> list[str]:
     name = _shim_name(function)
-    # No call calls back into Go: sinks of Go are C functions that wait for another goroutine (sink.go). A callback could
-    # move the caller's stack, and with it what C was given of it.
+    # Calls with a source may run an io.ReaderAt of Go's; that could move the caller's stack, and with it what C was given
+    # of it. No other call calls back into Go: sinks of Go are C functions that wait for another goroutine (sink.go), and
+    # progress is written down by a C function (work.go).
+    if "source" in function.doc.tags["callback"]:
+        return []
     return [f"#cgo noescape {name}\n", f"#cgo nocallback {name}\n"]
 
 
@@ -411,11 +422,16 @@ def _slice(function: Function, p: Param, go: str, call: _Call) -> None:
 
 def _struct_parameter(header: Header, p: Param, go: str, struct: Struct, call: _Call) -> None:
     name = _struct_name(struct.name)
-    if struct.is_options and p.direction == "in":
+    if _by_address(header, struct):
+        call.params.append(f"{go} *C.{struct.name}")
+        call.arguments.append(go)
+    elif struct.is_options and p.direction == "in":
         call.params.append(f"{go} {name}")
         for field in _fields(struct):
             value = f"{go}.{_lower(field.name)}"
-            if field.type.base == "char":
+            if header.struct(field.type.base):
+                call.arguments.append(value)
+            elif field.type.base == "char":
                 local = f"{go}{camel(field.name)}"
                 call.before += [f"{local}C, err := cText({value}, true)", "if err != nil {", "\treturn", "}"]
                 call.arguments.append(f"{local}C")

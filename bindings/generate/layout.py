@@ -7,7 +7,7 @@ from .model import SCALARS, Header, HeaderError, Struct, Type
 
 def size_of(header: Header, type_: Type) -> int:
     """Bytes of a value of this type."""
-    if type_.pointers:
+    if type_.pointers or header.callback(type_.base):
         return 8
     if type_.base in SCALARS:
         return SCALARS[type_.base]

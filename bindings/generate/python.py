@@ -184,31 +184,49 @@ def _struct(header: Header, struct: Struct) -> str:
         out.append(f'        ("{field.name}", {ctype}{f" * {field.count}" if field.count else ""}),\n')
     out.append("    ]\n")
     for field in struct.fields:
-        out.append(f"\n    {field.name}: {_field_hint(field.type, field.count)}\n{_doc(field.doc, '    ')}")
+        out.append(f"\n    {field.name}: {_field_hint(header, field.type, field.count)}\n{_doc(field.doc, '    ')}")
     if struct.is_options:
-        out.append(_options_init(struct))
+        out.append(_options_init(header, struct))
     return "".join(out)
 
 
 def _field_type(header: Header, type_: Type) -> str:
     enum = header.enum(type_.base)
+    if header.callback(type_.base):
+        return class_name(type_.base)
+    if header.struct(type_.base):  # keeps what it points to
+        return f"ctypes.POINTER({class_name(type_.base)})"
     if type_.pointers:
         return "ctypes.c_char_p" if type_.base == "char" else "ctypes.c_void_p"
     return CTYPES[enum.type if enum else type_.base]
 
 
-def _field_hint(type_: Type, count: int) -> str:
+def _field_hint(header: Header, type_: Type, count: int) -> str:
     if count:
         return f"ctypes.Array[{CTYPES[type_.base]}]"
+    if header.callback(type_.base):
+        return "Any"
+    if header.struct(type_.base):
+        return f'"ctypes._Pointer[{class_name(type_.base)}]"'
     if type_.pointers:
         return "bytes | None" if type_.base == "char" else "int | None"
     return "int"
 
 
-def _options_init(struct: Struct) -> str:
+def _option_hint(header: Header, type_: Type) -> str:
+    if type_.base == "char":
+        return "str | None = None"
+    if header.struct(type_.base):
+        return f"{class_name(type_.base)} | None = None"
+    if header.callback(type_.base):
+        return "Any = None"
+    return "int | None = None" if type_.pointers else "int = 0"
+
+
+def _options_init(header: Header, struct: Struct) -> str:
     """A constructor that sets the size and refuses what does not fit a field (ctypes would cut it)."""
     fields = [f for f in struct.fields[1:] if not f.count and f.name != "reserved"]
-    params = [f"{f.name}: {'str | None = None' if f.type.base == 'char' else 'int = 0'}" for f in fields]
+    params = [f"{f.name}: {_option_hint(header, f.type)}" for f in fields]
     out = (
         ["\n    def __init__(\n        self,\n        *,\n"]
         if params
@@ -220,6 +238,12 @@ def _options_init(struct: Struct) -> str:
     for f in fields:
         if f.type.base == "char":
             out.append(f"        self.{f.name} = None if {f.name} is None else encoded({f.name})\n")
+        elif header.struct(f.type.base):
+            out.append(f"        if {f.name} is not None:\n            self.{f.name} = ctypes.pointer({f.name})\n")
+        elif header.callback(f.type.base):
+            out.append(f"        if {f.name} is not None:\n            self.{f.name} = {f.name}\n")
+        elif f.type.pointers:
+            out.append(f"        self.{f.name} = {f.name}\n")
         else:
             bits = int(f.type.base.strip("uint_"))
             out.append(f'        self.{f.name} = checked_unsigned("{f.name}", {f.name}, {bits})\n')

@@ -12,8 +12,9 @@ DIRECTIONS = ("in", "out", "inout")
 ROLES = {"shared", "exclusive", "handle", "closes", "nullable", "nullable-if-0", "text", "buffer", "result"}
 ROLES_WITH_LENGTH = {"bytes", "array", "text"}
 THREADS = {"any", "one"}
-# Whether a call may call back: never; or, as any call on a store or key may, a host's own sink of the trail.
-CALLBACK = {"never", "sink"}
+# What a call may call back: nothing; as any call on a store or key may, a host's own sink of the trail; the source of a
+# stream or reader; or the progress of a keyfold_work.
+CALLBACK = {"never", "sink", "source", "progress"}
 
 LENGTH = re.compile(r"(\w+)\((\w+)( \+ 1)?\)")
 Fail = Callable[..., HeaderError]
@@ -51,7 +52,8 @@ def _function(header: Header, function: Function, names: set[str]) -> None:
             raise fail(f"@{tag} is missing")
     if doc.tags["threads"].split()[0] not in THREADS:
         raise fail(f"@threads {doc.tags['threads']} is not one of {', '.join(sorted(THREADS))}")
-    if doc.tags["callback"].split()[0] not in CALLBACK:
+    callbacks = [one.strip() for one in doc.tags["callback"].split(",")]
+    if not set(callbacks) <= CALLBACK or ("never" in callbacks and len(callbacks) > 1):
         raise fail(f"@callback {doc.tags['callback']} is not one of {', '.join(sorted(CALLBACK))}")
     if not re.fullmatch(r"\d+\.\d+(\.\d+)?", doc.tags["since"]):
         raise fail(f"@since {doc.tags['since']} is not a version")

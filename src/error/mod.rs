@@ -66,6 +66,9 @@ pub enum Error {
     /// A callback of the caller's reported a failure.
     #[error("the {what} callback answered {code}")]
     CallbackFailed { what: &'static str, code: i32 },
+    /// A callback of the caller's told a length that cannot be.
+    #[error("the {what} callback did not tell how many bytes it gave, or told more than it was asked for")]
+    CallbackLied { what: &'static str },
 
     /// No key of this name.
     #[error("key \"{name}\" is not in this store")]
@@ -266,7 +269,7 @@ impl Error {
             Error::Cancelled => Status::Cancelled,
             Error::StreamEnded { .. } => Status::StreamEnded,
             Error::StreamUnfinished { .. } => Status::StreamUnfinished,
-            Error::CallbackFailed { .. } => Status::CallbackFailed,
+            Error::CallbackFailed { .. } | Error::CallbackLied { .. } => Status::CallbackFailed,
             Error::KeyNotFound { .. } | Error::NoUsableCell => Status::KeyNotFound,
             Error::KeyDisabled { .. } => Status::KeyDisabled,
             Error::AlreadyExists { .. } => Status::AlreadyExists,

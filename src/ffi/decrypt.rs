@@ -3,6 +3,7 @@
 use super::guard::guard;
 use super::out::{self, Out, Report};
 use super::types::*;
+use super::work::Given;
 use super::{args, handle, options};
 use crate::envelope::{self, Allowed, DecryptOptions, Opened, Sealed};
 use crate::error::{Result, Status};
@@ -36,9 +37,9 @@ pub unsafe extern "C" fn keyfold_decrypted_size(
 /// @param out        [out, bytes(out_cap), nullable-if-0]      the message; zeroed if the call fails
 /// @param out_len    [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 ///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
-/// @threads  any   @callback sink   @since 0.1
+/// @threads  any   @callback sink, progress   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt(
@@ -70,9 +71,9 @@ pub unsafe extern "C" fn keyfold_decrypt(
 /// @param out_len    [out]   bytes written, or needed
 /// @param opened     [out, result, nullable]   which key it was
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 ///           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
-/// @threads  any   @callback sink   @since 0.1
+/// @threads  any   @callback sink, progress   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt_with_keys(
@@ -108,9 +109,9 @@ pub unsafe extern "C" fn keyfold_decrypt_with_keys(
 /// @param out_len    [out]   bytes written, or needed
 /// @param opened     [out, result, nullable]   which key it was
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 ///           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
-/// @threads  any   @callback sink   @since 0.1
+/// @threads  any   @callback sink, progress   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_decrypt_any(
@@ -240,6 +241,7 @@ pub(super) struct Call<'a> {
     pub(super) data: &'a [u8],
     pub(super) context: envelope::Context<'a>,
     pub(super) options: DecryptOptions<'static>,
+    work: Given<'a>,
 }
 
 impl<'a> Call<'a> {
@@ -250,10 +252,12 @@ impl<'a> Call<'a> {
         context_len: usize,
         options: *const keyfold_decrypt_options,
     ) -> Result<Call<'a>> {
+        let options = unsafe { options::read(options)? };
         Ok(Call {
             data: unsafe { args::bytes(data, data_len, "envelope")? },
             context: unsafe { args::context(context, context_len)? },
-            options: unsafe { options::read(options)? }.into(),
+            work: unsafe { Given::read(options.work)? },
+            options: options.into(),
         })
     }
 
@@ -270,7 +274,10 @@ impl<'a> Call<'a> {
             .map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &[]) })?;
         let mut out = unsafe { Out::claim(out, out_cap, len, sealed.plain_len(), &inputs)? };
         let mut opened = Opened::nothing();
-        sealed.open(&allowed, &self.context, &self.options, out.bytes(), &mut opened)?;
+        self.work.with(|work| {
+            let options = DecryptOptions { work, ..self.options };
+            sealed.open(&allowed, &self.context, &options, out.bytes(), &mut opened)
+        })?;
         out.keep();
         report.put(opened.into());
         Ok(())

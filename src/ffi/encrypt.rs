@@ -3,8 +3,9 @@
 use super::guard::guard;
 use super::out::{self, Out};
 use super::types::*;
+use super::work::Given;
 use super::{args, handle, options};
-use crate::envelope;
+use crate::envelope::{self, EncryptOptions};
 use crate::error::{Error, Status};
 
 /// Tells the exact size of the envelope that keyfold_encrypt makes of a message of this length under one key.
@@ -42,8 +43,9 @@ pub unsafe extern "C" fn keyfold_encrypted_size(
 /// @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
 /// @param out_len     [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
-/// @threads  any   @callback sink   @since 0.1
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED,
+///           STORE_POISONED, RANDOM
+/// @threads  any   @callback sink, progress   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_encrypt(
@@ -62,11 +64,16 @@ pub unsafe extern "C" fn keyfold_encrypt(
         let key = handle::key(key)?;
         let plaintext = unsafe { args::bytes(plaintext, plaintext_len, "plaintext")? };
         let context = unsafe { args::context(context, context_len)? };
-        let (options, stored) = unsafe { options::read(options)? }.without_choice()?;
+        let options = unsafe { options::read(options)? };
+        let work = unsafe { Given::read(options.work)? };
+        let (options, stored) = options.without_choice()?;
         let size = envelope::encrypted_size_under(&[&key], plaintext_len, stored.size(&context)?, &options)?;
         let inputs = [plaintext, context.as_bytes()];
         let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
-        envelope::encrypt_into(&[&key], plaintext, &context, &stored, &options, out.bytes())?;
+        work.with(|work| {
+            let options = EncryptOptions { work, ..options };
+            envelope::encrypt_into(&[&key], plaintext, &context, &stored, &options, out.bytes())
+        })?;
         out.keep();
         Ok(())
     })
@@ -83,8 +90,9 @@ pub unsafe extern "C" fn keyfold_encrypt(
 /// @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
 /// @param out_len     [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
-/// @threads  any   @callback sink   @since 0.1
+///           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED,
+///           STORE_POISONED, RANDOM
+/// @threads  any   @callback sink, progress   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_encrypt_to(
@@ -107,14 +115,21 @@ pub unsafe extern "C" fn keyfold_encrypt_to(
         let plaintext = unsafe { args::bytes(plaintext, plaintext_len, "plaintext")? };
         let context = unsafe { args::context(context, context_len)? };
         let chosen = unsafe { args::chosen(chosen, chosen_len)? };
-        let (options, stored) = unsafe { options::read(options)? }.with_choice(&chosen)?;
+        let options = unsafe { options::read(options)? };
+        let work = unsafe { Given::read(options.work)? };
+        let (options, stored) = options.with_choice(&chosen)?;
         let inputs = [plaintext, context.as_bytes()];
         let stored_len = stored.size(&context)?;
         let size = keys
             .with(|keys| envelope::encrypted_size_under(keys, plaintext_len, stored_len, &options))
             .map_err(|e| unsafe { out::refused(e, out, out_cap, len, &inputs, &[]) })?;
         let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
-        keys.with(|keys| envelope::encrypt_into(keys, plaintext, &context, &stored, &options, out.bytes()))?;
+        work.with(|work| {
+            let options = EncryptOptions { work, ..options };
+            keys.with(|keys| {
+                envelope::encrypt_into(keys, plaintext, &context, &stored, &options, out.bytes())
+            })
+        })?;
         out.keep();
         Ok(())
     })

@@ -13,8 +13,10 @@ use std::ops::Deref;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
+use super::readers::Readable;
 use super::slots::{Pin, Slots};
-use super::types::{keyfold_key, keyfold_root, keyfold_store};
+use super::streams::Stream;
+use super::types::{keyfold_key, keyfold_reader, keyfold_root, keyfold_store, keyfold_stream};
 use crate::error::{Error, Result};
 use crate::keystore::{Key, Store};
 use crate::root::Root;
@@ -26,6 +28,8 @@ pub(super) enum Object {
     Root(Box<dyn Root>, u64),
     Store(Store),
     Key(Key),
+    Stream(Box<Stream>),
+    Reader(Box<Readable>),
 }
 
 /// A type of the ABI that is a handle.
@@ -57,6 +61,22 @@ impl Kind for keyfold_key {
     const OTHER: &'static str = "of another kind than a key";
     fn of(object: &Object) -> Option<&Key> {
         if let Object::Key(key) = object { Some(key) } else { None }
+    }
+}
+
+impl Kind for keyfold_stream {
+    type Target = Stream;
+    const OTHER: &'static str = "of another kind than a stream";
+    fn of(object: &Object) -> Option<&Stream> {
+        if let Object::Stream(stream) = object { Some(stream) } else { None }
+    }
+}
+
+impl Kind for keyfold_reader {
+    type Target = Readable;
+    const OTHER: &'static str = "of another kind than a reader";
+    fn of(object: &Object) -> Option<&Readable> {
+        if let Object::Reader(reader) = object { Some(reader) } else { None }
     }
 }
 
@@ -98,6 +118,14 @@ pub(super) fn key(handle: *const keyfold_key) -> Result<Pinned<keyfold_key>> {
     look_up(handle)
 }
 
+pub(super) fn stream(handle: *const keyfold_stream) -> Result<Pinned<keyfold_stream>> {
+    look_up(handle)
+}
+
+pub(super) fn reader(handle: *const keyfold_reader) -> Result<Pinned<keyfold_reader>> {
+    look_up(handle)
+}
+
 pub(super) fn key_or_none(handle: *const keyfold_key) -> Result<Option<Pinned<keyfold_key>>> {
     if handle.is_null() { Ok(None) } else { look_up(handle).map(Some) }
 }
@@ -127,6 +155,11 @@ pub(super) unsafe fn keys(at: *const *const keyfold_key, len: usize) -> Result<K
 }
 
 impl Keys {
+    /// The keys, to be held for longer than a call.
+    pub(super) fn cloned(&self) -> Vec<Key> {
+        self.pinned.iter().flatten().map(|key| Key::clone(key)).collect()
+    }
+
     pub(super) fn with<R>(&self, f: impl FnOnce(&[&Key]) -> Result<R>) -> Result<R> {
         let mut pinned = self.pinned.iter().flatten();
         let Some(first) = pinned.next() else {
@@ -171,8 +204,13 @@ pub(super) fn open<K: Kind>(object: Object) -> Result<*mut K> {
 
 /// Ends a handle. The object goes once no call uses it any more. NULL is fine.
 pub(super) fn close<K: Kind>(handle: *mut K) -> Result<()> {
+    close_and(handle, |_| ()).map(|_| ())
+}
+
+/// The same, and what is to be known of the object when its handle has ended; None for NULL.
+pub(super) fn close_and<K: Kind, R>(handle: *mut K, ask: impl FnOnce(&K::Target) -> R) -> Result<Option<R>> {
     if handle.is_null() {
-        return Ok(());
+        return Ok(None);
     }
     let pinned = look_up(handle.cast_const())?;
     // Only one of several threads that close at once gets here a second time.
@@ -180,7 +218,7 @@ pub(super) fn close<K: Kind>(handle: *mut K) -> Result<()> {
         return Err(CLOSED);
     }
     OPEN.fetch_sub(1, Relaxed);
-    Ok(())
+    Ok(Some(ask(&pinned)))
 }
 
 pub(super) fn open_handles() -> usize {

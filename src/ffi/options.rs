@@ -13,7 +13,7 @@ use crate::keystore::{AnchorPolicy, ForkPolicy, InitOptions, OpenOptions, SlotOp
 /// own size.
 ///
 /// # Safety
-/// `repr(C)`, made of integers, arrays of integers and raw pointers, without padding, `size: u32` first.
+/// `repr(C)`, made of integers, arrays of integers, raw pointers and nullable function pointers, without padding, `size: u32` first.
 pub(super) unsafe trait SizeFirst: Sized {
     /// Its size when it first came out; callers of that release are served for ever.
     const FIRST_SIZE: usize;
@@ -85,6 +85,7 @@ size_first! {
     keyfold_key_version 32;
     keyfold_rewrapped 20;
     keyfold_protection 40;
+    keyfold_work 40;
 }
 
 macro_rules! options {
@@ -107,6 +108,7 @@ options! {
     keyfold_encrypt_options 0;
     keyfold_decrypt_options KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT;
     keyfold_reencrypt_options KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT | KEYFOLD_REENCRYPT_DROP_UNREACHABLE;
+    keyfold_work 0;
 }
 
 impl keyfold_store_options {
@@ -185,6 +187,11 @@ impl keyfold_store_options {
 }
 
 impl keyfold_encrypt_options {
+    /// For streams, which are given it with each call.
+    pub(super) fn without_work(&self) -> Result<()> {
+        no_work(self.work)
+    }
+
     /// For calls that take no block of chosen names.
     #[inline(always)]
     pub(super) fn without_choice(&self) -> Result<(EncryptOptions<'static>, StoredContext<'static>)> {
@@ -224,6 +231,22 @@ impl keyfold_reencrypt_options {
         };
         Ok((options, stored(self.store_context, Some(chosen))?))
     }
+}
+
+impl keyfold_decrypt_options {
+    /// For streams and readers, which are given it with each call.
+    pub(super) fn without_work(&self) -> Result<()> {
+        no_work(self.work)
+    }
+}
+
+fn no_work(work: *const keyfold_work) -> Result<()> {
+    if work.is_null() {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument {
+        what: "options.work is not for what stays open; give it to each of its calls",
+    })
 }
 
 impl From<keyfold_decrypt_options> for DecryptOptions<'static> {

@@ -4,6 +4,7 @@ use super::args::Parts;
 use super::guard::guard;
 use super::out::{self, Out};
 use super::types::*;
+use super::work::Given;
 use super::{args, handle, options};
 use crate::envelope;
 use crate::error::{Error, Result, Status};
@@ -79,8 +80,8 @@ pub unsafe extern "C" fn keyfold_sealed_size(
 /// @param out           [out, bytes(out_cap), nullable-if-0]   the envelope; zeroed if the call fails
 /// @param out_len       [out]   bytes written, or needed
 /// @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
-///           TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, RANDOM
-/// @threads  any   @callback never   @since 0.1
+///           TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, CANCELLED, RANDOM
+/// @threads  any   @callback progress   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_seal(
@@ -102,21 +103,27 @@ pub unsafe extern "C" fn keyfold_seal(
         let plaintext = unsafe { args::bytes(plaintext, plaintext_len, "plaintext")? };
         let keys = unsafe { Parts::read(public_keys, public_keys_len, key_offsets, count, "key_offsets")? };
         let context = unsafe { args::context(context, context_len)? };
-        let (options, stored) = unsafe { options::read(options)? }.without_choice()?;
+        let options = unsafe { options::read(options)? };
+        let work = unsafe { Given::read(options.work)? };
+        let (options, stored) = options.without_choice()?;
         let public = read(&keys, count, &options)?;
         let public: Vec<&SealingKey> = public.iter().collect();
 
         let size = envelope::sealed_size(plaintext_len, &public, stored.size(&context)?)?;
         let inputs = [plaintext, context.as_bytes(), keys.whole(), keys.offsets()];
         let mut out = unsafe { Out::claim(out, out_cap, len, size, &inputs)? };
-        envelope::seal_into(&public, plaintext, &context, &stored, &envelope::Work::default(), out.bytes())?;
+        work.with(|work| envelope::seal_into(&public, plaintext, &context, &stored, &work, out.bytes()))?;
         out.keep();
         Ok(())
     })
 }
 
 /// The public keys of a call.
-fn read(keys: &Parts<'_>, count: usize, options: &envelope::EncryptOptions) -> Result<Vec<SealingKey>> {
+pub(super) fn read(
+    keys: &Parts<'_>,
+    count: usize,
+    options: &envelope::EncryptOptions,
+) -> Result<Vec<SealingKey>> {
     if !(1..=KEYS_LIMIT).contains(&count) {
         return Err(Error::InvalidArgument { what: "the number of public keys is not 1 to 32" });
     }

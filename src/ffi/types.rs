@@ -79,6 +79,15 @@ pub const KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT: u32 = 1;
 /// Drops wrappings under keys out of reach; without it they make keyfold_reencrypt fail with KEY_NOT_FOUND.
 pub const KEYFOLD_REENCRYPT_DROP_UNREACHABLE: u32 = 2;
 
+/// What a callback of keyfold_work, of a stream or of a reader answers when all is well; anything else stops the call. It
+/// is not 0, so that a callback that a language ends early (an exception in Python, say) never looks like success.
+#[allow(dead_code)] // for callers; a test in work.rs holds it against the code
+pub const KEYFOLD_CALLBACK_OK: i32 = 1;
+
+/// From so many bytes on, a call works on several threads where keyfold_work names no number.
+#[allow(dead_code)] // for callers; a test in work.rs holds it against the code
+pub const KEYFOLD_LARGE: u32 = 4_194_304;
+
 /// What handles of a store do in a forked child.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +130,62 @@ pub struct keyfold_key {
     _opaque: (),
 }
 
+/// An envelope that is made or opened a piece at a time. Made by keyfold_stream_encrypt, _seal, _decrypt and
+/// _decrypt_any, ended by keyfold_stream_close. One thread at a time may use one, from one thread after another; a second
+/// at once gets BUSY. The key may be closed as soon as the call that took it has returned.
+pub struct keyfold_stream {
+    _opaque: (),
+}
+
+/// The message of an envelope that is read at any place. Made by keyfold_reader_open and its kin, ended by
+/// keyfold_reader_close. Any number of threads may use one at once. The key may be closed as soon as the call that took
+/// it has returned.
+pub struct keyfold_reader {
+    _opaque: (),
+}
+
+/// Told how far a call is, about once a MiB: bytes done, and those of the whole, 0 where they are not known. Answers
+/// KEYFOLD_CALLBACK_OK to go on; anything else stops the call with CANCELLED.
+///
+/// It is called from the thread that made the call. It may call into the library, but not with the buffers, the stream or
+/// the files of the call it is called from, and must not throw or jump out.
+pub type keyfold_progress_callback =
+    Option<unsafe extern "C" fn(user_data: *mut std::ffi::c_void, done: u64, total: u64) -> i32>;
+
+/// Gives a stream its input: writes at most into_cap bytes at into and puts how many into *out_len. 0 bytes, and nothing
+/// else, say that the end has come. Answers KEYFOLD_CALLBACK_OK; anything else, an *out_len that was not set, or one over
+/// into_cap ends the stream with CALLBACK_FAILED.
+///
+/// It is called by keyfold_stream_read, from its thread, and must not use the same stream, throw or jump out. into may hold bytes
+/// of before; they mean nothing.
+pub type keyfold_source_callback = Option<
+    unsafe extern "C" fn(
+        user_data: *mut std::ffi::c_void,
+        into: *mut u8,
+        into_cap: usize,
+        out_len: *mut usize,
+    ) -> i32,
+>;
+
+/// Gives a reader bytes of its envelope: writes at most into_cap bytes from offset on at into and puts how many into
+/// *out_len; fewer than asked may come, none only at the end. Answers KEYFOLD_CALLBACK_OK; anything else, an *out_len that was not
+/// set, or one over into_cap fails the call with CALLBACK_FAILED.
+///
+/// It is called by calls on the reader, from their threads, so from several at once where several use the reader. It must
+/// not use the same reader, throw or jump out.
+pub type keyfold_pread_callback = Option<
+    unsafe extern "C" fn(
+        user_data: *mut std::ffi::c_void,
+        offset: u64,
+        into: *mut u8,
+        into_cap: usize,
+        out_len: *mut usize,
+    ) -> i32,
+>;
+
+/// Gives back what a source or pread callback needed; called exactly once, after the callback's last call.
+pub type keyfold_source_release = Option<unsafe extern "C" fn(user_data: *mut std::ffi::c_void)>;
+
 /// A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line end, which
 /// stays there for the length of the call alone. It gets events alone, never checkpoints. 0: taken; anything else: it
 /// failed, which is told in the trail, and gets the same event again at a later flush; one that it failed at three
@@ -156,6 +221,29 @@ pub struct keyfold_pair {
     pub value: *const u8,
     /// Bytes of the value.
     pub value_len: usize,
+}
+
+/// How a call that may take long goes about it. It, its flag and what its callback needs must stay until the call
+/// returns.
+#[repr(C)]
+pub struct keyfold_work {
+    /// sizeof(keyfold_work).
+    pub size: u32,
+    /// Zero.
+    pub flags: u32,
+    /// Threads that seal or open, the calling one among them: 1 is the calling thread only; 0 lets the library choose (the
+    /// calling thread only below KEYFOLD_LARGE bytes, then one for each processor, 8 at most). 1,024 at most. All have
+    /// ended when the call returns, and none takes a signal; where the system gives none the others do its work.
+    pub threads: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Anything but 0 at it stops the call within one chunk, with CANCELLED; NULL: nothing does. Any thread, or a signal's
+    /// handler, may set it, as one atomic store.
+    pub cancel: *const u32,
+    /// Told how far the call is; NULL: nothing.
+    pub progress: keyfold_progress_callback,
+    /// Given to the progress callback.
+    pub user_data: *mut std::ffi::c_void,
 }
 
 /// Options of keyfold_root_open_key_file.
@@ -253,6 +341,10 @@ pub struct keyfold_encrypt_options {
     /// Room for so many later wrappings (104 bytes each), 0 to 8; one lets a file be rewrapped in place. Not for
     /// data keys.
     pub free_cells: u32,
+    /// Threads, cancellation and progress; NULL means all defaults. Looked at by keyfold_encrypt, keyfold_encrypt_to,
+    /// keyfold_seal and keyfold_encrypt_file. Calls in place stay on the calling thread and are not stopped; streams are given
+    /// it with each of their calls.
+    pub work: *const keyfold_work,
 }
 
 /// Options of decryption.
@@ -262,6 +354,10 @@ pub struct keyfold_decrypt_options {
     pub size: u32,
     /// Any of KEYFOLD_DECRYPT_*.
     pub flags: u32,
+    /// Threads, cancellation and progress; NULL means all defaults. Looked at by keyfold_decrypt, _with_keys, _any and
+    /// keyfold_decrypt_file. Calls in place stay on the calling thread and are not stopped; streams and readers are given it
+    /// with each of their calls.
+    pub work: *const keyfold_work,
 }
 
 /// Options of keyfold_reencrypt.

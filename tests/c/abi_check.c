@@ -45,6 +45,8 @@ SAME(KEYFOLD_SLOT_ADMIN, 1);
 SAME(KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT, 1);
 SAME(KEYFOLD_REENCRYPT_ACCEPT_STORED_CONTEXT, 1);
 SAME(KEYFOLD_REENCRYPT_DROP_UNREACHABLE, 2);
+SAME(KEYFOLD_CALLBACK_OK, 1);
+SAME(KEYFOLD_LARGE, 4194304);
 
 SAME(sizeof(keyfold_status), 4);
 SAME(KEYFOLD_STATUS_OK, 0);
@@ -59,6 +61,10 @@ SAME(KEYFOLD_STATUS_BUSY, 107);
 SAME(KEYFOLD_STATUS_FORKED, 108);
 SAME(KEYFOLD_STATUS_INVALID_CONTEXT, 109);
 SAME(KEYFOLD_STATUS_TOO_LARGE, 110);
+SAME(KEYFOLD_STATUS_CANCELLED, 111);
+SAME(KEYFOLD_STATUS_STREAM_ENDED, 112);
+SAME(KEYFOLD_STATUS_STREAM_UNFINISHED, 113);
+SAME(KEYFOLD_STATUS_CALLBACK_FAILED, 114);
 SAME(KEYFOLD_STATUS_KEY_NOT_FOUND, 200);
 SAME(KEYFOLD_STATUS_KEY_DISABLED, 201);
 SAME(KEYFOLD_STATUS_ALREADY_EXISTS, 202);
@@ -228,7 +234,23 @@ SAME(FIELD(keyfold_narrowing, uses), 8);
 SAME(offsetof(keyfold_narrowing, millis), 24);
 SAME(FIELD(keyfold_narrowing, millis), 8);
 
-SAME(sizeof(keyfold_encrypt_options), 16);
+SAME(sizeof(keyfold_work), 40);
+SAME(offsetof(keyfold_work, size), 0);
+SAME(FIELD(keyfold_work, size), 4);
+SAME(offsetof(keyfold_work, flags), 4);
+SAME(FIELD(keyfold_work, flags), 4);
+SAME(offsetof(keyfold_work, threads), 8);
+SAME(FIELD(keyfold_work, threads), 4);
+SAME(offsetof(keyfold_work, reserved), 12);
+SAME(FIELD(keyfold_work, reserved), 4);
+SAME(offsetof(keyfold_work, cancel), 16);
+SAME(FIELD(keyfold_work, cancel), 8);
+SAME(offsetof(keyfold_work, progress), 24);
+SAME(FIELD(keyfold_work, progress), 8);
+SAME(offsetof(keyfold_work, user_data), 32);
+SAME(FIELD(keyfold_work, user_data), 8);
+
+SAME(sizeof(keyfold_encrypt_options), 24);
 SAME(offsetof(keyfold_encrypt_options, size), 0);
 SAME(FIELD(keyfold_encrypt_options, size), 4);
 SAME(offsetof(keyfold_encrypt_options, flags), 4);
@@ -237,12 +259,16 @@ SAME(offsetof(keyfold_encrypt_options, store_context), 8);
 SAME(FIELD(keyfold_encrypt_options, store_context), 4);
 SAME(offsetof(keyfold_encrypt_options, free_cells), 12);
 SAME(FIELD(keyfold_encrypt_options, free_cells), 4);
+SAME(offsetof(keyfold_encrypt_options, work), 16);
+SAME(FIELD(keyfold_encrypt_options, work), 8);
 
-SAME(sizeof(keyfold_decrypt_options), 8);
+SAME(sizeof(keyfold_decrypt_options), 16);
 SAME(offsetof(keyfold_decrypt_options, size), 0);
 SAME(FIELD(keyfold_decrypt_options, size), 4);
 SAME(offsetof(keyfold_decrypt_options, flags), 4);
 SAME(FIELD(keyfold_decrypt_options, flags), 4);
+SAME(offsetof(keyfold_decrypt_options, work), 8);
+SAME(FIELD(keyfold_decrypt_options, work), 8);
 
 SAME(sizeof(keyfold_opened), 24);
 SAME(offsetof(keyfold_opened, size), 0);
@@ -423,6 +449,50 @@ keyfold_status keyfold_sealed_size(size_t, const uint8_t *, size_t, const uint64
     size_t, const keyfold_encrypt_options *, size_t *);
 keyfold_status keyfold_seal(const uint8_t *, size_t, const uint64_t *, size_t, const uint8_t *, size_t, const
     uint8_t *, size_t, const keyfold_encrypt_options *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_stream_encrypt(const keyfold_key *const *, size_t, const uint8_t *, size_t, const
+    uint8_t *, size_t, const keyfold_encrypt_options *, keyfold_source_callback, void *,
+    keyfold_source_release, keyfold_stream **);
+keyfold_status keyfold_stream_seal(const uint8_t *, size_t, const uint64_t *, size_t, const uint8_t *, size_t,
+    const keyfold_encrypt_options *, keyfold_source_callback, void *, keyfold_source_release, keyfold_stream
+    **);
+keyfold_status keyfold_stream_decrypt(const keyfold_key *const *, size_t, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, keyfold_source_callback, void *, keyfold_source_release, keyfold_stream **);
+keyfold_status keyfold_stream_decrypt_any(const keyfold_store *, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, keyfold_source_callback, void *, keyfold_source_release, keyfold_stream **);
+keyfold_status keyfold_stream_update_size(keyfold_stream *, size_t, size_t *);
+keyfold_status keyfold_stream_update(keyfold_stream *, const uint8_t *, size_t, const keyfold_work *, uint8_t
+    *, size_t, size_t *);
+keyfold_status keyfold_stream_finish_size(keyfold_stream *, size_t *);
+keyfold_status keyfold_stream_finish(keyfold_stream *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_stream_read(keyfold_stream *, const keyfold_work *, uint8_t *, size_t, size_t *);
+keyfold_status keyfold_stream_opened(keyfold_stream *, keyfold_opened *);
+keyfold_status keyfold_stream_context(keyfold_stream *, keyfold_buffer *);
+keyfold_status keyfold_stream_cancel(const keyfold_stream *);
+keyfold_status keyfold_stream_close(keyfold_stream *);
+keyfold_status keyfold_reader_open(const keyfold_key *const *, size_t, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, uint64_t, keyfold_pread_callback, void *, keyfold_source_release,
+    keyfold_reader **);
+keyfold_status keyfold_reader_open_any(const keyfold_store *, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, uint64_t, keyfold_pread_callback, void *, keyfold_source_release,
+    keyfold_reader **);
+keyfold_status keyfold_reader_open_fd(const keyfold_key *const *, size_t, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, int32_t, keyfold_reader **);
+keyfold_status keyfold_reader_open_fd_any(const keyfold_store *, const uint8_t *, size_t, const
+    keyfold_decrypt_options *, int32_t, keyfold_reader **);
+keyfold_status keyfold_reader_size(const keyfold_reader *, uint64_t *);
+keyfold_status keyfold_reader_pread(const keyfold_reader *, uint64_t, const keyfold_work *, uint8_t *, size_t,
+    size_t *);
+keyfold_status keyfold_reader_opened(const keyfold_reader *, keyfold_opened *);
+keyfold_status keyfold_reader_context(const keyfold_reader *, keyfold_buffer *);
+keyfold_status keyfold_reader_close(keyfold_reader *);
+keyfold_status keyfold_ciphertext_range(const uint8_t *, size_t, uint64_t, uint64_t, uint64_t, uint64_t *,
+    uint64_t *);
+keyfold_status keyfold_encrypt_file(const keyfold_key *const *, size_t, const char *, const char *, const
+    uint8_t *, size_t, const uint8_t *, size_t, const keyfold_encrypt_options *, uint64_t *);
+keyfold_status keyfold_decrypt_file(const keyfold_key *const *, size_t, const char *, const char *, const
+    uint8_t *, size_t, const keyfold_decrypt_options *, uint64_t *, keyfold_opened *);
+keyfold_status keyfold_decrypt_file_any(const keyfold_store *, const char *, const char *, const uint8_t *,
+    size_t, const keyfold_decrypt_options *, uint64_t *, keyfold_opened *);
 keyfold_status keyfold_inspect(const uint8_t *, size_t, uint64_t, keyfold_buffer *);
 keyfold_status keyfold_explain(const keyfold_store *, const keyfold_key *, const uint8_t *, size_t, uint64_t,
     const uint8_t *, size_t, keyfold_buffer *);

@@ -34,11 +34,13 @@
  * APPROVAL_REQUIRED, and, where less is possible after it than before, ANCHOR_UNAVAILABLE.
  *
  * THREADS. A pointer to const is shared: any number of threads may use the object at once. Closing an object that
- * other threads use is safe: calls under way finish, later ones get INVALID_HANDLE. The library has no threads of
- * its own, handles no signal, and registers nothing at exit. A host's sink of the trail (keyfold_trail_add_callback)
- * is called from whichever thread's call writes the trail down.
+ * other threads use is safe: calls under way finish, later ones get INVALID_HANDLE. The library keeps no threads of
+ * its own (a call on much data may start some, which have ended when it returns: keyfold_work), handles no signal, and
+ * registers nothing at exit. A host's sink of the trail (keyfold_trail_add_callback) is called from whichever thread's call
+ * writes the trail down; other callbacks only from the thread whose call they belong to. A keyfold_stream is for one thread at a
+ * time: a second one gets BUSY.
  *
- * HANDLES (keyfold_root, keyfold_store, keyfold_key) are numbers in the guise of pointers, and are checked: NULL, a
+ * HANDLES (keyfold_root, keyfold_store, keyfold_key, keyfold_stream, keyfold_reader) are numbers in the guise of pointers, and are checked: NULL, a
  * closed one, one of another kind, or of another copy of the library is INVALID_HANDLE, never undefined. They may
  * be closed in any order.
  *
@@ -58,7 +60,8 @@
  * FORK. See docs/EMBEDDING.md: by default a forked child's handles answer FORKED, and it opens the store itself;
  * with KEYFOLD_FORK_INHERIT it goes on.
  *
- * Tags in the comments below: [in], [out], [inout]; shared: a handle that is only used; handle: a handle that the
+ * Tags in the comments below: [in], [out], [inout]; shared: a handle that is only used; exclusive: one that a second
+ * call at once gets BUSY for; handle: a handle that the
  * call makes; closes: one that it ends; text: NUL-ended UTF-8; bytes(n) and array(n): so many bytes or elements, n
  * being a parameter; nullable; nullable-if-0: NULL when n is 0; buffer: a keyfold_buffer to free; result: a
  * size-first struct; static: text that lives as long as the library.
@@ -225,6 +228,17 @@
 #define KEYFOLD_REENCRYPT_DROP_UNREACHABLE 2
 
 /**
+ * What a callback of keyfold_work, of a stream or of a reader answers when all is well; anything else stops the call. It
+ * is not 0, so that a callback that a language ends early (an exception in Python, say) never looks like success.
+ */
+#define KEYFOLD_CALLBACK_OK 1
+
+/**
+ * From so many bytes on, a call works on several threads where keyfold_work names no number.
+ */
+#define KEYFOLD_LARGE 4194304
+
+/**
  * What a call came to. 0 is success; every other value is an error whose hundreds name its category: 1xx the
  * caller's mistake, 2xx a key's state or policy, 3xx the data, 4xx roots, 5xx the store and input/output, 9xx
  * internal. Numbers never change their meaning.
@@ -282,6 +296,22 @@ enum keyfold_status
      * A size is over the documented limit.
      */
     KEYFOLD_STATUS_TOO_LARGE = 110,
+    /**
+     * The caller stopped the call, by its flag or its callback.
+     */
+    KEYFOLD_STATUS_CANCELLED = 111,
+    /**
+     * The stream has ended, well or not: no more can be pushed or pulled.
+     */
+    KEYFOLD_STATUS_STREAM_ENDED = 112,
+    /**
+     * The stream was closed before its end: what it gave is worth nothing (encrypting) or a front only (decrypting).
+     */
+    KEYFOLD_STATUS_STREAM_UNFINISHED = 113,
+    /**
+     * A callback of the caller's reported a failure.
+     */
+    KEYFOLD_STATUS_CALLBACK_FAILED = 114,
     /**
      * The key, alias or version is not in the store, or no cell of the envelope names one that is.
      */
@@ -580,6 +610,13 @@ typedef uint32_t keyfold_store_context;
 typedef struct keyfold_key keyfold_key;
 
 /**
+ * The message of an envelope that is read at any place. Made by keyfold_reader_open and its kin, ended by
+ * keyfold_reader_close. Any number of threads may use one at once. The key may be closed as soon as the call that took
+ * it has returned.
+ */
+typedef struct keyfold_reader keyfold_reader;
+
+/**
  * A root of trust: what protects a store's secret. Made by keyfold_root_open_*, ended by keyfold_root_close. Any
  * number of threads may use one at once. It may be closed as soon as the call that took it has returned.
  */
@@ -590,6 +627,13 @@ typedef struct keyfold_root keyfold_root;
  * may use one at once. Keys opened from it stay usable after it is closed.
  */
 typedef struct keyfold_store keyfold_store;
+
+/**
+ * An envelope that is made or opened a piece at a time. Made by keyfold_stream_encrypt, _seal, _decrypt and
+ * _decrypt_any, ended by keyfold_stream_close. One thread at a time may use one, from one thread after another; a second
+ * at once gets BUSY. The key may be closed as soon as the call that took it has returned.
+ */
+typedef struct keyfold_stream keyfold_stream;
 
 /**
  * How the secret memory of this process is really protected. All but bytes should be 0.
@@ -842,6 +886,56 @@ typedef struct keyfold_narrowing {
 #define KEYFOLD_NARROWING_INIT { (uint32_t)sizeof(keyfold_narrowing), 0, NULL, 0, 0 }
 
 /**
+ * Told how far a call is, about once a MiB: bytes done, and those of the whole, 0 where they are not known. Answers
+ * KEYFOLD_CALLBACK_OK to go on; anything else stops the call with CANCELLED.
+ *
+ * It is called from the thread that made the call. It may call into the library, but not with the buffers, the stream or
+ * the files of the call it is called from, and must not throw or jump out.
+ */
+typedef int32_t (*keyfold_progress_callback)(void *user_data, uint64_t done, uint64_t total);
+
+/**
+ * How a call that may take long goes about it. It, its flag and what its callback needs must stay until the call
+ * returns.
+ */
+typedef struct keyfold_work {
+    /**
+     * sizeof(keyfold_work).
+     */
+    uint32_t size;
+    /**
+     * Zero.
+     */
+    uint32_t flags;
+    /**
+     * Threads that seal or open, the calling one among them: 1 is the calling thread only; 0 lets the library choose (the
+     * calling thread only below KEYFOLD_LARGE bytes, then one for each processor, 8 at most). 1,024 at most. All have
+     * ended when the call returns, and none takes a signal; where the system gives none the others do its work.
+     */
+    uint32_t threads;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+    /**
+     * Anything but 0 at it stops the call within one chunk, with CANCELLED; NULL: nothing does. Any thread, or a signal's
+     * handler, may set it, as one atomic store.
+     */
+    const uint32_t *cancel;
+    /**
+     * Told how far the call is; NULL: nothing.
+     */
+    keyfold_progress_callback progress;
+    /**
+     * Given to the progress callback.
+     */
+    void *user_data;
+} keyfold_work;
+
+/** All defaults. */
+#define KEYFOLD_WORK_INIT { (uint32_t)sizeof(keyfold_work), 0, 0, 0, NULL, NULL, NULL }
+
+/**
  * Options of encryption and of making data keys.
  */
 typedef struct keyfold_encrypt_options {
@@ -862,10 +956,16 @@ typedef struct keyfold_encrypt_options {
      * data keys.
      */
     uint32_t free_cells;
+    /**
+     * Threads, cancellation and progress; NULL means all defaults. Looked at by keyfold_encrypt, keyfold_encrypt_to,
+     * keyfold_seal and keyfold_encrypt_file. Calls in place stay on the calling thread and are not stopped; streams are given
+     * it with each of their calls.
+     */
+    const struct keyfold_work *work;
 } keyfold_encrypt_options;
 
 /** All defaults. */
-#define KEYFOLD_ENCRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_encrypt_options), 0, 0, 0 }
+#define KEYFOLD_ENCRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_encrypt_options), 0, 0, 0, NULL }
 
 /**
  * Options of decryption.
@@ -879,10 +979,16 @@ typedef struct keyfold_decrypt_options {
      * Any of KEYFOLD_DECRYPT_*.
      */
     uint32_t flags;
+    /**
+     * Threads, cancellation and progress; NULL means all defaults. Looked at by keyfold_decrypt, _with_keys, _any and
+     * keyfold_decrypt_file. Calls in place stay on the calling thread and are not stopped; streams and readers are given it
+     * with each of their calls.
+     */
+    const struct keyfold_work *work;
 } keyfold_decrypt_options;
 
 /** All defaults. */
-#define KEYFOLD_DECRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_decrypt_options), 0 }
+#define KEYFOLD_DECRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_decrypt_options), 0, NULL }
 
 /**
  * Which key a decryption used.
@@ -958,6 +1064,35 @@ typedef struct keyfold_reencrypt_options {
 
 /** All defaults. */
 #define KEYFOLD_REENCRYPT_OPTIONS_INIT { (uint32_t)sizeof(keyfold_reencrypt_options), 0, 0, 0 }
+
+/**
+ * Gives a stream its input: writes at most into_cap bytes at into and puts how many into *out_len. 0 bytes, and nothing
+ * else, say that the end has come. Answers KEYFOLD_CALLBACK_OK; anything else, an *out_len that was not set, or one over
+ * into_cap ends the stream with CALLBACK_FAILED.
+ *
+ * It is called by keyfold_stream_read, from its thread, and must not use the same stream, throw or jump out. into may hold bytes
+ * of before; they mean nothing.
+ */
+typedef int32_t (*keyfold_source_callback)(void *user_data, uint8_t *into, size_t into_cap, size_t *out_len);
+
+/**
+ * Gives back what a source or pread callback needed; called exactly once, after the callback's last call.
+ */
+typedef void (*keyfold_source_release)(void *user_data);
+
+/**
+ * Gives a reader bytes of its envelope: writes at most into_cap bytes from offset on at into and puts how many into
+ * *out_len; fewer than asked may come, none only at the end. Answers KEYFOLD_CALLBACK_OK; anything else, an *out_len that was not
+ * set, or one over into_cap fails the call with CALLBACK_FAILED.
+ *
+ * It is called by calls on the reader, from their threads, so from several at once where several use the reader. It must
+ * not use the same reader, throw or jump out.
+ */
+typedef int32_t (*keyfold_pread_callback)(void *user_data,
+                                          uint64_t offset,
+                                          uint8_t *into,
+                                          size_t into_cap,
+                                          size_t *out_len);
 
 /**
  * A host's own sink of the trail: given one event at a time, in order, as one line of JSON without a line end, which
@@ -2030,8 +2165,9 @@ keyfold_status keyfold_encrypted_size(size_t plaintext_len,
  * @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
  * @param out_len     [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback sink   @since 0.1
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED,
+ *           STORE_POISONED, RANDOM
+ * @threads  any   @callback sink, progress   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_encrypt(const struct keyfold_key *key,
@@ -2056,8 +2192,9 @@ keyfold_status keyfold_encrypt(const struct keyfold_key *key,
  * @param out         [out, bytes(out_cap), nullable-if-0]      the envelope; zeroed if the call fails
  * @param out_len     [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
- * @threads  any   @callback sink   @since 0.1
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED,
+ *           STORE_POISONED, RANDOM
+ * @threads  any   @callback sink, progress   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_encrypt_to(const struct keyfold_key *const *keys,
@@ -2138,9 +2275,9 @@ keyfold_status keyfold_decrypted_size(const uint8_t *envelope,
  * @param out        [out, bytes(out_cap), nullable-if-0]      the message; zeroed if the call fails
  * @param out_len    [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
- * @threads  any   @callback sink   @since 0.1
+ * @threads  any   @callback sink, progress   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt(const struct keyfold_key *key,
@@ -2164,9 +2301,9 @@ keyfold_status keyfold_decrypt(const struct keyfold_key *key,
  * @param out_len    [out]   bytes written, or needed
  * @param opened     [out, result, nullable]   which key it was
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
- * @threads  any   @callback sink   @since 0.1
+ * @threads  any   @callback sink, progress   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_with_keys(const struct keyfold_key *const *keys,
@@ -2193,9 +2330,9 @@ keyfold_status keyfold_decrypt_with_keys(const struct keyfold_key *const *keys,
  * @param out_len    [out]   bytes written, or needed
  * @param opened     [out, result, nullable]   which key it was
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
- *           BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
  *           KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
- * @threads  any   @callback sink   @since 0.1
+ * @threads  any   @callback sink, progress   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_decrypt_any(const struct keyfold_store *store,
@@ -2715,8 +2852,8 @@ keyfold_status keyfold_sealed_size(size_t plaintext_len,
  * @param out           [out, bytes(out_cap), nullable-if-0]   the envelope; zeroed if the call fails
  * @param out_len       [out]   bytes written, or needed
  * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
- *           TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, RANDOM
- * @threads  any   @callback never   @since 0.1
+ *           TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, CANCELLED, RANDOM
+ * @threads  any   @callback progress   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_seal(const uint8_t *public_keys,
@@ -2731,6 +2868,532 @@ keyfold_status keyfold_seal(const uint8_t *public_keys,
                             uint8_t *out,
                             size_t out_cap,
                             size_t *out_len);
+
+/**
+ * Begins an envelope under one or more keys, any of which opens it. What keyfold_encrypt_to says of keys, context and
+ * options holds here; the keys are used now, and a stream goes on when they are disabled meanwhile.
+ *
+ * Without a source the message is pushed: keyfold_stream_update as often as wanted, then keyfold_stream_finish. With
+ * one the envelope is pulled: keyfold_stream_read until it gives 0 bytes. The same bytes come out however the message
+ * is cut into pieces (but that each envelope has its own random parts), and a stream takes the memory of a chunk
+ * and the head, with a source a MiB more. What came out is an envelope only when the end has been reached.
+ *
+ * @param keys        [in, array(keys_len), shared]   1 to 32, less the free cells
+ * @param context     [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+ * @param chosen      [in, bytes(chosen_len), nullable-if-0]    as for keyfold_encrypt_to
+ * @param options     [in, nullable]   without work
+ * @param source      [in]   NULL: the message is pushed
+ * @param user_data   [in]   given to every call of the source and the release
+ * @param release     [in]   called once, after the last call of the source, or before this returns where it fails;
+ *                    NULL: nothing
+ * @param out_stream  [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, LIMIT_EXCEEDED,
+ *           KEY_DISABLED, FORKED, STORE_POISONED, RANDOM
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_encrypt(const struct keyfold_key *const *keys,
+                                      size_t keys_len,
+                                      const uint8_t *context,
+                                      size_t context_len,
+                                      const uint8_t *chosen,
+                                      size_t chosen_len,
+                                      const struct keyfold_encrypt_options *options,
+                                      keyfold_source_callback source,
+                                      void *user_data,
+                                      keyfold_source_release release,
+                                      struct keyfold_stream **out_stream);
+
+/**
+ * As keyfold_stream_encrypt, to the public halves of sealing keys and without a store, as keyfold_seal.
+ *
+ * @param public_keys   [in, bytes(public_keys_len)]   from keyfold_key_public, one after another
+ * @param key_offsets   [in, array(count + 1)]   where each begins, and the end of the last
+ * @param count         [in]   number of public keys, 1 to 32
+ * @param context       [in, bytes(context_len), nullable-if-0]
+ * @param options       [in, nullable]   without free cells and work
+ * @param source        [in]   NULL: the message is pushed
+ * @param user_data     [in]   given to every call of the source and the release
+ * @param release       [in]   as for keyfold_stream_encrypt
+ * @param out_stream    [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL, RANDOM
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_seal(const uint8_t *public_keys,
+                                   size_t public_keys_len,
+                                   const uint64_t *key_offsets,
+                                   size_t count,
+                                   const uint8_t *context,
+                                   size_t context_len,
+                                   const struct keyfold_encrypt_options *options,
+                                   keyfold_source_callback source,
+                                   void *user_data,
+                                   keyfold_source_release release,
+                                   struct keyfold_stream **out_stream);
+
+/**
+ * Begins to open an envelope under any of the keys named. They are looked at when the head has come.
+ *
+ * Without a source the envelope is pushed: keyfold_stream_update as often as wanted, then keyfold_stream_finish. With
+ * one the message is pulled: keyfold_stream_read until it gives 0 bytes. Only bytes that have been authenticated come
+ * out. They are the front of a message until the end has been reached: an envelope that was cut off is AUTH there.
+ *
+ * @param keys        [in, array(keys_len), shared]   1 to 32
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]   without work
+ * @param source      [in]   NULL: the envelope is pushed
+ * @param user_data   [in]   given to every call of the source and the release
+ * @param release     [in]   as for keyfold_stream_encrypt
+ * @param out_stream  [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, FORKED
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_decrypt(const struct keyfold_key *const *keys,
+                                      size_t keys_len,
+                                      const uint8_t *context,
+                                      size_t context_len,
+                                      const struct keyfold_decrypt_options *options,
+                                      keyfold_source_callback source,
+                                      void *user_data,
+                                      keyfold_source_release release,
+                                      struct keyfold_stream **out_stream);
+
+/**
+ * As keyfold_stream_decrypt, under whichever key of a store opens it: look at keyfold_stream_opened wherever it
+ * matters which it was.
+ *
+ * @param store       [in, shared]
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]   without work
+ * @param source      [in]   NULL: the envelope is pushed
+ * @param user_data   [in]   given to every call of the source and the release
+ * @param release     [in]   as for keyfold_stream_encrypt
+ * @param out_stream  [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, FORKED
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_decrypt_any(const struct keyfold_store *store,
+                                          const uint8_t *context,
+                                          size_t context_len,
+                                          const struct keyfold_decrypt_options *options,
+                                          keyfold_source_callback source,
+                                          void *user_data,
+                                          keyfold_source_release release,
+                                          struct keyfold_stream **out_stream);
+
+/**
+ * Tells a size that holds whatever keyfold_stream_update gives for an input of this length. Exactly that when
+ * encrypting.
+ *
+ * @param stream      [in, exclusive]
+ * @param input_len   [in]
+ * @param out_size    [out]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED, TOO_LARGE
+ * @threads  one   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_update_size(struct keyfold_stream *stream,
+                                          size_t input_len,
+                                          size_t *out_size);
+
+/**
+ * Pushes a piece of the message (encrypting) or of the envelope (decrypting), and gives what is ready of the other.
+ *
+ * TOO_LARGE and what is refused for its arguments leave the stream as it was, BUFFER_TOO_SMALL among it; every other failure
+ * ends it.
+ *
+ * @param stream      [in, exclusive]
+ * @param input       [in, bytes(input_len), nullable-if-0]   any length; all of it is taken
+ * @param work        [in, nullable]
+ * @param out         [out, bytes(out_cap), nullable-if-0]   zeroed if the call fails
+ * @param out_len     [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL, BUFFERS_OVERLAP,
+ *           BUSY, TOO_LARGE, STREAM_ENDED, CANCELLED, FORKED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+ *           KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ * @threads  one   @callback sink, progress   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_update(struct keyfold_stream *stream,
+                                     const uint8_t *input,
+                                     size_t input_len,
+                                     const struct keyfold_work *work,
+                                     uint8_t *out,
+                                     size_t out_cap,
+                                     size_t *out_len);
+
+/**
+ * Tells a size that holds whatever keyfold_stream_finish gives. Exactly that when encrypting.
+ *
+ * @param stream     [in, exclusive]
+ * @param out_size   [out]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED
+ * @threads  one   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE keyfold_status keyfold_stream_finish_size(struct keyfold_stream *stream, size_t *out_size);
+
+/**
+ * Says that the input has ended, and gives the rest. Only when this succeeds is what came out a whole envelope, or a
+ * whole message.
+ *
+ * @param stream     [in, exclusive]
+ * @param out        [out, bytes(out_cap), nullable-if-0]   zeroed if the call fails
+ * @param out_len    [out]   bytes written, or needed
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFER_TOO_SMALL, BUSY, STREAM_ENDED, CANCELLED, FORKED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+ *           STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ * @threads  one   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_finish(struct keyfold_stream *stream,
+                                     uint8_t *out,
+                                     size_t out_cap,
+                                     size_t *out_len);
+
+/**
+ * Pulls bytes out of a stream that has a source: of the envelope (encrypting) or of the message (decrypting).
+ *
+ * The buffer is filled unless the end comes first. 0 bytes say that the end was reached, and that all is whole; that is
+ * never said of an envelope that was cut off. What is refused for its arguments leaves the stream as it was; after any other
+ * failure every later call gives the same one.
+ *
+ * @param stream     [in, exclusive]
+ * @param work       [in, nullable]
+ * @param out        [out, bytes(out_cap)]   zeroed if the call fails; out_cap is 1 or more
+ * @param out_len    [out]   bytes written
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUSY, CANCELLED, CALLBACK_FAILED,
+ *           TOO_LARGE, FORKED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
+ *           KEY_DISABLED, STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ * @threads  one   @callback sink, source, progress   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_read(struct keyfold_stream *stream,
+                                   const struct keyfold_work *work,
+                                   uint8_t *out,
+                                   size_t out_cap,
+                                   size_t *out_len);
+
+/**
+ * Tells which key opened the envelope of a stream that decrypts, once its head has been read.
+ *
+ * @param stream   [in, exclusive]
+ * @param opened   [out, result]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED
+ * @threads  one   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_opened(struct keyfold_stream *stream,
+                                     struct keyfold_opened *opened);
+
+/**
+ * Returns the whole authenticated context of the envelope that a stream decrypts, packed, once its head has been
+ * read. With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
+ *
+ * @param stream        [in, exclusive]
+ * @param out_context   [out, buffer]   a packed context
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED
+ * @threads  one   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_context(struct keyfold_stream *stream,
+                                      struct keyfold_buffer *out_context);
+
+/**
+ * Stops a stream, from any thread: a call under way on it answers CANCELLED within one chunk (within about a MiB where it was
+ * given a flag of its own), later ones at once. It may then be closed without having been finished.
+ *
+ * @param stream   [in, shared]
+ * @errors   INVALID_HANDLE
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_stream_cancel(const struct keyfold_stream *stream);
+
+/**
+ * Closes a stream. NULL is fine. A call under way in another thread finishes first.
+ *
+ * STREAM_UNFINISHED says that it is closed, but had neither reached its end nor failed nor been cancelled: what it gave is worth
+ * nothing (encrypting), or is only the front of a message (decrypting).
+ *
+ * @param stream   [in, closes]
+ * @errors   INVALID_HANDLE, STREAM_UNFINISHED
+ * @threads  any   @callback sink   @since 0.1
+ */
+keyfold_status keyfold_stream_close(struct keyfold_stream *stream);
+
+/**
+ * Opens an envelope of which any range can be read, from wherever a callback fetches its bytes: a file, a mapping,
+ * an object of a store far away. The head is read and opened now; the message is read as it is asked for, whole chunks of 16 KiB
+ * at a time.
+ *
+ * @param keys        [in, array(keys_len), shared]   any of which may open it; 1 to 32
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]   without work
+ * @param size        [in]   bytes of the whole envelope; not trusted, and a wrong one never yields a wrong message
+ * @param pread       [in]   see keyfold_pread_callback
+ * @param user_data   [in]   given to every call of the callback and the release
+ * @param release     [in]   called once, after the last call of the callback, or before this returns where it fails;
+ *                    NULL: nothing
+ * @param out_reader  [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, CALLBACK_FAILED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_POISONED
+ * @threads  any   @callback sink, source   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_open(const struct keyfold_key *const *keys,
+                                   size_t keys_len,
+                                   const uint8_t *context,
+                                   size_t context_len,
+                                   const struct keyfold_decrypt_options *options,
+                                   uint64_t size,
+                                   keyfold_pread_callback pread,
+                                   void *user_data,
+                                   keyfold_source_release release,
+                                   struct keyfold_reader **out_reader);
+
+/**
+ * As keyfold_reader_open, under whichever key of a store opens it: look at keyfold_reader_opened wherever it matters
+ * which it was.
+ *
+ * @param store       [in, shared]
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]   without work
+ * @param size        [in]   bytes of the whole envelope
+ * @param pread       [in]   see keyfold_pread_callback
+ * @param user_data   [in]   given to every call of the callback and the release
+ * @param release     [in]   as for keyfold_reader_open
+ * @param out_reader  [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, CALLBACK_FAILED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO, STORE_POISONED
+ * @threads  any   @callback sink, source   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_open_any(const struct keyfold_store *store,
+                                       const uint8_t *context,
+                                       size_t context_len,
+                                       const struct keyfold_decrypt_options *options,
+                                       uint64_t size,
+                                       keyfold_pread_callback pread,
+                                       void *user_data,
+                                       keyfold_source_release release,
+                                       struct keyfold_reader **out_reader);
+
+/**
+ * As keyfold_reader_open, of a file that can be read at any place. The descriptor is copied, may be closed afterwards,
+ * and its position is neither looked at nor moved.
+ *
+ * @param keys        [in, array(keys_len), shared]   any of which may open it; 1 to 32
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]   without work
+ * @param descriptor  [in]   a file descriptor that is open for reading
+ * @param out_reader  [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, IO, NOT_AN_ENVELOPE,
+ *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_open_fd(const struct keyfold_key *const *keys,
+                                      size_t keys_len,
+                                      const uint8_t *context,
+                                      size_t context_len,
+                                      const struct keyfold_decrypt_options *options,
+                                      int32_t descriptor,
+                                      struct keyfold_reader **out_reader);
+
+/**
+ * As keyfold_reader_open_fd, under whichever key of a store opens it.
+ *
+ * @param store       [in, shared]
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]   without work
+ * @param descriptor  [in]   a file descriptor that is open for reading
+ * @param out_reader  [out, handle]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, IO, NOT_AN_ENVELOPE,
+ *           UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO,
+ *           STORE_POISONED
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_open_fd_any(const struct keyfold_store *store,
+                                          const uint8_t *context,
+                                          size_t context_len,
+                                          const struct keyfold_decrypt_options *options,
+                                          int32_t descriptor,
+                                          struct keyfold_reader **out_reader);
+
+/**
+ * Tells how long the message is. The last chunk is authenticated first, once: without that no length can be trusted.
+ *
+ * @param reader     [in, shared]
+ * @param out_size   [out]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, AUTH, CALLBACK_FAILED, FORKED, IO
+ * @threads  any   @callback source   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_size(const struct keyfold_reader *reader,
+                                   uint64_t *out_size);
+
+/**
+ * Reads the message from an offset on. The buffer is filled unless the message ends before; then, and beyond the end,
+ * where it is 0 bytes, the last chunk has been authenticated. Only the chunks that hold the range are fetched.
+ *
+ * @param reader     [in, shared]
+ * @param offset     [in]   in the message
+ * @param work       [in, nullable]   with several threads the source is read by the calling one alone
+ * @param out        [out, bytes(out_cap), nullable-if-0]   zeroed if the call fails
+ * @param out_len    [out]   bytes written
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, CANCELLED, AUTH, CALLBACK_FAILED,
+ *           FORKED, IO
+ * @threads  any   @callback source, progress   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_pread(const struct keyfold_reader *reader,
+                                    uint64_t offset,
+                                    const struct keyfold_work *work,
+                                    uint8_t *out,
+                                    size_t out_cap,
+                                    size_t *out_len);
+
+/**
+ * Tells which key opened the envelope of a reader.
+ *
+ * @param reader   [in, shared]
+ * @param opened   [out, result]
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_opened(const struct keyfold_reader *reader,
+                                     struct keyfold_opened *opened);
+
+/**
+ * Returns the whole authenticated context of a reader's envelope, packed. With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT
+ * it tells what was accepted.
+ *
+ * @param reader        [in, shared]
+ * @param out_context   [out, buffer]   a packed context
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_reader_context(const struct keyfold_reader *reader,
+                                      struct keyfold_buffer *out_context);
+
+/**
+ * Closes a reader. Calls under way on it finish first. NULL is fine.
+ *
+ * @param reader   [in, closes]
+ * @errors   INVALID_HANDLE
+ * @threads  any   @callback sink   @since 0.1
+ */
+keyfold_status keyfold_reader_close(struct keyfold_reader *reader);
+
+/**
+ * Tells which bytes of an envelope must be fetched to read a range of its message: whole chunks, for an HTTP range request.
+ * Needs no key, and authenticates nothing; keyfold_reader_pread does, of what was fetched.
+ *
+ * @param head            [in, bytes(head_len), nullable-if-0]   the envelope's first bytes, 44 or more
+ * @param envelope_size   [in]   bytes of the whole envelope
+ * @param offset          [in]   where the range begins in the message
+ * @param length          [in]   its bytes; a range beyond the message's end ends with the last chunk, or is it
+ * @param out_offset      [out]   where the bytes begin in the envelope
+ * @param out_length      [out]   how many
+ * @errors   NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH
+ * @threads  any   @callback never   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_ciphertext_range(const uint8_t *head,
+                                        size_t head_len,
+                                        uint64_t envelope_size,
+                                        uint64_t offset,
+                                        uint64_t length,
+                                        uint64_t *out_offset,
+                                        uint64_t *out_length);
+
+/**
+ * Encrypts a file into another, by several threads and in under 16 MiB of memory, whatever its size.
+ *
+ * Whatever happens, the target is there whole: as it was, or as the new envelope, which is on disk when the call
+ * succeeds. It may be the file that is read. Pipes and devices can be read, but not be the target.
+ *
+ * @param keys        [in, array(keys_len), shared]   1 to 32, less the free cells
+ * @param from        [in, text]   the path of the message
+ * @param to          [in, text]   the path of the envelope; a symbolic link there is followed
+ * @param context     [in, bytes(context_len), nullable-if-0]   from keyfold_context_pack; NULL with 0 is no context
+ * @param chosen      [in, bytes(chosen_len), nullable-if-0]    as for keyfold_encrypt_to
+ * @param options     [in, nullable]
+ * @param out_size    [out, nullable]   bytes of the envelope
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION, INVALID_CONTEXT, TOO_LARGE,
+ *           CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, IO
+ * @threads  any   @callback sink, progress   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_encrypt_file(const struct keyfold_key *const *keys,
+                                    size_t keys_len,
+                                    const char *from,
+                                    const char *to,
+                                    const uint8_t *context,
+                                    size_t context_len,
+                                    const uint8_t *chosen,
+                                    size_t chosen_len,
+                                    const struct keyfold_encrypt_options *options,
+                                    uint64_t *out_size);
+
+/**
+ * Decrypts a file into another, under any of the keys named, as keyfold_encrypt_file encrypts. A new target is for its owner alone
+ * to read.
+ *
+ * @param keys        [in, array(keys_len), shared]   1 to 32
+ * @param from        [in, text]   the path of the envelope
+ * @param to          [in, text]   the path of the message; a symbolic link there is followed
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]
+ * @param out_size    [out, nullable]   bytes of the message
+ * @param opened      [out, result, nullable]   which key it was
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION, INVALID_CONTEXT, CANCELLED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_POISONED, IO
+ * @threads  any   @callback sink, progress   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_file(const struct keyfold_key *const *keys,
+                                    size_t keys_len,
+                                    const char *from,
+                                    const char *to,
+                                    const uint8_t *context,
+                                    size_t context_len,
+                                    const struct keyfold_decrypt_options *options,
+                                    uint64_t *out_size,
+                                    struct keyfold_opened *opened);
+
+/**
+ * As keyfold_decrypt_file, under whichever key of a store opens it.
+ *
+ * @param store       [in, shared]
+ * @param from        [in, text]   the path of the envelope
+ * @param to          [in, text]   the path of the message; a symbolic link there is followed
+ * @param context     [in, bytes(context_len), nullable-if-0]   every pair that was given when it was encrypted
+ * @param options     [in, nullable]
+ * @param out_size    [out, nullable]   bytes of the message
+ * @param opened      [out, result, nullable]   which key it was
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION, INVALID_CONTEXT, CANCELLED,
+ *           NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+ *           STORE_INTEGRITY, STORE_IO, STORE_POISONED, IO
+ * @threads  any   @callback sink, progress   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_decrypt_file_any(const struct keyfold_store *store,
+                                        const char *from,
+                                        const char *to,
+                                        const uint8_t *context,
+                                        size_t context_len,
+                                        const struct keyfold_decrypt_options *options,
+                                        uint64_t *out_size,
+                                        struct keyfold_opened *opened);
 
 /**
  * Tells what can be read of an envelope or data key blob without any key, as JSON: Inspection in docs/ABI.md.

@@ -620,13 +620,15 @@ narrowing_uses, uint64_t narrowing_millis, uintptr_t *out_key, char *detail)
 }
 
 static inline keyfold_status kf_encrypted_size(size_t plaintext_len, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
-options_store_context, uint32_t options_free_cells, size_t *out_size, char *detail)
+options_store_context, uint32_t options_free_cells, const keyfold_work *options_work, size_t *out_size, char
+*detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_encrypted_size(plaintext_len, context, context_len, &options, out_size);
 	if (status != 0)
 		kf_detail(detail);
@@ -634,14 +636,15 @@ options_store_context, uint32_t options_free_cells, size_t *out_size, char *deta
 }
 
 static inline keyfold_status kf_encrypt(uintptr_t key, const uint8_t *plaintext, size_t plaintext_len, const uint8_t *context, size_t context_len,
-uint32_t options_flags, uint32_t options_store_context, uint32_t options_free_cells, uint8_t *out, size_t
-out_cap, size_t *out_len, char *detail)
+uint32_t options_flags, uint32_t options_store_context, uint32_t options_free_cells, const keyfold_work
+*options_work, uint8_t *out, size_t out_cap, size_t *out_len, char *detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_encrypt((const keyfold_key *)key, plaintext, plaintext_len, context, context_len, &options, out, out_cap, out_len);
 	if (status != 0)
 		kf_detail(detail);
@@ -650,14 +653,15 @@ out_cap, size_t *out_len, char *detail)
 
 static inline keyfold_status kf_encrypt_to(const uintptr_t *keys, size_t keys_len, const uint8_t *plaintext, size_t plaintext_len, const uint8_t
 *context, size_t context_len, const uint8_t *chosen, size_t chosen_len, uint32_t options_flags, uint32_t
-options_store_context, uint32_t options_free_cells, uint8_t *out, size_t out_cap, size_t *out_len, char
-*detail)
+options_store_context, uint32_t options_free_cells, const keyfold_work *options_work, uint8_t *out, size_t
+out_cap, size_t *out_len, char *detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_encrypt_to((const keyfold_key *const *)keys, keys_len, plaintext, plaintext_len, context, context_len, chosen, chosen_len, &options, out, out_cap, out_len);
 	if (status != 0)
 		kf_detail(detail);
@@ -665,13 +669,14 @@ options_store_context, uint32_t options_free_cells, uint8_t *out, size_t out_cap
 }
 
 static inline keyfold_status kf_headroom(const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t options_store_context, uint32_t
-options_free_cells, size_t *out_size, char *detail)
+options_free_cells, const keyfold_work *options_work, size_t *out_size, char *detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_headroom(context, context_len, &options, out_size);
 	if (status != 0)
 		kf_detail(detail);
@@ -679,14 +684,15 @@ options_free_cells, size_t *out_size, char *detail)
 }
 
 static inline keyfold_status kf_encrypt_in_place(uintptr_t key, uint8_t *buffer, size_t buffer_cap, size_t offset, size_t length, const uint8_t *context,
-size_t context_len, uint32_t options_flags, uint32_t options_store_context, uint32_t options_free_cells,
-size_t *out_len, char *detail)
+size_t context_len, uint32_t options_flags, uint32_t options_store_context, uint32_t options_free_cells, const
+keyfold_work *options_work, size_t *out_len, char *detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_encrypt_in_place((const keyfold_key *)key, buffer, buffer_cap, offset, length, context, context_len, &options, out_len);
 	if (status != 0)
 		kf_detail(detail);
@@ -702,11 +708,13 @@ static inline keyfold_status kf_decrypted_size(const uint8_t *envelope, size_t e
 }
 
 static inline keyfold_status kf_decrypt(uintptr_t key, const uint8_t *envelope, size_t envelope_len, const uint8_t *context, size_t context_len,
-uint32_t options_flags, uint8_t *out, size_t out_cap, size_t *out_len, char *detail)
+uint32_t options_flags, const keyfold_work *options_work, uint8_t *out, size_t out_cap, size_t *out_len, char
+*detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_decrypt((const keyfold_key *)key, envelope, envelope_len, context, context_len, &options, out, out_cap, out_len);
 	if (status != 0)
 		kf_detail(detail);
@@ -714,12 +722,13 @@ uint32_t options_flags, uint8_t *out, size_t out_cap, size_t *out_len, char *det
 }
 
 static inline keyfold_status kf_decrypt_with_keys(const uintptr_t *keys, size_t keys_len, const uint8_t *envelope, size_t envelope_len, const uint8_t *context,
-size_t context_len, uint32_t options_flags, uint8_t *out, size_t out_cap, size_t *out_len, keyfold_opened
-*opened, char *detail)
+size_t context_len, uint32_t options_flags, const keyfold_work *options_work, uint8_t *out, size_t out_cap,
+size_t *out_len, keyfold_opened *opened, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_decrypt_with_keys((const keyfold_key *const *)keys, keys_len, envelope, envelope_len, context, context_len, &options, out, out_cap, out_len, opened);
 	if (status != 0)
 		kf_detail(detail);
@@ -727,11 +736,13 @@ size_t context_len, uint32_t options_flags, uint8_t *out, size_t out_cap, size_t
 }
 
 static inline keyfold_status kf_decrypt_any(uintptr_t store, const uint8_t *envelope, size_t envelope_len, const uint8_t *context, size_t context_len,
-uint32_t options_flags, uint8_t *out, size_t out_cap, size_t *out_len, keyfold_opened *opened, char *detail)
+uint32_t options_flags, const keyfold_work *options_work, uint8_t *out, size_t out_cap, size_t *out_len,
+keyfold_opened *opened, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_decrypt_any((const keyfold_store *)store, envelope, envelope_len, context, context_len, &options, out, out_cap, out_len, opened);
 	if (status != 0)
 		kf_detail(detail);
@@ -739,11 +750,12 @@ uint32_t options_flags, uint8_t *out, size_t out_cap, size_t *out_len, keyfold_o
 }
 
 static inline keyfold_status kf_decrypt_in_place(uintptr_t key, uint8_t *buffer, size_t buffer_len, const uint8_t *context, size_t context_len, uint32_t
-options_flags, size_t *out_len, char *detail)
+options_flags, const keyfold_work *options_work, size_t *out_len, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_decrypt_in_place((const keyfold_key *)key, buffer, buffer_len, context, context_len, &options, out_len);
 	if (status != 0)
 		kf_detail(detail);
@@ -751,11 +763,12 @@ options_flags, size_t *out_len, char *detail)
 }
 
 static inline keyfold_status kf_authenticated_context(uintptr_t key, const uint8_t *envelope, size_t envelope_len, const uint8_t *context, size_t context_len,
-uint32_t options_flags, keyfold_buffer *out_context, char *detail)
+uint32_t options_flags, const keyfold_work *options_work, keyfold_buffer *out_context, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_authenticated_context((const keyfold_key *)key, envelope, envelope_len, context, context_len, &options, out_context);
 	if (status != 0)
 		kf_detail(detail);
@@ -763,11 +776,12 @@ uint32_t options_flags, keyfold_buffer *out_context, char *detail)
 }
 
 static inline keyfold_status kf_authenticated_context_any(uintptr_t store, const uint8_t *envelope, size_t envelope_len, const uint8_t *context, size_t context_len,
-uint32_t options_flags, keyfold_buffer *out_context, char *detail)
+uint32_t options_flags, const keyfold_work *options_work, keyfold_buffer *out_context, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_authenticated_context_any((const keyfold_store *)store, envelope, envelope_len, context, context_len, &options, out_context);
 	if (status != 0)
 		kf_detail(detail);
@@ -776,14 +790,15 @@ uint32_t options_flags, keyfold_buffer *out_context, char *detail)
 
 static inline keyfold_status kf_encrypt_batch(uintptr_t key, const uint8_t *plaintexts, size_t plaintexts_len, const uint64_t *offsets, size_t count, const
 uint8_t *contexts, size_t contexts_len, const uint64_t *context_offsets, uint32_t options_flags, uint32_t
-options_store_context, uint32_t options_free_cells, uint8_t *out, size_t out_cap, size_t *out_len, uint64_t
-*out_offsets, size_t *out_failed, char *detail)
+options_store_context, uint32_t options_free_cells, const keyfold_work *options_work, uint8_t *out, size_t
+out_cap, size_t *out_len, uint64_t *out_offsets, size_t *out_failed, char *detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_encrypt_batch((const keyfold_key *)key, plaintexts, plaintexts_len, offsets, count, contexts, contexts_len, context_offsets, &options, out, out_cap, out_len, out_offsets, out_failed);
 	if (status != 0)
 		kf_detail(detail);
@@ -791,12 +806,14 @@ options_store_context, uint32_t options_free_cells, uint8_t *out, size_t out_cap
 }
 
 static inline keyfold_status kf_decrypt_batch(uintptr_t key, const uint8_t *envelopes, size_t envelopes_len, const uint64_t *offsets, size_t count, const
-uint8_t *contexts, size_t contexts_len, const uint64_t *context_offsets, uint32_t options_flags, uint8_t *out,
-size_t out_cap, size_t *out_len, uint64_t *out_offsets, size_t *out_failed, char *detail)
+uint8_t *contexts, size_t contexts_len, const uint64_t *context_offsets, uint32_t options_flags, const
+keyfold_work *options_work, uint8_t *out, size_t out_cap, size_t *out_len, uint64_t *out_offsets, size_t
+*out_failed, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_decrypt_batch((const keyfold_key *)key, envelopes, envelopes_len, offsets, count, contexts, contexts_len, context_offsets, &options, out, out_cap, out_len, out_offsets, out_failed);
 	if (status != 0)
 		kf_detail(detail);
@@ -872,36 +889,7 @@ options_free_cells, keyfold_buffer *out, char *detail)
 }
 
 static inline keyfold_status kf_data_key_blob_size(size_t key_size, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
-options_store_context, uint32_t options_free_cells, size_t *out_size, char *detail)
-{
-	keyfold_encrypt_options options = {0};
-	options.size = sizeof options;
-	options.flags = options_flags;
-	options.store_context = options_store_context;
-	options.free_cells = options_free_cells;
-	keyfold_status status = keyfold_data_key_blob_size(key_size, context, context_len, &options, out_size);
-	if (status != 0)
-		kf_detail(detail);
-	return status;
-}
-
-static inline keyfold_status kf_generate_data_key(uintptr_t key, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
-options_store_context, uint32_t options_free_cells, uint8_t *plaintext, size_t plaintext_len, uint8_t *blob,
-size_t blob_cap, size_t *blob_len, char *detail)
-{
-	keyfold_encrypt_options options = {0};
-	options.size = sizeof options;
-	options.flags = options_flags;
-	options.store_context = options_store_context;
-	options.free_cells = options_free_cells;
-	keyfold_status status = keyfold_generate_data_key((const keyfold_key *)key, context, context_len, &options, plaintext, plaintext_len, blob, blob_cap, blob_len);
-	if (status != 0)
-		kf_detail(detail);
-	return status;
-}
-
-static inline keyfold_status kf_generate_data_key_without_plaintext(uintptr_t key, size_t key_size, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
-options_store_context, uint32_t options_free_cells, uint8_t *blob, size_t blob_cap, size_t *blob_len, char
+options_store_context, uint32_t options_free_cells, const keyfold_work *options_work, size_t *out_size, char
 *detail)
 {
 	keyfold_encrypt_options options = {0};
@@ -909,6 +897,39 @@ options_store_context, uint32_t options_free_cells, uint8_t *blob, size_t blob_c
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
+	keyfold_status status = keyfold_data_key_blob_size(key_size, context, context_len, &options, out_size);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_generate_data_key(uintptr_t key, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
+options_store_context, uint32_t options_free_cells, const keyfold_work *options_work, uint8_t *plaintext,
+size_t plaintext_len, uint8_t *blob, size_t blob_cap, size_t *blob_len, char *detail)
+{
+	keyfold_encrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.store_context = options_store_context;
+	options.free_cells = options_free_cells;
+	options.work = options_work;
+	keyfold_status status = keyfold_generate_data_key((const keyfold_key *)key, context, context_len, &options, plaintext, plaintext_len, blob, blob_cap, blob_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_generate_data_key_without_plaintext(uintptr_t key, size_t key_size, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
+options_store_context, uint32_t options_free_cells, const keyfold_work *options_work, uint8_t *blob, size_t
+blob_cap, size_t *blob_len, char *detail)
+{
+	keyfold_encrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.store_context = options_store_context;
+	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_generate_data_key_without_plaintext((const keyfold_key *)key, key_size, context, context_len, &options, blob, blob_cap, blob_len);
 	if (status != 0)
 		kf_detail(detail);
@@ -924,11 +945,12 @@ static inline keyfold_status kf_data_key_size(const uint8_t *blob, size_t blob_l
 }
 
 static inline keyfold_status kf_decrypt_data_key(uintptr_t key, const uint8_t *blob, size_t blob_len, const uint8_t *context, size_t context_len, uint32_t
-options_flags, uint8_t *out, size_t out_cap, size_t *out_len, char *detail)
+options_flags, const keyfold_work *options_work, uint8_t *out, size_t out_cap, size_t *out_len, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_decrypt_data_key((const keyfold_key *)key, blob, blob_len, context, context_len, &options, out, out_cap, out_len);
 	if (status != 0)
 		kf_detail(detail);
@@ -936,11 +958,13 @@ options_flags, uint8_t *out, size_t out_cap, size_t *out_len, char *detail)
 }
 
 static inline keyfold_status kf_decrypt_data_key_any(uintptr_t store, const uint8_t *blob, size_t blob_len, const uint8_t *context, size_t context_len, uint32_t
-options_flags, uint8_t *out, size_t out_cap, size_t *out_len, keyfold_opened *opened, char *detail)
+options_flags, const keyfold_work *options_work, uint8_t *out, size_t out_cap, size_t *out_len, keyfold_opened
+*opened, char *detail)
 {
 	keyfold_decrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
+	options.work = options_work;
 	keyfold_status status = keyfold_decrypt_data_key_any((const keyfold_store *)store, blob, blob_len, context, context_len, &options, out, out_cap, out_len, opened);
 	if (status != 0)
 		kf_detail(detail);
@@ -974,13 +998,14 @@ static inline keyfold_status kf_key_public(uintptr_t key, keyfold_buffer *out, c
 
 static inline keyfold_status kf_sealed_size(size_t plaintext_len, const uint8_t *public_keys, size_t public_keys_len, const uint64_t *key_offsets, size_t
 count, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t options_store_context,
-uint32_t options_free_cells, size_t *out_size, char *detail)
+uint32_t options_free_cells, const keyfold_work *options_work, size_t *out_size, char *detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_sealed_size(plaintext_len, public_keys, public_keys_len, key_offsets, count, context, context_len, &options, out_size);
 	if (status != 0)
 		kf_detail(detail);
@@ -989,15 +1014,314 @@ uint32_t options_free_cells, size_t *out_size, char *detail)
 
 static inline keyfold_status kf_seal(const uint8_t *public_keys, size_t public_keys_len, const uint64_t *key_offsets, size_t count, const uint8_t
 *plaintext, size_t plaintext_len, const uint8_t *context, size_t context_len, uint32_t options_flags, uint32_t
-options_store_context, uint32_t options_free_cells, uint8_t *out, size_t out_cap, size_t *out_len, char
-*detail)
+options_store_context, uint32_t options_free_cells, const keyfold_work *options_work, uint8_t *out, size_t
+out_cap, size_t *out_len, char *detail)
 {
 	keyfold_encrypt_options options = {0};
 	options.size = sizeof options;
 	options.flags = options_flags;
 	options.store_context = options_store_context;
 	options.free_cells = options_free_cells;
+	options.work = options_work;
 	keyfold_status status = keyfold_seal(public_keys, public_keys_len, key_offsets, count, plaintext, plaintext_len, context, context_len, &options, out, out_cap, out_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_encrypt(const uintptr_t *keys, size_t keys_len, const uint8_t *context, size_t context_len, const uint8_t *chosen,
+size_t chosen_len, uint32_t options_flags, uint32_t options_store_context, uint32_t options_free_cells, const
+keyfold_work *options_work, keyfold_source_callback source, uintptr_t user_data, keyfold_source_release
+release, uintptr_t *out_stream, char *detail)
+{
+	keyfold_encrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.store_context = options_store_context;
+	options.free_cells = options_free_cells;
+	options.work = options_work;
+	keyfold_stream *out_stream_made = NULL;
+	keyfold_status status = keyfold_stream_encrypt((const keyfold_key *const *)keys, keys_len, context, context_len, chosen, chosen_len, &options, source, (void *)user_data, release, &out_stream_made);
+	*out_stream = (uintptr_t)out_stream_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_seal(const uint8_t *public_keys, size_t public_keys_len, const uint64_t *key_offsets, size_t count, const uint8_t
+*context, size_t context_len, uint32_t options_flags, uint32_t options_store_context, uint32_t
+options_free_cells, const keyfold_work *options_work, keyfold_source_callback source, uintptr_t user_data,
+keyfold_source_release release, uintptr_t *out_stream, char *detail)
+{
+	keyfold_encrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.store_context = options_store_context;
+	options.free_cells = options_free_cells;
+	options.work = options_work;
+	keyfold_stream *out_stream_made = NULL;
+	keyfold_status status = keyfold_stream_seal(public_keys, public_keys_len, key_offsets, count, context, context_len, &options, source, (void *)user_data, release, &out_stream_made);
+	*out_stream = (uintptr_t)out_stream_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_decrypt(const uintptr_t *keys, size_t keys_len, const uint8_t *context, size_t context_len, uint32_t options_flags,
+const keyfold_work *options_work, keyfold_source_callback source, uintptr_t user_data, keyfold_source_release
+release, uintptr_t *out_stream, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_stream *out_stream_made = NULL;
+	keyfold_status status = keyfold_stream_decrypt((const keyfold_key *const *)keys, keys_len, context, context_len, &options, source, (void *)user_data, release, &out_stream_made);
+	*out_stream = (uintptr_t)out_stream_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_decrypt_any(uintptr_t store, const uint8_t *context, size_t context_len, uint32_t options_flags, const keyfold_work
+*options_work, keyfold_source_callback source, uintptr_t user_data, keyfold_source_release release, uintptr_t
+*out_stream, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_stream *out_stream_made = NULL;
+	keyfold_status status = keyfold_stream_decrypt_any((const keyfold_store *)store, context, context_len, &options, source, (void *)user_data, release, &out_stream_made);
+	*out_stream = (uintptr_t)out_stream_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_update_size(uintptr_t stream, size_t input_len, size_t *out_size, char *detail)
+{
+	keyfold_status status = keyfold_stream_update_size((keyfold_stream *)stream, input_len, out_size);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_update(uintptr_t stream, const uint8_t *input, size_t input_len, const keyfold_work *work, uint8_t *out, size_t
+out_cap, size_t *out_len, char *detail)
+{
+	keyfold_status status = keyfold_stream_update((keyfold_stream *)stream, input, input_len, work, out, out_cap, out_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_finish_size(uintptr_t stream, size_t *out_size, char *detail)
+{
+	keyfold_status status = keyfold_stream_finish_size((keyfold_stream *)stream, out_size);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_finish(uintptr_t stream, uint8_t *out, size_t out_cap, size_t *out_len, char *detail)
+{
+	keyfold_status status = keyfold_stream_finish((keyfold_stream *)stream, out, out_cap, out_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_read(uintptr_t stream, const keyfold_work *work, uint8_t *out, size_t out_cap, size_t *out_len, char *detail)
+{
+	keyfold_status status = keyfold_stream_read((keyfold_stream *)stream, work, out, out_cap, out_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_opened(uintptr_t stream, keyfold_opened *opened, char *detail)
+{
+	keyfold_status status = keyfold_stream_opened((keyfold_stream *)stream, opened);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_context(uintptr_t stream, keyfold_buffer *out_context, char *detail)
+{
+	keyfold_status status = keyfold_stream_context((keyfold_stream *)stream, out_context);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_cancel(uintptr_t stream, char *detail)
+{
+	keyfold_status status = keyfold_stream_cancel((const keyfold_stream *)stream);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_stream_close(uintptr_t stream, char *detail)
+{
+	keyfold_status status = keyfold_stream_close((keyfold_stream *)stream);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_open(const uintptr_t *keys, size_t keys_len, const uint8_t *context, size_t context_len, uint32_t options_flags,
+const keyfold_work *options_work, uint64_t size, keyfold_pread_callback pread, uintptr_t user_data,
+keyfold_source_release release, uintptr_t *out_reader, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_reader *out_reader_made = NULL;
+	keyfold_status status = keyfold_reader_open((const keyfold_key *const *)keys, keys_len, context, context_len, &options, size, pread, (void *)user_data, release, &out_reader_made);
+	*out_reader = (uintptr_t)out_reader_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_open_any(uintptr_t store, const uint8_t *context, size_t context_len, uint32_t options_flags, const keyfold_work
+*options_work, uint64_t size, keyfold_pread_callback pread, uintptr_t user_data, keyfold_source_release
+release, uintptr_t *out_reader, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_reader *out_reader_made = NULL;
+	keyfold_status status = keyfold_reader_open_any((const keyfold_store *)store, context, context_len, &options, size, pread, (void *)user_data, release, &out_reader_made);
+	*out_reader = (uintptr_t)out_reader_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_open_fd(const uintptr_t *keys, size_t keys_len, const uint8_t *context, size_t context_len, uint32_t options_flags,
+const keyfold_work *options_work, int32_t descriptor, uintptr_t *out_reader, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_reader *out_reader_made = NULL;
+	keyfold_status status = keyfold_reader_open_fd((const keyfold_key *const *)keys, keys_len, context, context_len, &options, descriptor, &out_reader_made);
+	*out_reader = (uintptr_t)out_reader_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_open_fd_any(uintptr_t store, const uint8_t *context, size_t context_len, uint32_t options_flags, const keyfold_work
+*options_work, int32_t descriptor, uintptr_t *out_reader, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_reader *out_reader_made = NULL;
+	keyfold_status status = keyfold_reader_open_fd_any((const keyfold_store *)store, context, context_len, &options, descriptor, &out_reader_made);
+	*out_reader = (uintptr_t)out_reader_made;
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_size(uintptr_t reader, uint64_t *out_size, char *detail)
+{
+	keyfold_status status = keyfold_reader_size((const keyfold_reader *)reader, out_size);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_pread(uintptr_t reader, uint64_t offset, const keyfold_work *work, uint8_t *out, size_t out_cap, size_t *out_len,
+char *detail)
+{
+	keyfold_status status = keyfold_reader_pread((const keyfold_reader *)reader, offset, work, out, out_cap, out_len);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_opened(uintptr_t reader, keyfold_opened *opened, char *detail)
+{
+	keyfold_status status = keyfold_reader_opened((const keyfold_reader *)reader, opened);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_context(uintptr_t reader, keyfold_buffer *out_context, char *detail)
+{
+	keyfold_status status = keyfold_reader_context((const keyfold_reader *)reader, out_context);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_reader_close(uintptr_t reader, char *detail)
+{
+	keyfold_status status = keyfold_reader_close((keyfold_reader *)reader);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_ciphertext_range(const uint8_t *head, size_t head_len, uint64_t envelope_size, uint64_t offset, uint64_t length, uint64_t
+*out_offset, uint64_t *out_length, char *detail)
+{
+	keyfold_status status = keyfold_ciphertext_range(head, head_len, envelope_size, offset, length, out_offset, out_length);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_encrypt_file(const uintptr_t *keys, size_t keys_len, const char *from, const char *to, const uint8_t *context, size_t
+context_len, const uint8_t *chosen, size_t chosen_len, uint32_t options_flags, uint32_t options_store_context,
+uint32_t options_free_cells, const keyfold_work *options_work, uint64_t *out_size, char *detail)
+{
+	keyfold_encrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.store_context = options_store_context;
+	options.free_cells = options_free_cells;
+	options.work = options_work;
+	keyfold_status status = keyfold_encrypt_file((const keyfold_key *const *)keys, keys_len, from, to, context, context_len, chosen, chosen_len, &options, out_size);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_decrypt_file(const uintptr_t *keys, size_t keys_len, const char *from, const char *to, const uint8_t *context, size_t
+context_len, uint32_t options_flags, const keyfold_work *options_work, uint64_t *out_size, keyfold_opened
+*opened, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_status status = keyfold_decrypt_file((const keyfold_key *const *)keys, keys_len, from, to, context, context_len, &options, out_size, opened);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
+static inline keyfold_status kf_decrypt_file_any(uintptr_t store, const char *from, const char *to, const uint8_t *context, size_t context_len, uint32_t
+options_flags, const keyfold_work *options_work, uint64_t *out_size, keyfold_opened *opened, char *detail)
+{
+	keyfold_decrypt_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.work = options_work;
+	keyfold_status status = keyfold_decrypt_file_any((const keyfold_store *)store, from, to, context, context_len, &options, out_size, opened);
 	if (status != 0)
 		kf_detail(detail);
 	return status;
@@ -1437,6 +1761,48 @@ static inline keyfold_status kf_store_heartbeat(uintptr_t store, char *detail)
 #cgo nocallback kf_sealed_size
 #cgo noescape kf_seal
 #cgo nocallback kf_seal
+#cgo noescape kf_stream_encrypt
+#cgo nocallback kf_stream_encrypt
+#cgo noescape kf_stream_seal
+#cgo nocallback kf_stream_seal
+#cgo noescape kf_stream_decrypt
+#cgo nocallback kf_stream_decrypt
+#cgo noescape kf_stream_decrypt_any
+#cgo nocallback kf_stream_decrypt_any
+#cgo noescape kf_stream_update_size
+#cgo nocallback kf_stream_update_size
+#cgo noescape kf_stream_update
+#cgo nocallback kf_stream_update
+#cgo noescape kf_stream_finish_size
+#cgo nocallback kf_stream_finish_size
+#cgo noescape kf_stream_finish
+#cgo nocallback kf_stream_finish
+#cgo noescape kf_stream_opened
+#cgo nocallback kf_stream_opened
+#cgo noescape kf_stream_context
+#cgo nocallback kf_stream_context
+#cgo noescape kf_stream_cancel
+#cgo nocallback kf_stream_cancel
+#cgo noescape kf_stream_close
+#cgo nocallback kf_stream_close
+#cgo noescape kf_reader_open_fd
+#cgo nocallback kf_reader_open_fd
+#cgo noescape kf_reader_open_fd_any
+#cgo nocallback kf_reader_open_fd_any
+#cgo noescape kf_reader_opened
+#cgo nocallback kf_reader_opened
+#cgo noescape kf_reader_context
+#cgo nocallback kf_reader_context
+#cgo noescape kf_reader_close
+#cgo nocallback kf_reader_close
+#cgo noescape kf_ciphertext_range
+#cgo nocallback kf_ciphertext_range
+#cgo noescape kf_encrypt_file
+#cgo nocallback kf_encrypt_file
+#cgo noescape kf_decrypt_file
+#cgo nocallback kf_decrypt_file
+#cgo noescape kf_decrypt_file_any
+#cgo nocallback kf_decrypt_file_any
 #cgo noescape kf_inspect
 #cgo nocallback kf_inspect
 #cgo noescape kf_explain
@@ -1605,6 +1971,16 @@ const reencryptAcceptStoredContext = 1
 // keyfold_reencrypt fail with KEY_NOT_FOUND.
 const reencryptDropUnreachable = 2
 
+// callbackOk: What a callback of keyfold_work, of a stream or of a reader answers when all is well;
+// anything else stops the call.
+//
+// It is not 0, so that a callback that a language ends early (an exception in Python, say) never looks
+// like success.
+const callbackOk = 1
+
+// large: From so many bytes on, a call works on several threads where keyfold_work names no number.
+const large = 4194304
+
 // nativeFork says what handles of a store do in a forked child.
 type nativeFork = uint32
 
@@ -1667,6 +2043,19 @@ const CodeInvalidContext Code = 109
 
 // CodeTooLarge: A size is over the documented limit.
 const CodeTooLarge Code = 110
+
+// CodeCancelled: The caller stopped the call, by its flag or its callback.
+const CodeCancelled Code = 111
+
+// CodeStreamEnded: The stream has ended, well or not: no more can be pushed or pulled.
+const CodeStreamEnded Code = 112
+
+// CodeStreamUnfinished: The stream was closed before its end: what it gave is worth nothing
+// (encrypting) or a front only (decrypting).
+const CodeStreamUnfinished Code = 113
+
+// CodeCallbackFailed: A callback of the caller's reported a failure.
+const CodeCallbackFailed Code = 114
 
 // CodeKeyNotFound: The key, alias or version is not in the store, or no cell of the envelope names one
 // that is.
@@ -1894,6 +2283,19 @@ var ErrInvalidContext error = sentinel(CodeInvalidContext)
 // ErrTooLarge: A size is over the documented limit.
 var ErrTooLarge error = sentinel(CodeTooLarge)
 
+// ErrCancelled: The caller stopped the call, by its flag or its callback.
+var ErrCancelled error = sentinel(CodeCancelled)
+
+// ErrStreamEnded: The stream has ended, well or not: no more can be pushed or pulled.
+var ErrStreamEnded error = sentinel(CodeStreamEnded)
+
+// ErrStreamUnfinished: The stream was closed before its end: what it gave is worth nothing
+// (encrypting) or a front only (decrypting).
+var ErrStreamUnfinished error = sentinel(CodeStreamUnfinished)
+
+// ErrCallbackFailed: A callback of the caller's reported a failure.
+var ErrCallbackFailed error = sentinel(CodeCallbackFailed)
+
 // ErrKeyNotFound: The key, alias or version is not in the store, or no cell of the envelope names one
 // that is.
 var ErrKeyNotFound error = sentinel(CodeKeyNotFound)
@@ -2094,6 +2496,14 @@ func (c Code) name() string {
 		return "INVALID_CONTEXT"
 	case CodeTooLarge:
 		return "TOO_LARGE"
+	case CodeCancelled:
+		return "CANCELLED"
+	case CodeStreamEnded:
+		return "STREAM_ENDED"
+	case CodeStreamUnfinished:
+		return "STREAM_UNFINISHED"
+	case CodeCallbackFailed:
+		return "CALLBACK_FAILED"
 	case CodeKeyNotFound:
 		return "KEY_NOT_FOUND"
 	case CodeKeyDisabled:
@@ -2365,12 +2775,24 @@ type nativeEncryptOptions struct {
 	//
 	// Not for data keys.
 	freeCells uint32
+
+	// work: Threads, cancellation and progress; NULL means all defaults.
+	//
+	// Looked at by keyfold_encrypt, keyfold_encrypt_to, keyfold_seal and keyfold_encrypt_file. Calls in
+	// place stay on the calling thread and are not stopped; streams are given it with each of their calls.
+	work *C.keyfold_work
 }
 
 // nativeDecryptOptions holds options of decryption.
 type nativeDecryptOptions struct {
 	// flags: Any of KEYFOLD_DECRYPT_*.
 	flags uint32
+
+	// work: Threads, cancellation and progress; NULL means all defaults.
+	//
+	// Looked at by keyfold_decrypt, _with_keys, _any and keyfold_decrypt_file. Calls in place stay on the
+	// calling thread and are not stopped; streams and readers are given it with each of their calls.
+	work *C.keyfold_work
 }
 
 // nativeOpened holds which key a decryption used.
@@ -2417,6 +2839,12 @@ type nativeReencryptOptions struct {
 // follows rotation and disabling by itself.
 type keyHandle struct{ handle }
 
+// readerHandle holds the message of an envelope that is read at any place.
+//
+// Made by keyfold_reader_open and its kin, ended by keyfold_reader_close. Any number of threads may
+// use one at once. The key may be closed as soon as the call that took it has returned.
+type readerHandle struct{ handle }
+
 // rootHandle holds a root of trust: what protects a store's secret.
 //
 // Made by keyfold_root_open_*, ended by keyfold_root_close. Any number of threads may use one at once.
@@ -2428,6 +2856,13 @@ type rootHandle struct{ handle }
 // Made by keyfold_store_open and its kin, ended by keyfold_store_close. Any number of threads may use
 // one at once. Keys opened from it stay usable after it is closed.
 type storeHandle struct{ handle }
+
+// streamHandle holds an envelope that is made or opened a piece at a time.
+//
+// Made by keyfold_stream_encrypt, _seal, _decrypt and _decrypt_any, ended by keyfold_stream_close. One
+// thread at a time may use one, from one thread after another; a second at once gets BUSY. The key may
+// be closed as soon as the call that took it has returned.
+type streamHandle struct{ handle }
 
 // nativeABIVersion tells the version of the ABI that the library was built with.
 //
@@ -4204,6 +4639,7 @@ func nativeEncryptedSize(plaintextLen int, context []byte, options nativeEncrypt
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		&outSizeC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -4216,8 +4652,8 @@ func nativeEncryptedSize(plaintextLen int, context []byte, options nativeEncrypt
 // nativeEncrypt encrypts a message under a key, with a data key of its own.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED,
-// RANDOM.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED,
+// STORE_POISONED, RANDOM.
 func nativeEncrypt(key *keyHandle, plaintext []byte, context []byte, options nativeEncryptOptions, out []byte) (outLen int, err error) {
 	keyRaw, err := key.read()
 	if err != nil {
@@ -4234,6 +4670,7 @@ func nativeEncrypt(key *keyHandle, plaintext []byte, context []byte, options nat
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -4250,8 +4687,8 @@ func nativeEncrypt(key *keyHandle, plaintext []byte, context []byte, options nat
 // of the context to store.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED,
-// RANDOM.
+// BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED,
+// STORE_POISONED, RANDOM.
 func nativeEncryptTo(keys []*keyHandle, plaintext []byte, context []byte, chosen []byte, options nativeEncryptOptions, out []byte) (outLen int, err error) {
 	var keysFew [8]C.uintptr_t
 	keysC := keysFew[:0]
@@ -4277,6 +4714,7 @@ func nativeEncryptTo(keys []*keyHandle, plaintext []byte, context []byte, chosen
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -4302,6 +4740,7 @@ func nativeHeadroom(context []byte, options nativeEncryptOptions) (outSize int, 
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		&outSizeC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -4337,6 +4776,7 @@ func nativeEncryptInPlace(key *keyHandle, buffer []byte, offset int, length int,
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		&outLenC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -4370,7 +4810,7 @@ func nativeDecryptedSize(envelope []byte) (outSize int, err error) {
 // nativeDecrypt decrypts an envelope under the key named, and no other.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 // KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 func nativeDecrypt(key *keyHandle, envelope []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, err error) {
 	keyRaw, err := key.read()
@@ -4386,6 +4826,7 @@ func nativeDecrypt(key *keyHandle, envelope []byte, context []byte, options nati
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -4401,7 +4842,7 @@ func nativeDecrypt(key *keyHandle, envelope []byte, context []byte, options nati
 // nativeDecryptWithKeys decrypts an envelope under any of the keys named.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 // KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 func nativeDecryptWithKeys(keys []*keyHandle, envelope []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, opened nativeOpened, err error) {
 	var keysFew [8]C.uintptr_t
@@ -4426,6 +4867,7 @@ func nativeDecryptWithKeys(keys []*keyHandle, envelope []byte, context []byte, o
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -4445,7 +4887,7 @@ func nativeDecryptWithKeys(keys []*keyHandle, envelope []byte, context []byte, o
 // matters which it was.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-// BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
 // KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 func nativeDecryptAny(store *storeHandle, envelope []byte, context []byte, options nativeDecryptOptions, out []byte) (outLen int, opened nativeOpened, err error) {
 	storeRaw, err := store.read()
@@ -4463,6 +4905,7 @@ func nativeDecryptAny(store *storeHandle, envelope []byte, context []byte, optio
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -4496,6 +4939,7 @@ func nativeDecryptInPlace(key *keyHandle, buffer []byte, context []byte, options
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		&outLenC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -4528,6 +4972,7 @@ func nativeAuthenticatedContext(key *keyHandle, envelope []byte, context []byte,
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		&outContextC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -4558,6 +5003,7 @@ func nativeAuthenticatedContextAny(store *storeHandle, envelope []byte, context 
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		&outContextC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -4608,6 +5054,7 @@ func nativeEncryptBatch(key *keyHandle, plaintexts []byte, offsets []uint64, con
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -4659,6 +5106,7 @@ func nativeDecryptBatch(key *keyHandle, envelopes []byte, offsets []uint64, cont
 		C.size_t(len(contexts)),
 		(*C.uint64_t)(unsafe.SliceData(contextOffsets)),
 		C.uint32_t(options.flags),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -4918,6 +5366,7 @@ func nativeDataKeyBlobSize(keySize int, context []byte, options nativeEncryptOpt
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		&outSizeC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -4948,6 +5397,7 @@ func nativeGenerateDataKey(key *keyHandle, context []byte, options nativeEncrypt
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(plaintext)),
 		C.size_t(len(plaintext)),
 		(*C.uint8_t)(unsafe.SliceData(blob)),
@@ -4982,6 +5432,7 @@ func nativeGenerateDataKeyWithoutPlaintext(key *keyHandle, keySize int, context 
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(blob)),
 		C.size_t(len(blob)),
 		&blobLenC,
@@ -5033,6 +5484,7 @@ func nativeDecryptDataKey(key *keyHandle, blob []byte, context []byte, options n
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -5066,6 +5518,7 @@ func nativeDecryptDataKeyAny(store *storeHandle, blob []byte, context []byte, op
 		(*C.uint8_t)(unsafe.SliceData(context)),
 		C.size_t(len(context)),
 		C.uint32_t(options.flags),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -5180,6 +5633,7 @@ func nativeSealedSize(plaintextLen int, publicKeys []byte, keyOffsets []uint64, 
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		&outSizeC,
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
@@ -5195,7 +5649,7 @@ func nativeSealedSize(plaintextLen int, publicKeys []byte, keyOffsets []uint64, 
 // can, the caller included.
 //
 // Errors: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
-// TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, RANDOM.
+// TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, CANCELLED, RANDOM.
 func nativeSeal(publicKeys []byte, keyOffsets []uint64, plaintext []byte, context []byte, options nativeEncryptOptions, out []byte) (outLen int, err error) {
 	if len(keyOffsets) == 0 {
 		err = misuse("keyOffsets is empty")
@@ -5215,6 +5669,7 @@ func nativeSeal(publicKeys []byte, keyOffsets []uint64, plaintext []byte, contex
 		C.uint32_t(options.flags),
 		C.uint32_t(options.storeContext),
 		C.uint32_t(options.freeCells),
+		options.work,
 		(*C.uint8_t)(unsafe.SliceData(out)),
 		C.size_t(len(out)),
 		&outLenC,
@@ -5224,6 +5679,803 @@ func nativeSeal(publicKeys []byte, keyOffsets []uint64, plaintext []byte, contex
 		err = failure(Code(status), &detail)
 	}
 	return int(outLenC), err
+}
+
+// nativeStreamEncrypt begins an envelope under one or more keys, any of which opens it.
+//
+// What keyfold_encrypt_to says of keys, context and options holds here; the keys are used now, and a
+// stream goes on when they are disabled meanwhile.
+//
+// Without a source the message is pushed: keyfold_stream_update as often as wanted, then
+// keyfold_stream_finish. With one the envelope is pulled: keyfold_stream_read until it gives 0 bytes.
+// The same bytes come out however the message is cut into pieces (but that each envelope has its own
+// random parts), and a stream takes the memory of a chunk and the head, with a source a MiB more. What
+// came out is an envelope only when the end has been reached.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+// LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+func nativeStreamEncrypt(keys []*keyHandle, context []byte, chosen []byte, options nativeEncryptOptions, source C.keyfold_source_callback, userData uintptr, release C.keyfold_source_release) (outStream uintptr, err error) {
+	var keysFew [8]C.uintptr_t
+	keysC := keysFew[:0]
+	for _, one := range keys {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		keysC = append(keysC, C.uintptr_t(raw))
+	}
+	var outStreamC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_stream_encrypt(
+		unsafe.SliceData(keysC),
+		C.size_t(len(keys)),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		(*C.uint8_t)(unsafe.SliceData(chosen)),
+		C.size_t(len(chosen)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.storeContext),
+		C.uint32_t(options.freeCells),
+		options.work,
+		source,
+		C.uintptr_t(userData),
+		release,
+		&outStreamC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(keys)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outStreamC), err
+}
+
+// nativeStreamSeal as keyfold_stream_encrypt, to the public halves of sealing keys and without a
+// store, as keyfold_seal.
+//
+// Errors: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+// RANDOM.
+func nativeStreamSeal(publicKeys []byte, keyOffsets []uint64, context []byte, options nativeEncryptOptions, source C.keyfold_source_callback, userData uintptr, release C.keyfold_source_release) (outStream uintptr, err error) {
+	if len(keyOffsets) == 0 {
+		err = misuse("keyOffsets is empty")
+		return
+	}
+	var outStreamC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_stream_seal(
+		(*C.uint8_t)(unsafe.SliceData(publicKeys)),
+		C.size_t(len(publicKeys)),
+		(*C.uint64_t)(unsafe.SliceData(keyOffsets)),
+		C.size_t(len(keyOffsets)-1),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.storeContext),
+		C.uint32_t(options.freeCells),
+		options.work,
+		source,
+		C.uintptr_t(userData),
+		release,
+		&outStreamC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outStreamC), err
+}
+
+// nativeStreamDecrypt begins to open an envelope under any of the keys named.
+//
+// They are looked at when the head has come.
+//
+// Without a source the envelope is pushed: keyfold_stream_update as often as wanted, then
+// keyfold_stream_finish. With one the message is pulled: keyfold_stream_read until it gives 0 bytes.
+// Only bytes that have been authenticated come out. They are the front of a message until the end has
+// been reached: an envelope that was cut off is AUTH there.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+// FORKED.
+func nativeStreamDecrypt(keys []*keyHandle, context []byte, options nativeDecryptOptions, source C.keyfold_source_callback, userData uintptr, release C.keyfold_source_release) (outStream uintptr, err error) {
+	var keysFew [8]C.uintptr_t
+	keysC := keysFew[:0]
+	for _, one := range keys {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		keysC = append(keysC, C.uintptr_t(raw))
+	}
+	var outStreamC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_stream_decrypt(
+		unsafe.SliceData(keysC),
+		C.size_t(len(keys)),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		source,
+		C.uintptr_t(userData),
+		release,
+		&outStreamC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(keys)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outStreamC), err
+}
+
+// nativeStreamDecryptAny as keyfold_stream_decrypt, under whichever key of a store opens it: look at
+// keyfold_stream_opened wherever it matters which it was.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+// FORKED.
+func nativeStreamDecryptAny(store *storeHandle, context []byte, options nativeDecryptOptions, source C.keyfold_source_callback, userData uintptr, release C.keyfold_source_release) (outStream uintptr, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outStreamC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_stream_decrypt_any(
+		C.uintptr_t(storeRaw),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		source,
+		C.uintptr_t(userData),
+		release,
+		&outStreamC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outStreamC), err
+}
+
+// nativeStreamUpdateSize tells a size that holds whatever keyfold_stream_update gives for an input of
+// this length.
+//
+// Exactly that when encrypting.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED, TOO_LARGE.
+func nativeStreamUpdateSize(stream *streamHandle, inputLen int) (outSize int, err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var outSizeC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_stream_update_size(
+		C.uintptr_t(streamRaw),
+		C.size_t(inputLen),
+		&outSizeC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outSizeC), err
+}
+
+// nativeStreamUpdate pushes a piece of the message (encrypting) or of the envelope (decrypting), and
+// gives what is ready of the other.
+//
+// TOO_LARGE and what is refused for its arguments leave the stream as it was, BUFFER_TOO_SMALL among
+// it; every other failure ends it.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+// BUFFERS_OVERLAP, BUSY, TOO_LARGE, STREAM_ENDED, CANCELLED, FORKED, NOT_AN_ENVELOPE,
+// UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, STORE_INTEGRITY,
+// STORE_IO, STORE_POISONED.
+func nativeStreamUpdate(stream *streamHandle, input []byte, work *C.keyfold_work, out []byte) (outLen int, err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var outLenC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_stream_update(
+		C.uintptr_t(streamRaw),
+		(*C.uint8_t)(unsafe.SliceData(input)),
+		C.size_t(len(input)),
+		work,
+		(*C.uint8_t)(unsafe.SliceData(out)),
+		C.size_t(len(out)),
+		&outLenC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outLenC), err
+}
+
+// nativeStreamFinishSize tells a size that holds whatever keyfold_stream_finish gives.
+//
+// Exactly that when encrypting.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED.
+func nativeStreamFinishSize(stream *streamHandle) (outSize int, err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var outSizeC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_stream_finish_size(C.uintptr_t(streamRaw), &outSizeC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outSizeC), err
+}
+
+// nativeStreamFinish says that the input has ended, and gives the rest.
+//
+// Only when this succeeds is what came out a whole envelope, or a whole message.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFER_TOO_SMALL, BUSY, STREAM_ENDED,
+// CANCELLED, FORKED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+// KEY_NOT_FOUND, KEY_DISABLED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+func nativeStreamFinish(stream *streamHandle, out []byte) (outLen int, err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var outLenC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_stream_finish(
+		C.uintptr_t(streamRaw),
+		(*C.uint8_t)(unsafe.SliceData(out)),
+		C.size_t(len(out)),
+		&outLenC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outLenC), err
+}
+
+// nativeStreamRead pulls bytes out of a stream that has a source: of the envelope (encrypting) or of
+// the message (decrypting).
+//
+// The buffer is filled unless the end comes first. 0 bytes say that the end was reached, and that all
+// is whole; that is never said of an envelope that was cut off. What is refused for its arguments
+// leaves the stream as it was; after any other failure every later call gives the same one.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUSY, CANCELLED,
+// CALLBACK_FAILED, TOO_LARGE, FORKED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+// KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+func nativeStreamRead(stream *streamHandle, work *C.keyfold_work, out []byte) (outLen int, err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var outLenC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_stream_read(
+		C.uintptr_t(streamRaw),
+		work,
+		(*C.uint8_t)(unsafe.SliceData(out)),
+		C.size_t(len(out)),
+		&outLenC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outLenC), err
+}
+
+// nativeStreamOpened tells which key opened the envelope of a stream that decrypts, once its head has
+// been read.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED.
+func nativeStreamOpened(stream *streamHandle) (opened nativeOpened, err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var openedC C.keyfold_opened
+	openedC.size = C.sizeof_keyfold_opened
+	var detail [errorSize]byte
+	status := C.kf_stream_opened(C.uintptr_t(streamRaw), &openedC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return nativeOpened{version: uint32(openedC.version), keyID: *(*[16]byte)(unsafe.Pointer(&openedC.key_id))}, err
+}
+
+// nativeStreamContext returns the whole authenticated context of the envelope that a stream decrypts,
+// packed, once its head has been read.
+//
+// With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED.
+func nativeStreamContext(stream *streamHandle) (outContext []byte, err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var outContextC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_stream_context(C.uintptr_t(streamRaw), &outContextC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outContextC), err
+}
+
+// nativeStreamCancel stops a stream, from any thread: a call under way on it answers CANCELLED within
+// one chunk (within about a MiB where it was given a flag of its own), later ones at once.
+//
+// It may then be closed without having been finished.
+//
+// Errors: INVALID_HANDLE.
+func nativeStreamCancel(stream *streamHandle) (err error) {
+	streamRaw, err := stream.read()
+	if err != nil {
+		return
+	}
+	var detail [errorSize]byte
+	status := C.kf_stream_cancel(C.uintptr_t(streamRaw), (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(stream)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeStreamClose closes a stream.
+//
+// NULL is fine. A call under way in another thread finishes first.
+//
+// STREAM_UNFINISHED says that it is closed, but had neither reached its end nor failed nor been
+// cancelled: what it gave is worth nothing (encrypting), or is only the front of a message
+// (decrypting).
+//
+// Errors: INVALID_HANDLE, STREAM_UNFINISHED.
+func nativeStreamClose(stream uintptr) (err error) {
+	var detail [errorSize]byte
+	status := C.kf_stream_close(C.uintptr_t(stream), (*C.char)(unsafe.Pointer(&detail[0])))
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeReaderOpen opens an envelope of which any range can be read, from wherever a callback fetches
+// its bytes: a file, a mapping, an object of a store far away.
+//
+// The head is read and opened now; the message is read as it is asked for, whole chunks of 16 KiB at a
+// time.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+// CALLBACK_FAILED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+func nativeReaderOpen(keys []*keyHandle, context []byte, options nativeDecryptOptions, size uint64, pread C.keyfold_pread_callback, userData uintptr, release C.keyfold_source_release) (outReader uintptr, err error) {
+	var keysFew [8]C.uintptr_t
+	keysC := keysFew[:0]
+	for _, one := range keys {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		keysC = append(keysC, C.uintptr_t(raw))
+	}
+	var outReaderC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_reader_open(
+		unsafe.SliceData(keysC),
+		C.size_t(len(keys)),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		C.uint64_t(size),
+		pread,
+		C.uintptr_t(userData),
+		release,
+		&outReaderC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(keys)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outReaderC), err
+}
+
+// nativeReaderOpenAny as keyfold_reader_open, under whichever key of a store opens it: look at
+// keyfold_reader_opened wherever it matters which it was.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+// CALLBACK_FAILED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
+// FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+func nativeReaderOpenAny(store *storeHandle, context []byte, options nativeDecryptOptions, size uint64, pread C.keyfold_pread_callback, userData uintptr, release C.keyfold_source_release) (outReader uintptr, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outReaderC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_reader_open_any(
+		C.uintptr_t(storeRaw),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		C.uint64_t(size),
+		pread,
+		C.uintptr_t(userData),
+		release,
+		&outReaderC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outReaderC), err
+}
+
+// nativeReaderOpenFd as keyfold_reader_open, of a file that can be read at any place.
+//
+// The descriptor is copied, may be closed afterwards, and its position is neither looked at nor moved.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, IO,
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+// FORKED, STORE_POISONED.
+func nativeReaderOpenFd(keys []*keyHandle, context []byte, options nativeDecryptOptions, descriptor int32) (outReader uintptr, err error) {
+	var keysFew [8]C.uintptr_t
+	keysC := keysFew[:0]
+	for _, one := range keys {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		keysC = append(keysC, C.uintptr_t(raw))
+	}
+	var outReaderC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_reader_open_fd(
+		unsafe.SliceData(keysC),
+		C.size_t(len(keys)),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		C.int32_t(descriptor),
+		&outReaderC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(keys)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outReaderC), err
+}
+
+// nativeReaderOpenFdAny as keyfold_reader_open_fd, under whichever key of a store opens it.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, IO,
+// NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+// STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+func nativeReaderOpenFdAny(store *storeHandle, context []byte, options nativeDecryptOptions, descriptor int32) (outReader uintptr, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	var outReaderC C.uintptr_t
+	var detail [errorSize]byte
+	status := C.kf_reader_open_fd_any(
+		C.uintptr_t(storeRaw),
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		C.int32_t(descriptor),
+		&outReaderC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uintptr(outReaderC), err
+}
+
+// nativeReaderSize tells how long the message is.
+//
+// The last chunk is authenticated first, once: without that no length can be trusted.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, AUTH, CALLBACK_FAILED, FORKED, IO.
+func nativeReaderSize(reader *readerHandle) (outSize uint64, err error) {
+	readerRaw, err := reader.read()
+	if err != nil {
+		return
+	}
+	var outSizeC C.uint64_t
+	var detail [errorSize]byte
+	status := C.kf_reader_size(C.uintptr_t(readerRaw), &outSizeC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(reader)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uint64(outSizeC), err
+}
+
+// nativeReaderPread reads the message from an offset on.
+//
+// The buffer is filled unless the message ends before; then, and beyond the end, where it is 0 bytes,
+// the last chunk has been authenticated. Only the chunks that hold the range are fetched.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, CANCELLED, AUTH,
+// CALLBACK_FAILED, FORKED, IO.
+func nativeReaderPread(reader *readerHandle, offset uint64, work *C.keyfold_work, out []byte) (outLen int, err error) {
+	readerRaw, err := reader.read()
+	if err != nil {
+		return
+	}
+	var outLenC C.size_t
+	var detail [errorSize]byte
+	status := C.kf_reader_pread(
+		C.uintptr_t(readerRaw),
+		C.uint64_t(offset),
+		work,
+		(*C.uint8_t)(unsafe.SliceData(out)),
+		C.size_t(len(out)),
+		&outLenC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(reader)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return int(outLenC), err
+}
+
+// nativeReaderOpened tells which key opened the envelope of a reader.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT.
+func nativeReaderOpened(reader *readerHandle) (opened nativeOpened, err error) {
+	readerRaw, err := reader.read()
+	if err != nil {
+		return
+	}
+	var openedC C.keyfold_opened
+	openedC.size = C.sizeof_keyfold_opened
+	var detail [errorSize]byte
+	status := C.kf_reader_opened(C.uintptr_t(readerRaw), &openedC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(reader)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return nativeOpened{version: uint32(openedC.version), keyID: *(*[16]byte)(unsafe.Pointer(&openedC.key_id))}, err
+}
+
+// nativeReaderContext returns the whole authenticated context of a reader's envelope, packed.
+//
+// With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE.
+func nativeReaderContext(reader *readerHandle) (outContext []byte, err error) {
+	readerRaw, err := reader.read()
+	if err != nil {
+		return
+	}
+	var outContextC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_reader_context(C.uintptr_t(readerRaw), &outContextC, (*C.char)(unsafe.Pointer(&detail[0])))
+	runtime.KeepAlive(reader)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outContextC), err
+}
+
+// nativeReaderClose closes a reader.
+//
+// Calls under way on it finish first. NULL is fine.
+//
+// Errors: INVALID_HANDLE.
+func nativeReaderClose(reader uintptr) (err error) {
+	var detail [errorSize]byte
+	status := C.kf_reader_close(C.uintptr_t(reader), (*C.char)(unsafe.Pointer(&detail[0])))
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return err
+}
+
+// nativeCiphertextRange tells which bytes of an envelope must be fetched to read a range of its
+// message: whole chunks, for an HTTP range request.
+//
+// Needs no key, and authenticates nothing; keyfold_reader_pread does, of what was fetched.
+//
+// Errors: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH.
+func nativeCiphertextRange(head []byte, envelopeSize uint64, offset uint64, length uint64) (outOffset uint64, outLength uint64, err error) {
+	var outOffsetC C.uint64_t
+	var outLengthC C.uint64_t
+	var detail [errorSize]byte
+	status := C.kf_ciphertext_range(
+		(*C.uint8_t)(unsafe.SliceData(head)),
+		C.size_t(len(head)),
+		C.uint64_t(envelopeSize),
+		C.uint64_t(offset),
+		C.uint64_t(length),
+		&outOffsetC,
+		&outLengthC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uint64(outOffsetC), uint64(outLengthC), err
+}
+
+// nativeEncryptFile encrypts a file into another, by several threads and in under 16 MiB of memory,
+// whatever its size.
+//
+// Whatever happens, the target is there whole: as it was, or as the new envelope, which is on disk
+// when the call succeeds. It may be the file that is read. Pipes and devices can be read, but not be
+// the target.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION,
+// INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM,
+// IO.
+func nativeEncryptFile(keys []*keyHandle, from string, to string, context []byte, chosen []byte, options nativeEncryptOptions) (outSize uint64, err error) {
+	var keysFew [8]C.uintptr_t
+	keysC := keysFew[:0]
+	for _, one := range keys {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		keysC = append(keysC, C.uintptr_t(raw))
+	}
+	fromC, err := cText(from, false)
+	if err != nil {
+		return
+	}
+	toC, err := cText(to, false)
+	if err != nil {
+		return
+	}
+	var outSizeC C.uint64_t
+	var detail [errorSize]byte
+	status := C.kf_encrypt_file(
+		unsafe.SliceData(keysC),
+		C.size_t(len(keys)),
+		fromC,
+		toC,
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		(*C.uint8_t)(unsafe.SliceData(chosen)),
+		C.size_t(len(chosen)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.storeContext),
+		C.uint32_t(options.freeCells),
+		options.work,
+		&outSizeC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(keys)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uint64(outSizeC), err
+}
+
+// nativeDecryptFile decrypts a file into another, under any of the keys named, as keyfold_encrypt_file
+// encrypts.
+//
+// A new target is for its owner alone to read.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION,
+// INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+// KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, IO.
+func nativeDecryptFile(keys []*keyHandle, from string, to string, context []byte, options nativeDecryptOptions) (outSize uint64, opened nativeOpened, err error) {
+	var keysFew [8]C.uintptr_t
+	keysC := keysFew[:0]
+	for _, one := range keys {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		keysC = append(keysC, C.uintptr_t(raw))
+	}
+	fromC, err := cText(from, false)
+	if err != nil {
+		return
+	}
+	toC, err := cText(to, false)
+	if err != nil {
+		return
+	}
+	var outSizeC C.uint64_t
+	var openedC C.keyfold_opened
+	openedC.size = C.sizeof_keyfold_opened
+	var detail [errorSize]byte
+	status := C.kf_decrypt_file(
+		unsafe.SliceData(keysC),
+		C.size_t(len(keys)),
+		fromC,
+		toC,
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		&outSizeC,
+		&openedC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(keys)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uint64(outSizeC), nativeOpened{version: uint32(openedC.version), keyID: *(*[16]byte)(unsafe.Pointer(&openedC.key_id))}, err
+}
+
+// nativeDecryptFileAny as keyfold_decrypt_file, under whichever key of a store opens it.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION,
+// INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND,
+// KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, IO.
+func nativeDecryptFileAny(store *storeHandle, from string, to string, context []byte, options nativeDecryptOptions) (outSize uint64, opened nativeOpened, err error) {
+	storeRaw, err := store.read()
+	if err != nil {
+		return
+	}
+	fromC, err := cText(from, false)
+	if err != nil {
+		return
+	}
+	toC, err := cText(to, false)
+	if err != nil {
+		return
+	}
+	var outSizeC C.uint64_t
+	var openedC C.keyfold_opened
+	openedC.size = C.sizeof_keyfold_opened
+	var detail [errorSize]byte
+	status := C.kf_decrypt_file_any(
+		C.uintptr_t(storeRaw),
+		fromC,
+		toC,
+		(*C.uint8_t)(unsafe.SliceData(context)),
+		C.size_t(len(context)),
+		C.uint32_t(options.flags),
+		options.work,
+		&outSizeC,
+		&openedC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(store)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return uint64(outSizeC), nativeOpened{version: uint32(openedC.version), keyID: *(*[16]byte)(unsafe.Pointer(&openedC.key_id))}, err
 }
 
 // nativeInspect tells what can be read of an envelope or data key blob without any key, as JSON:

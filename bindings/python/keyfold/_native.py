@@ -88,6 +88,15 @@ REENCRYPT_ACCEPT_STORED_CONTEXT = 1
 """As KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT, for the envelope that is re-encrypted."""
 REENCRYPT_DROP_UNREACHABLE = 2
 """Drops wrappings under keys out of reach; without it they make keyfold_reencrypt fail with KEY_NOT_FOUND."""
+CALLBACK_OK = 1
+"""What a callback of keyfold_work, of a stream or of a reader answers when all is well; anything else
+stops the call.
+
+It is not 0, so that a callback that a language ends early (an exception in Python, say) never looks
+like success.
+"""
+LARGE = 4194304
+"""From so many bytes on, a call works on several threads where keyfold_work names no number."""
 
 
 class Status(enum.IntEnum):
@@ -136,6 +145,20 @@ class Status(enum.IntEnum):
 
     TOO_LARGE = 110
     """A size is over the documented limit."""
+
+    CANCELLED = 111
+    """The caller stopped the call, by its flag or its callback."""
+
+    STREAM_ENDED = 112
+    """The stream has ended, well or not: no more can be pushed or pulled."""
+
+    STREAM_UNFINISHED = 113
+    """The stream was closed before its end: what it gave is worth nothing (encrypting) or a front only
+    (decrypting).
+    """
+
+    CALLBACK_FAILED = 114
+    """A callback of the caller's reported a failure."""
 
     KEY_NOT_FOUND = 200
     """The key, alias or version is not in the store, or no cell of the envelope names one that is."""
@@ -629,6 +652,18 @@ KeyHandle = ctypes.POINTER(Key)
 KeyRef = "ctypes._Pointer[Key]"
 
 
+class Reader(ctypes.Structure):
+    """The message of an envelope that is read at any place.
+
+    Made by keyfold_reader_open and its kin, ended by keyfold_reader_close. Any number of threads may
+    use one at once. The key may be closed as soon as the call that took it has returned.
+    """
+
+
+ReaderHandle = ctypes.POINTER(Reader)
+ReaderRef = "ctypes._Pointer[Reader]"
+
+
 class Root(ctypes.Structure):
     """A root of trust: what protects a store's secret.
 
@@ -651,6 +686,57 @@ class Store(ctypes.Structure):
 
 StoreHandle = ctypes.POINTER(Store)
 StoreRef = "ctypes._Pointer[Store]"
+
+
+class Stream(ctypes.Structure):
+    """An envelope that is made or opened a piece at a time.
+
+    Made by keyfold_stream_encrypt, _seal, _decrypt and _decrypt_any, ended by keyfold_stream_close. One
+    thread at a time may use one, from one thread after another; a second at once gets BUSY. The key may
+    be closed as soon as the call that took it has returned.
+    """
+
+
+StreamHandle = ctypes.POINTER(Stream)
+StreamRef = "ctypes._Pointer[Stream]"
+
+
+ProgressCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64)
+"""Told how far a call is, about once a MiB: bytes done, and those of the whole, 0 where they are not
+known.
+
+Answers KEYFOLD_CALLBACK_OK to go on; anything else stops the call with CANCELLED.
+
+It is called from the thread that made the call. It may call into the library, but not with the buffers,
+the stream or the files of the call it is called from, and must not throw or jump out.
+"""
+
+
+SourceCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+"""Gives a stream its input: writes at most into_cap bytes at into and puts how many into *out_len.
+
+0 bytes, and nothing else, say that the end has come. Answers KEYFOLD_CALLBACK_OK; anything else, an
+*out_len that was not set, or one over into_cap ends the stream with CALLBACK_FAILED.
+
+It is called by keyfold_stream_read, from its thread, and must not use the same stream, throw or jump
+out. into may hold bytes of before; they mean nothing.
+"""
+
+
+SourceRelease = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+"""Gives back what a source or pread callback needed; called exactly once, after the callback's last call."""
+
+
+PreadCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+"""Gives a reader bytes of its envelope: writes at most into_cap bytes from offset on at into and puts how
+many into *out_len; fewer than asked may come, none only at the end.
+
+Answers KEYFOLD_CALLBACK_OK; anything else, an *out_len that was not set, or one over into_cap fails the
+call with CALLBACK_FAILED.
+
+It is called by calls on the reader, from their threads, so from several at once where several use the
+reader. It must not use the same reader, throw or jump out.
+"""
 
 
 TrailCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -1027,6 +1113,70 @@ class Narrowing(ctypes.Structure):
         self.millis = checked_unsigned("millis", millis, 64)
 
 
+class Work(ctypes.Structure):
+    """How a call that may take long goes about it.
+
+    It, its flag and what its callback needs must stay until the call returns.
+    """
+
+    _fields_ = [
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        ("threads", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("cancel", ctypes.c_void_p),
+        ("progress", ProgressCallback),
+        ("user_data", ctypes.c_void_p),
+    ]
+
+    size: int
+    """sizeof(keyfold_work)."""
+
+    flags: int
+    """Zero."""
+
+    threads: int
+    """Threads that seal or open, the calling one among them: 1 is the calling thread only; 0 lets the
+    library choose (the calling thread only below KEYFOLD_LARGE bytes, then one for each processor, 8 at
+    most).
+
+    1,024 at most. All have ended when the call returns, and none takes a signal; where the system gives
+    none the others do its work.
+    """
+
+    reserved: int
+    """Zero."""
+
+    cancel: int | None
+    """Anything but 0 at it stops the call within one chunk, with CANCELLED; NULL: nothing does.
+
+    Any thread, or a signal's handler, may set it, as one atomic store.
+    """
+
+    progress: Any
+    """Told how far the call is; NULL: nothing."""
+
+    user_data: int | None
+    """Given to the progress callback."""
+
+    def __init__(
+        self,
+        *,
+        flags: int = 0,
+        threads: int = 0,
+        cancel: int | None = None,
+        progress: Any = None,
+        user_data: int | None = None,
+    ) -> None:
+        super().__init__(ctypes.sizeof(type(self)))
+        self.flags = checked_unsigned("flags", flags, 32)
+        self.threads = checked_unsigned("threads", threads, 32)
+        self.cancel = cancel
+        if progress is not None:
+            self.progress = progress
+        self.user_data = user_data
+
+
 class EncryptOptions(ctypes.Structure):
     """Options of encryption and of making data keys."""
 
@@ -1035,6 +1185,7 @@ class EncryptOptions(ctypes.Structure):
         ("flags", ctypes.c_uint32),
         ("store_context", ctypes.c_uint32),
         ("free_cells", ctypes.c_uint32),
+        ("work", ctypes.POINTER(Work)),
     ]
 
     size: int
@@ -1052,17 +1203,27 @@ class EncryptOptions(ctypes.Structure):
     Not for data keys.
     """
 
+    work: "ctypes._Pointer[Work]"
+    """Threads, cancellation and progress; NULL means all defaults.
+
+    Looked at by keyfold_encrypt, keyfold_encrypt_to, keyfold_seal and keyfold_encrypt_file. Calls in
+    place stay on the calling thread and are not stopped; streams are given it with each of their calls.
+    """
+
     def __init__(
         self,
         *,
         flags: int = 0,
         store_context: int = 0,
         free_cells: int = 0,
+        work: Work | None = None,
     ) -> None:
         super().__init__(ctypes.sizeof(type(self)))
         self.flags = checked_unsigned("flags", flags, 32)
         self.store_context = checked_unsigned("store_context", store_context, 32)
         self.free_cells = checked_unsigned("free_cells", free_cells, 32)
+        if work is not None:
+            self.work = ctypes.pointer(work)
 
 
 class DecryptOptions(ctypes.Structure):
@@ -1071,6 +1232,7 @@ class DecryptOptions(ctypes.Structure):
     _fields_ = [
         ("size", ctypes.c_uint32),
         ("flags", ctypes.c_uint32),
+        ("work", ctypes.POINTER(Work)),
     ]
 
     size: int
@@ -1079,13 +1241,23 @@ class DecryptOptions(ctypes.Structure):
     flags: int
     """Any of KEYFOLD_DECRYPT_*."""
 
+    work: "ctypes._Pointer[Work]"
+    """Threads, cancellation and progress; NULL means all defaults.
+
+    Looked at by keyfold_decrypt, _with_keys, _any and keyfold_decrypt_file. Calls in place stay on the
+    calling thread and are not stopped; streams and readers are given it with each of their calls.
+    """
+
     def __init__(
         self,
         *,
         flags: int = 0,
+        work: Work | None = None,
     ) -> None:
         super().__init__(ctypes.sizeof(type(self)))
         self.flags = checked_unsigned("flags", flags, 32)
+        if work is not None:
+            self.work = ctypes.pointer(work)
 
 
 class Opened(ctypes.Structure):
@@ -3222,7 +3394,8 @@ keyfold_encrypt: Callable[
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED,
+RANDOM.
 Threads: any. Since 0.1.
 """
 
@@ -3274,7 +3447,8 @@ store.
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+BUFFERS_OVERLAP, INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED,
+RANDOM.
 Threads: any. Since 0.1.
 """
 
@@ -3422,8 +3596,8 @@ keyfold_decrypt: Callable[
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -3471,8 +3645,8 @@ keyfold_decrypt_with_keys: Callable[
 - opened [out, nullable, result]: which key it was
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
-KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -3521,8 +3695,8 @@ which it was.
 - opened [out, nullable, result]: which key it was
 
 Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
-BUFFERS_OVERLAP, INVALID_CONTEXT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND,
-KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+BUFFERS_OVERLAP, INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
 Threads: any. Since 0.1.
 """
 
@@ -4452,7 +4626,975 @@ the caller included.
 - out_len [out]: bytes written, or needed
 
 Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
-TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, RANDOM.
+TOO_LARGE, BUFFER_TOO_SMALL, BUFFERS_OVERLAP, CANCELLED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_stream_encrypt: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        Any,
+        int | None,
+        Any,
+        "ctypes._Pointer[Stream]",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_encrypt",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        SourceCallback,
+        ctypes.c_void_p,
+        SourceRelease,
+        ctypes.POINTER(StreamHandle),
+    ],
+    _check,
+)
+"""Begins an envelope under one or more keys, any of which opens it.
+
+What keyfold_encrypt_to says of keys, context and options holds here; the keys are used now, and a
+stream goes on when they are disabled meanwhile.
+
+Without a source the message is pushed: keyfold_stream_update as often as wanted, then
+keyfold_stream_finish. With one the envelope is pulled: keyfold_stream_read until it gives 0 bytes. The
+same bytes come out however the message is cut into pieces (but that each envelope has its own random
+parts), and a stream takes the memory of a chunk and the head, with a source a MiB more. What came out
+is an envelope only when the end has been reached.
+
+- keys [in, array, shared]: 1 to 32, less the free cells
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- chosen [in, bytes, nullable-if-0]: as for keyfold_encrypt_to
+- options [in, nullable]: without work
+- source [in]: NULL: the message is pushed
+- user_data [in]: given to every call of the source and the release
+- release [in]: called once, after the last call of the source, or before this returns where it fails; NULL:
+  nothing
+- out_stream [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_stream_seal: Callable[
+    [
+        bytes | int | None,
+        int,
+        "ctypes.Array[ctypes.c_uint64]",
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        Any,
+        int | None,
+        Any,
+        "ctypes._Pointer[Stream]",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_seal",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        SourceCallback,
+        ctypes.c_void_p,
+        SourceRelease,
+        ctypes.POINTER(StreamHandle),
+    ],
+    _check,
+)
+"""As keyfold_stream_encrypt, to the public halves of sealing keys and without a store, as keyfold_seal.
+
+- public_keys [in, bytes]: from keyfold_key_public, one after another
+- key_offsets [in, array]: where each begins, and the end of the last
+- context [in, bytes, nullable-if-0]
+- options [in, nullable]: without free cells and work
+- source [in]: NULL: the message is pushed
+- user_data [in]: given to every call of the source and the release
+- release [in]: as for keyfold_stream_encrypt
+- out_stream [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, INVALID_KEY_MATERIAL,
+RANDOM.
+Threads: any. Since 0.1.
+"""
+
+keyfold_stream_decrypt: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        Any,
+        int | None,
+        Any,
+        "ctypes._Pointer[Stream]",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_decrypt",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        SourceCallback,
+        ctypes.c_void_p,
+        SourceRelease,
+        ctypes.POINTER(StreamHandle),
+    ],
+    _check,
+)
+"""Begins to open an envelope under any of the keys named.
+
+They are looked at when the head has come.
+
+Without a source the envelope is pushed: keyfold_stream_update as often as wanted, then
+keyfold_stream_finish. With one the message is pulled: keyfold_stream_read until it gives 0 bytes. Only
+bytes that have been authenticated come out. They are the front of a message until the end has been
+reached: an envelope that was cut off is AUTH there.
+
+- keys [in, array, shared]: 1 to 32
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]: without work
+- source [in]: NULL: the envelope is pushed
+- user_data [in]: given to every call of the source and the release
+- release [in]: as for keyfold_stream_encrypt
+- out_stream [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, FORKED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_stream_decrypt_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        Any,
+        int | None,
+        Any,
+        "ctypes._Pointer[Stream]",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_decrypt_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        SourceCallback,
+        ctypes.c_void_p,
+        SourceRelease,
+        ctypes.POINTER(StreamHandle),
+    ],
+    _check,
+)
+"""As keyfold_stream_decrypt, under whichever key of a store opens it: look at keyfold_stream_opened
+wherever it matters which it was.
+
+- store [in, shared]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]: without work
+- source [in]: NULL: the envelope is pushed
+- user_data [in]: given to every call of the source and the release
+- release [in]: as for keyfold_stream_encrypt
+- out_stream [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, FORKED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_stream_update_size: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+        Unsigned,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_update_size",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells a size that holds whatever keyfold_stream_update gives for an input of this length.
+
+Exactly that when encrypting.
+
+- stream [in, exclusive]
+- input_len [in]
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED, TOO_LARGE.
+Threads: one. Since 0.1.
+"""
+
+keyfold_stream_update: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+        bytes | int | None,
+        int,
+        "Work | None",
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_update",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(Work),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Pushes a piece of the message (encrypting) or of the envelope (decrypting), and gives what is ready of
+the other.
+
+TOO_LARGE and what is refused for its arguments leave the stream as it was, BUFFER_TOO_SMALL among it;
+every other failure ends it.
+
+- stream [in, exclusive]
+- input [in, bytes, nullable-if-0]: any length; all of it is taken
+- work [in, nullable]
+- out [out, bytes, nullable-if-0]: zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUFFER_TOO_SMALL,
+BUFFERS_OVERLAP, BUSY, TOO_LARGE, STREAM_ENDED, CANCELLED, FORKED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT,
+MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+Threads: one. Since 0.1.
+"""
+
+keyfold_stream_finish_size: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_finish_size",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Tells a size that holds whatever keyfold_stream_finish gives.
+
+Exactly that when encrypting.
+
+- stream [in, exclusive]
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED.
+Threads: one. Since 0.1.
+"""
+
+keyfold_stream_finish: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_finish",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Says that the input has ended, and gives the rest.
+
+Only when this succeeds is what came out a whole envelope, or a whole message.
+
+- stream [in, exclusive]
+- out [out, bytes, nullable-if-0]: zeroed if the call fails
+- out_len [out]: bytes written, or needed
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUFFER_TOO_SMALL, BUSY, STREAM_ENDED, CANCELLED,
+FORKED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED,
+STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+Threads: one. Since 0.1.
+"""
+
+keyfold_stream_read: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+        "Work | None",
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_read",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+        ctypes.POINTER(Work),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Pulls bytes out of a stream that has a source: of the envelope (encrypting) or of the message
+(decrypting).
+
+The buffer is filled unless the end comes first. 0 bytes say that the end was reached, and that all is
+whole; that is never said of an envelope that was cut off. What is refused for its arguments leaves the
+stream as it was; after any other failure every later call gives the same one.
+
+- stream [in, exclusive]
+- work [in, nullable]
+- out [out, bytes]: zeroed if the call fails; out_cap is 1 or more
+- out_len [out]: bytes written
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, BUSY, CANCELLED,
+CALLBACK_FAILED, TOO_LARGE, FORKED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+KEY_NOT_FOUND, KEY_DISABLED, STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+Threads: one. Since 0.1.
+"""
+
+keyfold_stream_opened: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+        "Opened",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_opened",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+        ctypes.POINTER(Opened),
+    ],
+    _check,
+)
+"""Tells which key opened the envelope of a stream that decrypts, once its head has been read.
+
+- stream [in, exclusive]
+- opened [out, result]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED.
+Threads: one. Since 0.1.
+"""
+
+keyfold_stream_context: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_context",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Returns the whole authenticated context of the envelope that a stream decrypts, packed, once its head
+has been read.
+
+With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
+
+- stream [in, exclusive]
+- out_context [out, buffer]: a packed context
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, BUSY, FORKED.
+Threads: one. Since 0.1.
+"""
+
+keyfold_stream_cancel: Callable[
+    [
+        "ctypes._Pointer[Stream]",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_cancel",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+    ],
+    _check,
+)
+"""Stops a stream, from any thread: a call under way on it answers CANCELLED within one chunk (within about
+a MiB where it was given a flag of its own), later ones at once.
+
+It may then be closed without having been finished.
+
+- stream [in, shared]
+
+Raises for: INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_stream_close: Callable[
+    [
+        "ctypes._Pointer[Stream] | None",
+    ],
+    None,
+] = bind(
+    "keyfold_stream_close",
+    ctypes.c_int32,
+    [
+        StreamHandle,
+    ],
+    _check,
+)
+"""Closes a stream.
+
+NULL is fine. A call under way in another thread finishes first.
+
+STREAM_UNFINISHED says that it is closed, but had neither reached its end nor failed nor been cancelled:
+what it gave is worth nothing (encrypting), or is only the front of a message (decrypting).
+
+- stream [in, closes]
+
+Raises for: INVALID_HANDLE, STREAM_UNFINISHED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_open: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        Unsigned,
+        Any,
+        int | None,
+        Any,
+        "ctypes._Pointer[Reader]",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_open",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_uint64,
+        PreadCallback,
+        ctypes.c_void_p,
+        SourceRelease,
+        ctypes.POINTER(ReaderHandle),
+    ],
+    _check,
+)
+"""Opens an envelope of which any range can be read, from wherever a callback fetches its bytes: a file, a
+mapping, an object of a store far away.
+
+The head is read and opened now; the message is read as it is asked for, whole chunks of 16 KiB at a
+time.
+
+- keys [in, array, shared]: any of which may open it; 1 to 32
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]: without work
+- size [in]: bytes of the whole envelope; not trusted, and a wrong one never yields a wrong message
+- pread [in]: see keyfold_pread_callback
+- user_data [in]: given to every call of the callback and the release
+- release [in]: called once, after the last call of the callback, or before this returns where it fails; NULL:
+  nothing
+- out_reader [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+CALLBACK_FAILED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND,
+KEY_DISABLED, FORKED, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_open_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        Unsigned,
+        Any,
+        int | None,
+        Any,
+        "ctypes._Pointer[Reader]",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_open_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_uint64,
+        PreadCallback,
+        ctypes.c_void_p,
+        SourceRelease,
+        ctypes.POINTER(ReaderHandle),
+    ],
+    _check,
+)
+"""As keyfold_reader_open, under whichever key of a store opens it: look at keyfold_reader_opened wherever
+it matters which it was.
+
+- store [in, shared]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]: without work
+- size [in]: bytes of the whole envelope
+- pread [in]: see keyfold_pread_callback
+- user_data [in]: given to every call of the callback and the release
+- release [in]: as for keyfold_reader_open
+- out_reader [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT,
+CALLBACK_FAILED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_INTEGRITY, STORE_IO, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_open_fd: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        int,
+        "ctypes._Pointer[Reader]",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_open_fd",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_int32,
+        ctypes.POINTER(ReaderHandle),
+    ],
+    _check,
+)
+"""As keyfold_reader_open, of a file that can be read at any place.
+
+The descriptor is copied, may be closed afterwards, and its position is neither looked at nor moved.
+
+- keys [in, array, shared]: any of which may open it; 1 to 32
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]: without work
+- descriptor [in]: a file descriptor that is open for reading
+- out_reader [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, IO,
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED, KEY_NOT_FOUND, KEY_DISABLED, FORKED,
+STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_open_fd_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        int,
+        "ctypes._Pointer[Reader]",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_open_fd_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.c_int32,
+        ctypes.POINTER(ReaderHandle),
+    ],
+    _check,
+)
+"""As keyfold_reader_open_fd, under whichever key of a store opens it.
+
+- store [in, shared]
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]: without work
+- descriptor [in]: a file descriptor that is open for reading
+- out_reader [out, handle]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_CONTEXT, IO,
+NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_INTEGRITY,
+STORE_IO, STORE_POISONED.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_size: Callable[
+    [
+        "ctypes._Pointer[Reader]",
+        "ctypes.c_uint64",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_size",
+    ctypes.c_int32,
+    [
+        ReaderHandle,
+        ctypes.POINTER(ctypes.c_uint64),
+    ],
+    _check,
+)
+"""Tells how long the message is.
+
+The last chunk is authenticated first, once: without that no length can be trusted.
+
+- reader [in, shared]
+- out_size [out]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, AUTH, CALLBACK_FAILED, FORKED, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_pread: Callable[
+    [
+        "ctypes._Pointer[Reader]",
+        Unsigned,
+        "Work | None",
+        bytes | int | None,
+        int,
+        "ctypes.c_size_t",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_pread",
+    ctypes.c_int32,
+    [
+        ReaderHandle,
+        ctypes.c_uint64,
+        ctypes.POINTER(Work),
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_size_t),
+    ],
+    _check,
+)
+"""Reads the message from an offset on.
+
+The buffer is filled unless the message ends before; then, and beyond the end, where it is 0 bytes, the
+last chunk has been authenticated. Only the chunks that hold the range are fetched.
+
+- reader [in, shared]
+- offset [in]: in the message
+- work [in, nullable]: with several threads the source is read by the calling one alone
+- out [out, bytes, nullable-if-0]: zeroed if the call fails
+- out_len [out]: bytes written
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, CANCELLED, AUTH,
+CALLBACK_FAILED, FORKED, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_opened: Callable[
+    [
+        "ctypes._Pointer[Reader]",
+        "Opened",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_opened",
+    ctypes.c_int32,
+    [
+        ReaderHandle,
+        ctypes.POINTER(Opened),
+    ],
+    _check,
+)
+"""Tells which key opened the envelope of a reader.
+
+- reader [in, shared]
+- opened [out, result]
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_context: Callable[
+    [
+        "ctypes._Pointer[Reader]",
+        "Buffer",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_context",
+    ctypes.c_int32,
+    [
+        ReaderHandle,
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""Returns the whole authenticated context of a reader's envelope, packed.
+
+With KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT it tells what was accepted.
+
+- reader [in, shared]
+- out_context [out, buffer]: a packed context
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_reader_close: Callable[
+    [
+        "ctypes._Pointer[Reader] | None",
+    ],
+    None,
+] = bind(
+    "keyfold_reader_close",
+    ctypes.c_int32,
+    [
+        ReaderHandle,
+    ],
+    _check,
+)
+"""Closes a reader.
+
+Calls under way on it finish first. NULL is fine.
+
+- reader [in, closes]
+
+Raises for: INVALID_HANDLE.
+Threads: any. Since 0.1.
+"""
+
+keyfold_ciphertext_range: Callable[
+    [
+        bytes | int | None,
+        int,
+        Unsigned,
+        Unsigned,
+        Unsigned,
+        "ctypes.c_uint64",
+        "ctypes.c_uint64",
+    ],
+    None,
+] = bind(
+    "keyfold_ciphertext_range",
+    ctypes.c_int32,
+    [
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_uint64,
+        ctypes.c_uint64,
+        ctypes.c_uint64,
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_uint64),
+    ],
+    _check,
+)
+"""Tells which bytes of an envelope must be fetched to read a range of its message: whole chunks, for an
+HTTP range request.
+
+Needs no key, and authenticates nothing; keyfold_reader_pread does, of what was fetched.
+
+- head [in, bytes, nullable-if-0]: the envelope's first bytes, 44 or more
+- envelope_size [in]: bytes of the whole envelope
+- offset [in]: where the range begins in the message
+- length [in]: its bytes; a range beyond the message's end ends with the last chunk, or is it
+- out_offset [out]: where the bytes begin in the envelope
+- out_length [out]: how many
+
+Raises for: NULL_ARGUMENT, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH.
+Threads: any. Since 0.1.
+"""
+
+keyfold_encrypt_file: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        Encoded,
+        Encoded,
+        bytes | int | None,
+        int,
+        bytes | int | None,
+        int,
+        "EncryptOptions | None",
+        "ctypes.c_uint64 | None",
+    ],
+    None,
+] = bind(
+    "keyfold_encrypt_file",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(EncryptOptions),
+        ctypes.POINTER(ctypes.c_uint64),
+    ],
+    _check,
+)
+"""Encrypts a file into another, by several threads and in under 16 MiB of memory, whatever its size.
+
+Whatever happens, the target is there whole: as it was, or as the new envelope, which is on disk when
+the call succeeds. It may be the file that is read. Pipes and devices can be read, but not be the
+target.
+
+- keys [in, array, shared]: 1 to 32, less the free cells
+- from [in, text]: the path of the message
+- to [in, text]: the path of the envelope; a symbolic link there is followed
+- context [in, bytes, nullable-if-0]: from keyfold_context_pack; NULL with 0 is no context
+- chosen [in, bytes, nullable-if-0]: as for keyfold_encrypt_to
+- options [in, nullable]
+- out_size [out, nullable]: bytes of the envelope
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION,
+INVALID_CONTEXT, TOO_LARGE, CANCELLED, LIMIT_EXCEEDED, KEY_DISABLED, FORKED, STORE_POISONED, RANDOM, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_file: Callable[
+    [
+        "ctypes.Array[ctypes._Pointer[Key]]",
+        int,
+        Encoded,
+        Encoded,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        "ctypes.c_uint64 | None",
+        "Opened | None",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_file",
+    ctypes.c_int32,
+    [
+        ctypes.POINTER(KeyHandle),
+        ctypes.c_size_t,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(Opened),
+    ],
+    _check,
+)
+"""Decrypts a file into another, under any of the keys named, as keyfold_encrypt_file encrypts.
+
+A new target is for its owner alone to read.
+
+- keys [in, array, shared]: 1 to 32
+- from [in, text]: the path of the envelope
+- to [in, text]: the path of the message; a symbolic link there is followed
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]
+- out_size [out, nullable]: bytes of the message
+- opened [out, nullable, result]: which key it was
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION,
+INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_ALLOWED,
+KEY_NOT_FOUND, KEY_DISABLED, FORKED, STORE_POISONED, IO.
+Threads: any. Since 0.1.
+"""
+
+keyfold_decrypt_file_any: Callable[
+    [
+        "ctypes._Pointer[Store]",
+        Encoded,
+        Encoded,
+        bytes | int | None,
+        int,
+        "DecryptOptions | None",
+        "ctypes.c_uint64 | None",
+        "Opened | None",
+    ],
+    None,
+] = bind(
+    "keyfold_decrypt_file_any",
+    ctypes.c_int32,
+    [
+        StoreHandle,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(DecryptOptions),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(Opened),
+    ],
+    _check,
+)
+"""As keyfold_decrypt_file, under whichever key of a store opens it.
+
+- store [in, shared]
+- from [in, text]: the path of the envelope
+- to [in, text]: the path of the message; a symbolic link there is followed
+- context [in, bytes, nullable-if-0]: every pair that was given when it was encrypted
+- options [in, nullable]
+- out_size [out, nullable]: bytes of the message
+- opened [out, nullable, result]: which key it was
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, INVALID_UTF8, UNSUPPORTED_OPTION,
+INVALID_CONTEXT, CANCELLED, NOT_AN_ENVELOPE, UNSUPPORTED_FORMAT, MALFORMED, AUTH, KEY_NOT_FOUND, KEY_DISABLED,
+FORKED, STORE_INTEGRITY, STORE_IO, STORE_POISONED, IO.
 Threads: any. Since 0.1.
 """
 
