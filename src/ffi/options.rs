@@ -304,11 +304,17 @@ mod tests {
 
     #[test]
     fn a_future_callers_longer_struct_is_read_if_its_tail_is_zero() {
-        assert_eq!(read_words(&[24, 0, 1, 2, 0, 0]).unwrap().free_cells, 2);
+        assert_eq!(read_words(&[32, 0, 1, 2, 0, 0, 0, 0]).unwrap().free_cells, 2);
         for tail in [[1, 0], [0, 1], [0, 0x0100_0000]] {
-            let longer = read_words(&[24, 0, 1, 2, tail[0], tail[1]]);
+            let longer = read_words(&[32, 0, 1, 2, 0, 0, tail[0], tail[1]]);
             assert!(matches!(longer, Err(Error::UnsupportedOption { .. })));
         }
+    }
+
+    #[test]
+    fn an_older_callers_shorter_struct_has_the_defaults_of_what_it_lacks() {
+        let older = read_words(&[16, 0, 1, 2, 0xdead_beef, 0xdead_beef]).unwrap();
+        assert_eq!((older.free_cells, older.work), (2, std::ptr::null()));
     }
 
     /// Seen to fail with the check of the first release's size taken out.
