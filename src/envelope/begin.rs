@@ -1,6 +1,8 @@
 //! The beginning of an envelope whose payload comes later: its head made or opened, its payload key kept in secret
 //! memory, and the uses of its keys settled.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use super::head::{Head, Kind};
 use super::open::{Call, unlock};
 use super::seal::{Plan, sealed_head, sealed_plan};
@@ -53,39 +55,42 @@ impl PayloadKey {
 /// The uses of one stream, with the bytes that this process gave.
 pub(super) struct Uses {
     going: Vec<Going>,
-    bytes: u64,
+    bytes: AtomicU64,
     /// The process that counts them.
-    counted_in: u64,
-    told: bool,
+    counted_in: AtomicU64,
+    told: AtomicBool,
 }
 
 impl Uses {
     fn new(going: Vec<Going>) -> Uses {
-        Uses { going, bytes: 0, counted_in: fork_id(), told: false }
+        let counted_in = AtomicU64::new(fork_id());
+        Uses { going, bytes: AtomicU64::new(0), counted_in, told: AtomicBool::new(false) }
     }
 
     /// Adds bytes that were given.
-    pub(super) fn add(&mut self, bytes: u64) {
+    pub(super) fn add(&self, bytes: u64) {
         let me = fork_id();
-        if self.counted_in != me {
+        if self.counted_in.load(Ordering::Relaxed) != me {
             // What the parent gave is the parent's to count.
-            (self.counted_in, self.bytes) = (me, 0);
+            self.bytes.store(0, Ordering::Relaxed);
+            self.counted_in.store(me, Ordering::Relaxed);
         }
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Counts the bytes: once, at the end.
-    pub(super) fn end(&mut self) {
-        if !self.told && self.counted_in == fork_id() {
-            self.going.iter().for_each(|going| going.end(self.bytes));
+    pub(super) fn end(&self) {
+        if !self.told.swap(true, Ordering::Relaxed) && self.counted_in.load(Ordering::Relaxed) == fork_id() {
+            let bytes = self.bytes.load(Ordering::Relaxed);
+            self.going.iter().for_each(|going| going.end(bytes));
         }
-        self.told = true;
     }
 
     /// Has the event of a failure that came after the use was settled, if it is one of the key's.
     pub(super) fn failed(&self, error: &Error) {
         if let Error::Auth = error {
-            self.going.iter().for_each(|going| going.failed(self.bytes, error));
+            let bytes = self.bytes.load(Ordering::Relaxed);
+            self.going.iter().for_each(|going| going.failed(bytes, error));
         }
     }
 }

@@ -50,6 +50,13 @@ pub(super) fn plain_len(sealed: usize) -> Option<usize> {
     (plain as u64 <= MAX_PLAINTEXT).then_some(plain)
 }
 
+/// The same for a payload that need not fit into memory.
+pub(super) fn plain_len_far(sealed: u64) -> Option<u64> {
+    let rest = (sealed % SEALED as u64).checked_sub(TAG as u64)?;
+    let plain = (sealed / SEALED as u64) * CHUNK as u64 + rest;
+    (plain <= MAX_PLAINTEXT).then_some(plain)
+}
+
 /// Seals the chunk `k` after the first, out of place.
 #[inline]
 pub(super) fn seal_one(key: &AeadKey, at: Position, k: usize, plain: &[u8], out: &mut [u8]) {
@@ -170,12 +177,17 @@ mod tests {
             let sealed = sealed_len(plain).unwrap();
             assert!(sealed > before);
             assert_eq!(plain_len(sealed), Some(plain));
+            assert_eq!(plain_len_far(sealed as u64), Some(plain as u64));
             before = sealed;
         }
         for sealed in (0..16).chain(SEALED..SEALED + 16).chain([2 * SEALED]) {
             assert_eq!(plain_len(sealed), None, "{sealed}");
+            assert_eq!(plain_len_far(sealed as u64), None, "{sealed}");
         }
         assert_eq!(sealed_len(usize::MAX), None);
+        assert_eq!(plain_len_far(u64::MAX - 100), None);
+        assert_eq!(plain_len_far(MAX_CHUNKS * SEALED as u64 - 1), Some(MAX_PLAINTEXT));
+        assert_eq!(plain_len_far(MAX_CHUNKS * SEALED as u64 + 16), None);
         assert_eq!(plain_len(usize::MAX - usize::MAX % SEALED - SEALED + 16), None);
     }
 

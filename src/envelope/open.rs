@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::chunks::{self, Position};
 use super::head::{Head, Kind};
-use super::parallel::{self, Told};
+use super::parallel::{self, Memory, Told};
 use super::reach::{Misses, unwrap};
 use super::stored::{agrees, merge};
 use super::suite::{AnyDek, Dek, MessageDek, commits, set_payload_key};
@@ -78,7 +78,7 @@ fn open_payload(key: &AeadKey, payload: &[u8], out: &mut [u8], work: &Work<'_>) 
     if work.is_unwatched() && work.threads_for(len, 2) == 1 {
         return chunks::open(key, Position::START, payload, out).map_err(|_| Error::Auth);
     }
-    parallel::open(key, Position::START, payload, out, work, told)
+    parallel::open(key, Position::START, (payload, Memory::Callers), out, work, told)
 }
 
 /// Opens an envelope into the front of `out`, which may be longer than the message ([`super::decrypted_size`]). No

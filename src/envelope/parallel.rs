@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::sync::beside;
 
 /// Chunks that a thread takes at once.
-const SEGMENT: usize = 64;
+pub(super) const SEGMENT: usize = 64;
 
 /// What a call says of its progress: the bytes that were done before it, and the whole's.
 #[derive(Clone, Copy, Default)]
@@ -48,6 +48,15 @@ pub(super) fn seal(
     })
 }
 
+/// Whose memory a payload lies in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// The caller's: another process may write to it meanwhile.
+    Callers,
+    /// Ours.
+    Private,
+}
+
 /// Opens a run of chunks, out of place: `out` has a tag less for each.
 ///
 /// # Errors
@@ -55,7 +64,7 @@ pub(super) fn seal(
 pub(super) fn open(
     key: &AeadKey,
     at: Position,
-    sealed: &[u8],
+    (sealed, memory): (&[u8], Memory),
     out: &mut [u8],
     work: &Work<'_>,
     told: Told,
@@ -68,7 +77,11 @@ pub(super) fn open(
         for (k, sealed) in sealed.chunks(SEALED).enumerate() {
             run.go_on()?;
             let out = &mut out[k * CHUNK..k * CHUNK + sealed.len() - TAG];
-            chunks::open_copied(key, at, k, sealed, &mut private, out).map_err(|_| Error::Auth)?;
+            let opened = match memory {
+                Memory::Callers => chunks::open_copied(key, at, k, sealed, &mut private, out),
+                Memory::Private => chunks::open_one(key, at, k, sealed, out),
+            };
+            opened.map_err(|_| Error::Auth)?;
         }
         Ok(out.len())
     })

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::envelope::begin::{PayloadKey, Unlocked, Uses, begin_open};
 use crate::envelope::chunks::{self, CHUNK, MAX_PLAINTEXT, Position, SEALED, TAG};
 use crate::envelope::head::{FIXED, Head, Kind, Sizes};
-use crate::envelope::parallel::{self, Told};
+use crate::envelope::parallel::{self, Memory, Told};
 use crate::envelope::{DecryptOptions, Opened, Work};
 use crate::error::{Error, Result};
 use crate::operation::Operation;
@@ -259,7 +259,7 @@ impl Payload {
                 let (run, behind) = rest.split_at(rest.len() - rest.len() % SEALED);
                 rest = behind;
                 let told = Told { before: at.first * CHUNK as u64, whole: 0 };
-                parallel::open(&lane.payload, at, run, out, work, told)
+                parallel::open(&lane.payload, at, (run, Memory::Callers), out, work, told)
             })?;
             self.filled = 0;
             self.gave(full as u64, given);

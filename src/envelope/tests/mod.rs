@@ -3,8 +3,10 @@
 mod attacks;
 mod chunks;
 mod opening;
+mod pulling;
 mod pushing;
 mod reading;
+mod reading_at;
 mod reencrypting;
 mod rewrapping;
 mod sealing;
