@@ -47,7 +47,7 @@ operations! {
         VerifyMac GetPublicKey ExportKey Explain;
     Read: DescribeKey ListKeys ListAliases ListRoots GetKeyRotationStatus ListKeyRotations GetKeyLastUsage
         GetKeyUsage ListGrants ListRetirableGrants ListApprovals DescribeStore VerifyStore ReadAuditTrail
-        VerifyAuditTrail ExportAuditTrail BackUpStore GenerateRandom;
+        VerifyAuditTrail ExportAuditTrail BackUpStore OpenStore;
     Raise: CreateKey ImportKey ImportKeyMaterial GetParametersForImport RotateKeyOnDemand RotateKey EnableKey
         CancelKeyDeletion UpdateKeyDescription UpdateKeyPolicy TagResource UntagResource CreateAlias CreateGrant
         RetireGrant Approve AddRoot InitializeStore Heartbeat;
@@ -59,11 +59,24 @@ impl Operation {
     /// The operation of this name.
     ///
     /// # Errors
-    /// INVALID_ARGUMENT.
+    /// INVALID_ARGUMENT, with the name and, where it is almost right, how it is spelled.
     pub fn from_name(name: &str) -> Result<Operation> {
-        let found = Operation::ALL.iter().find(|operation| operation.name() == name);
-        found.copied().ok_or(Error::InvalidArgument { what: "there is no operation of this name" })
+        match Operation::ALL.iter().find(|operation| operation.name() == name) {
+            Some(found) => Ok(*found),
+            None => Err(Error::NoOperation { given: shown(name), meant: Operation::meant_by(name) }),
+        }
     }
+
+    /// The operation that was meant, where its name differs in case alone.
+    pub(crate) fn meant_by(name: &str) -> Option<&'static str> {
+        let mut all = Operation::ALL.iter().map(|operation| operation.name());
+        all.find(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A name that is none, as far as it is worth repeating.
+fn shown(name: &str) -> Box<str> {
+    name.chars().take(80).collect::<String>().into()
 }
 
 impl fmt::Display for Operation {

@@ -77,10 +77,10 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
         Error::AccessDenied { principal, operation, name } => (text, who_could(principal, operation, name)),
         // Its text says why, and who may.
         Error::NotPermitted { .. } => (text, Vec::new()),
-        Error::ApprovalRequired { operation: "RestoreStore" | "RepairStore" } => {
+        Error::ApprovalRequired { operation: "RestoreStore" | "RepairStore", .. } => {
             (text, one("name the root of a second principal, who is there too: --second-root URL"))
         }
-        Error::ApprovalRequired { operation } => (
+        Error::ApprovalRequired { operation, .. } => (
             text,
             vec![
                 format!(

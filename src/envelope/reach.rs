@@ -116,7 +116,8 @@ impl Misses {
             | Error::KeyDestroyed { .. }
             | Error::KeyStopped { .. }
             | Error::CryptoperiodEnded { .. }
-            | Error::AccessDenied { .. } => {
+            | Error::AccessDenied { .. }
+            | Error::HandleNarrowed { .. } => {
                 self.disabled.get_or_insert(error);
                 Ok(false)
             }

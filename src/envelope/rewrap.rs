@@ -151,7 +151,7 @@ pub(super) fn plan(
             |_| Ok(()),
         );
         misses.first = first;
-        reached?;
+        reached.map_err(|error| used.iter().fold(error, |error, one| one.key.refuse(&wish, error)))?;
         let (old, size) = (cell.offset, cell.bytes.len());
         match outcome {
             None => plan.report.cells_skipped += 1,

@@ -327,7 +327,8 @@ fn wrap(
     let Some((key, others)) = keys.split_first() else {
         return Ok(before.map_or(Ok(()), settle));
     };
-    key.view(wish, |view| {
+    let mut reached = false;
+    let wrapped = key.view(wish, |view| {
         let version = view.current()?;
         let size = match key.spec().kem() {
             None => {
@@ -337,11 +338,22 @@ fn wrap(
             Some(_) => writer.sealed_cell(lane, at, &Recipient::of_version(version)?, dek)?,
         };
         let made = Made::of(key, wish, version, view.now).with(before);
+        reached = true;
         match others.is_empty() {
             true => Ok(settle(&made)),
             false => wrap(lane, writer, wish, dek, (others, at + size), Some(&made), settle),
         }
-    })
+    });
+    match wrapped {
+        Err(error) if !reached => Err(not_reached(others, wish, error)),
+        wrapped => wrapped,
+    }
+}
+
+/// Keys that a call names after one that was refused are refused with it.
+#[cold]
+fn not_reached(keys: &[&Key], wish: &Wish<'_>, error: Error) -> Error {
+    keys.iter().fold(error, |error, key| key.refuse(wish, error))
 }
 
 /// A head whose cells are being written.

@@ -28,6 +28,9 @@ pub enum Error {
     /// A field of a structured request that does not exist, or has a value that it does not take.
     #[error("{field}: {why}")]
     InvalidField { field: Box<str>, why: &'static str },
+    /// No operation has this name; `meant` is the one that is spelled almost so.
+    #[error("there is no operation \"{given}\"{}", .meant.map(|meant| format!("; it is spelled {meant}")).unwrap_or_default())]
+    NoOperation { given: Box<str>, meant: Option<&'static str> },
     /// The output does not fit.
     #[error("the output needs {needed} bytes")]
     BufferTooSmall { needed: usize },
@@ -100,6 +103,9 @@ pub enum Error {
     /// The key's state does not permit the operation.
     #[error("key \"{name}\" is {state}, which does not permit this")]
     InvalidKeyState { name: Box<str>, state: &'static str },
+    /// The key is enabled, and none of its versions may seal; `why` ends in what to do.
+    #[error("key \"{name}\" is Enabled and opens what it sealed, but it cannot seal now: {why}")]
+    NothingSeals { name: Box<str>, why: &'static str },
 
     /// Not an envelope, blob or exported key at all.
     #[error("not a Keyfold envelope or data key blob")]
@@ -185,6 +191,14 @@ pub enum Error {
     /// The principal may not do this with the key.
     #[error("{principal} may not {operation} with key \"{name}\"")]
     AccessDenied { principal: Box<str>, operation: &'static str, name: Box<str> },
+    /// The handle was narrowed, and what it was narrowed to does not permit this; `why` ends in what to do.
+    #[error("this narrowed handle may not {operation} with key \"{name}\": {why}")]
+    HandleNarrowed { operation: &'static str, name: Box<str>, why: &'static str },
+    /// The root bears a principal, and the store was to be opened as another.
+    #[error(
+        "this root is {borne}'s, and does not open the store as {asked}; leave out the principal, or open it with a root of {asked}'s"
+    )]
+    OtherPrincipal { borne: Box<str>, asked: Box<str> },
     /// The principal may not do this with the store.
     #[error("{principal} may not {operation}: {why}")]
     NotPermitted { principal: Box<str>, operation: &'static str, why: &'static str },
@@ -200,9 +214,9 @@ pub enum Error {
     /// The material is not the one that this key had.
     #[error("this is not the material that key \"{name}\" had")]
     IncorrectKeyMaterial { name: Box<str> },
-    /// The import token is not one of this key, or is damaged.
-    #[error("the import token is not one of this key")]
-    InvalidImportToken,
+    /// The import token is not one of this key, is damaged, or is used up.
+    #[error("the import token {why}")]
+    InvalidImportToken { why: &'static str },
     /// The import token is over.
     #[error("the import token has expired")]
     ExpiredImportToken,
@@ -216,8 +230,11 @@ pub enum Error {
     #[error("there is no grant {grant} on this key")]
     GrantNotFound { grant: Box<str> },
     /// The operation needs the approval of another principal.
-    #[error("{operation} needs the approval of another principal")]
-    ApprovalRequired { operation: &'static str },
+    #[error(
+        "{operation} needs the approval of another principal{}",
+        if *.own { ": the one that waits is by the same principal, for which it does not count" } else { "" }
+    )]
+    ApprovalRequired { operation: &'static str, own: bool },
     /// The key was stopped after a burst of failed decrypts.
     #[error("key \"{name}\" was stopped after too many failed decrypts")]
     KeyStopped { name: Box<str> },
@@ -257,7 +274,9 @@ impl Error {
         match self {
             Error::NullArgument { .. } => Status::NullArgument,
             Error::InvalidHandle { .. } => Status::InvalidHandle,
-            Error::InvalidArgument { .. } | Error::InvalidField { .. } => Status::InvalidArgument,
+            Error::InvalidArgument { .. } | Error::InvalidField { .. } | Error::NoOperation { .. } => {
+                Status::InvalidArgument
+            }
             Error::BufferTooSmall { .. } => Status::BufferTooSmall,
             Error::InvalidUtf8 { .. } => Status::InvalidUtf8,
             Error::BuffersOverlap => Status::BuffersOverlap,
@@ -278,7 +297,7 @@ impl Error {
             Error::InvalidKeyMaterial { .. } => Status::InvalidKeyMaterial,
             Error::ContextRequired { .. } => Status::ContextRequired,
             Error::LimitExceeded { .. } => Status::LimitExceeded,
-            Error::InvalidKeyState { .. } => Status::InvalidKeyState,
+            Error::InvalidKeyState { .. } | Error::NothingSeals { .. } => Status::InvalidKeyState,
             Error::NotAnEnvelope => Status::NotAnEnvelope,
             Error::UnsupportedFormat { .. } => Status::UnsupportedFormat,
             Error::Malformed { .. } => Status::Malformed,
@@ -305,12 +324,15 @@ impl Error {
             Error::StoreUnsafe { .. } => Status::StoreUnsafe,
             Error::Io { .. } => Status::Io,
             Error::FileExists { .. } => Status::FileExists,
-            Error::AccessDenied { .. } | Error::NotPermitted { .. } => Status::AccessDenied,
+            Error::AccessDenied { .. }
+            | Error::NotPermitted { .. }
+            | Error::HandleNarrowed { .. }
+            | Error::OtherPrincipal { .. } => Status::AccessDenied,
             Error::KeyDestroyed { .. } => Status::KeyDestroyed,
             Error::CryptoperiodEnded { .. } => Status::CryptoperiodEnded,
             Error::InvalidKeyUsage { .. } => Status::InvalidKeyUsage,
             Error::IncorrectKeyMaterial { .. } => Status::IncorrectKeyMaterial,
-            Error::InvalidImportToken => Status::InvalidImportToken,
+            Error::InvalidImportToken { .. } => Status::InvalidImportToken,
             Error::ExpiredImportToken => Status::ExpiredImportToken,
             Error::InvalidMac => Status::InvalidMac,
             Error::UnsupportedOperation { .. } => Status::UnsupportedOperation,

@@ -49,11 +49,9 @@ impl Actor {
         let asked = Actor::of(options)?;
         match (slot, &options.principal) {
             (None, _) => Ok(asked),
-            (Some(borne), Some(named)) if named != borne => Err(Error::AccessDenied {
-                principal: borne.into(),
-                operation: "open the store as another principal",
-                name: named.as_str().into(),
-            }),
+            (Some(borne), Some(named)) if named != borne => {
+                Err(Error::OtherPrincipal { borne: borne.into(), asked: named.as_str().into() })
+            }
             (Some(borne), _) => Ok(Actor { principal: borne.to_owned(), verified: true }),
         }
     }
@@ -104,7 +102,7 @@ pub(super) fn scope(operation: Operation) -> Scope {
         // Names, states, dates and counts are not secret: whoever has the file reads them.
         DescribeKey | ListKeys | ListAliases | ListRoots | GetKeyRotationStatus | ListKeyRotations
         | GetKeyLastUsage | GetKeyUsage | ListApprovals | DescribeStore | VerifyStore | VerifyAuditTrail
-        | GenerateRandom => Scope::Anyone,
+        | OpenStore => Scope::Anyone,
         CreateKey | ImportKey | InitializeStore | Heartbeat => Scope::Anyone,
         // What was decided before and is due now: the library's own doing, whoever's call it happens in.
         RotateKey | StopKey | DestroyKey => Scope::Anyone,
@@ -294,10 +292,10 @@ impl Access {
         }
     }
 
-    /// Takes note that a grant has no use left: its next call is refused before anything is done.
-    pub(super) fn exhaust(&self, grant: GrantId) {
+    /// Takes note whether a grant has no use left: then its next call is refused before anything is done.
+    pub(super) fn exhaust(&self, grant: GrantId, exhausted: bool) {
         if let Some(rule) = self.rules.iter().find(|rule| rule.grant == grant) {
-            rule.exhausted.store(true, Ordering::Relaxed);
+            rule.exhausted.store(exhausted, Ordering::Relaxed);
         }
     }
 }
@@ -418,7 +416,7 @@ pub(super) fn conclude(change: &Change<'_>) -> Result<()> {
         });
     }
     match authority.needs_approval && !authority.approved {
-        true => Err(Error::ApprovalRequired { operation: change.deed.operation.name() }),
+        true => Err(Error::ApprovalRequired { operation: change.deed.operation.name(), own: false }),
         false => Ok(()),
     }
 }
@@ -455,6 +453,43 @@ pub(super) fn authorise_use(
         true => Ok(()),
         false if key.is_some() => Err(access.denied(operation)),
         false => Err(not_administrator(&inner.actor, operation)),
+    }
+}
+
+/// Whether somebody other than this principal could do the operation to a key, as things stand.
+pub(super) fn another_could(
+    key: &KeyDocument,
+    operation: Operation,
+    principal: &str,
+    administrators: &[String],
+) -> bool {
+    let granted = || {
+        let theirs = key.grants.iter().filter(|grant| grant.grantee != principal);
+        theirs.into_iter().any(|grant| grant.operations.contains(&operation))
+    };
+    match scope(operation) {
+        Scope::Anyone => true,
+        Scope::Use => key.owner != principal || granted(),
+        Scope::Manage => {
+            key.owner != principal || administrators.iter().any(|name| name != principal) || granted()
+        }
+        Scope::Administer => administrators.iter().any(|name| name != principal),
+    }
+}
+
+/// The same for a dry run, which does not know of a grant to retire which it would be: one that may be is enough.
+pub(super) fn authorise_try(
+    inner: &Inner,
+    snapshot: &mut Snapshot<'_>,
+    operation: Operation,
+    key: &KeyDocument,
+    context: Option<&Context<'_>>,
+) -> Result<()> {
+    let retires =
+        operation == Operation::RetireGrant && key.grants.iter().any(|grant| grant.retired_by(&inner.actor));
+    match retires {
+        true => Ok(()),
+        false => authorise_use(inner, snapshot, operation, Some(key), context),
     }
 }
 

@@ -65,6 +65,16 @@ impl Pending {
         ct_eq(&asked, &self.digest)
     }
 
+    /// Whether it approves this with parameters of some kind.
+    pub(super) fn is_for_some_request(
+        &self,
+        incarnation: &[u8; 16],
+        operation: Operation,
+        key: Option<KeyId>,
+    ) -> bool {
+        self.is_for(incarnation, operation, key, &self.request)
+    }
+
     pub(super) fn approval_id(&self) -> String {
         hex(&self.id)
     }

@@ -8,8 +8,10 @@ use super::access;
 use super::approval_document::{Pending, canonical};
 use super::change::{Change, Deed, refuse};
 use super::clock;
+use super::inner::Inner;
 use super::names::{KeyId, KeyName};
 use super::parameters;
+use super::snapshot::Snapshot;
 use super::time::Time;
 use super::trail;
 use crate::crypto::fill_random;
@@ -107,9 +109,14 @@ impl StoreSettings {
             list.sort_unstable();
             list.dedup();
         }
-        let known = |name: &String| DUAL_CONTROL.iter().any(|operation| operation.name() == name);
-        if !checked.dual_control.iter().all(known) {
-            return bad("dual_control: there is an operation that cannot be under dual control");
+        for name in &checked.dual_control {
+            let operation = Operation::from_name(name)?;
+            if !DUAL_CONTROL.contains(&operation) {
+                return Err(Error::InvalidField {
+                    field: format!("dual_control: {operation}").into(),
+                    why: "under dual control can be DestroyKey, ScheduleKeyDeletion, ExportKey, ImportKey, ImportKeyMaterial, AddRoot, ChangeRoot, RemoveRoot, RestoreStore, RepairStore and UpdateStoreSettings",
+                });
+            }
         }
         if checked.approval_seconds > WINDOW_LIMIT {
             return bad("approval_seconds: 604,800 (a week) at most");
@@ -159,7 +166,7 @@ pub(super) fn two_principals<'a>(
     there.sort_unstable();
     there.dedup();
     match needed(settings, operation) && there.len() < 2 {
-        true => Err(Error::ApprovalRequired { operation: operation.name() }),
+        true => Err(Error::ApprovalRequired { operation: operation.name(), own: false }),
         false => Ok(()),
     }
 }
@@ -174,7 +181,6 @@ pub(super) fn consume(change: &mut Change<'_>, key: Option<KeyId>) -> Result<()>
         return Ok(());
     }
     let (actor, deed) = (&change.inner.actor, change.deed);
-    let required = Error::ApprovalRequired { operation: deed.operation.name() };
     if !actor.verified {
         return Err(access::not_permitted(actor, deed.operation, UNVERIFIED));
     }
@@ -182,16 +188,47 @@ pub(super) fn consume(change: &mut Change<'_>, key: Option<KeyId>) -> Result<()>
     let incarnation = change.snapshot().manifest.incarnation;
     let request = canonical(&deed.request);
     let mut approvals = change.snapshot().approvals()?;
-    let found = approvals.pending.iter().position(|pending| {
-        now < pending.expires
-            && pending.principal != actor.principal
-            && pending.is_for(&incarnation, deed.operation, key, &request)
-    });
-    let Some(found) = found else { return Err(required) };
+    let fits = |pending: &&Pending| {
+        now < pending.expires && pending.is_for(&incarnation, deed.operation, key, &request)
+    };
+    let by_another = |pending: &Pending| pending.principal != actor.principal;
+    let found = approvals.pending.iter().position(|pending| by_another(pending) && fits(&pending));
+    let Some(found) = found else {
+        let own = approvals.pending.iter().any(|pending| fits(&pending));
+        return Err(Error::ApprovalRequired { operation: deed.operation.name(), own });
+    };
     approvals.pending.remove(found);
     change.put_approvals(approvals.write())?;
     change.authority.approve();
     Ok(())
+}
+
+/// For a dry run, which knows the operation and the key and no other parameter: whether an approval of that waits.
+///
+/// # Errors
+/// As [`consume`].
+pub(super) fn there_is_one(
+    inner: &Inner,
+    snapshot: &mut Snapshot<'_>,
+    operation: Operation,
+    key: KeyId,
+) -> Result<()> {
+    if !needed(&snapshot.settings()?.changeable, operation) {
+        return Ok(());
+    }
+    let actor = &inner.actor;
+    if !actor.verified {
+        return Err(access::not_permitted(actor, operation, UNVERIFIED));
+    }
+    let (now, incarnation) = (clock::now(snapshot), snapshot.manifest.incarnation);
+    let approvals = snapshot.approvals()?;
+    let fit = |pending: &&Pending| {
+        now < pending.expires && pending.is_for_some_request(&incarnation, operation, Some(key))
+    };
+    match approvals.pending.iter().filter(fit).map(|pending| pending.principal != actor.principal).max() {
+        Some(true) => Ok(()),
+        own => Err(Error::ApprovalRequired { operation: operation.name(), own: own.is_some() }),
+    }
 }
 
 const UNVERIFIED: &str =
@@ -285,6 +322,12 @@ impl Store {
                 let why = "that is for the store's administrators and the key's owner";
                 return Err(access::not_permitted(actor, Operation::Approve, why));
             }
+            if let Some(key) = &key {
+                let administrators = change.snapshot().settings()?.changeable.administrators;
+                if !access::another_could(key, operation, &actor.principal, &administrators) {
+                    return Err(access::not_permitted(actor, Operation::Approve, ALONE));
+                }
+            }
             let window = change.snapshot().settings()?.changeable.window();
             let seconds = if request.seconds == 0 { window } else { request.seconds };
             if seconds > window {
@@ -344,6 +387,8 @@ impl Store {
         })
     }
 }
+
+const ALONE: &str = "nobody but this principal itself could then do it, and an approval does not count for whoever gave it; have another principal approve, or grant the operation to the one who is to do it";
 
 /// Operations that are always on a key.
 fn takes_key(operation: Operation) -> bool {

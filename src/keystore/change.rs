@@ -12,7 +12,7 @@ use super::epochs::Mark;
 use super::failpoint;
 use super::founding::put_manifest;
 use super::inner::Inner;
-use super::manifest::{WRITER, bucket_digest, roots_digest};
+use super::manifest::{Manifest, WRITER, bucket_digest, roots_digest};
 use super::names::KeyName;
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
 use super::{admin, anchor, states, trail};
@@ -22,6 +22,7 @@ use crate::operation::{Kind, Operation};
 use crate::secret::Key32;
 
 /// A management call, as authority, dual control and the trail see it.
+#[derive(Clone)]
 pub(super) struct Deed {
     pub(super) operation: Operation,
     /// `requestParameters`, under KMS's names; without secrets.
@@ -96,10 +97,7 @@ fn try_change<R>(
     let snapshot = Snapshot::begin(backend, secrets, seen, Access::Write)?;
     // Nobody else writes from here on, so this state stands whatever becomes of the change.
     seen.note(snapshot.manifest.mark());
-    if snapshot.manifest.min_writer > WRITER {
-        let needs = format!("a later release (writer {})", snapshot.manifest.min_writer);
-        return Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() });
-    }
+    check_writer(&snapshot.manifest)?;
     admin::permit(&snapshot.manifest, secrets, &inner.actor, deed.operation)?;
     let (authority, touched) = (Authority::default(), BTreeSet::new());
     let mut change = Change {
@@ -121,6 +119,15 @@ fn try_change<R>(
     let result = work(&mut change)?;
     seen.note(change.finish()?);
     Ok(result)
+}
+
+/// Whether this library may write to a store of this manifest. STORE_TOO_NEW.
+pub(super) fn check_writer(manifest: &Manifest) -> Result<()> {
+    if manifest.min_writer <= WRITER {
+        return Ok(());
+    }
+    let needs = format!("a later release (writer {})", manifest.min_writer);
+    Err(Error::StoreTooNew { what: "writing to the store".into(), needs: needs.into() })
 }
 
 /// A change under way.

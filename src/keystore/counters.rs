@@ -120,6 +120,11 @@ impl Counters {
         snapshot.rows.put_if(Table::Counters, place, self.revision, &row)
     }
 
+    /// Messages and bytes that were counted or are reserved.
+    fn spoken_for(&self) -> [u64; 2] {
+        [self.messages.max(self.reserved_messages), self.bytes.max(self.reserved_bytes)]
+    }
+
     fn is_reserved(&self) -> bool {
         self.reserved_messages > 0 || self.reserved_bytes > 0
     }
@@ -185,16 +190,50 @@ struct Limits {
     warn_percent: u8,
 }
 
-impl Allowance {
-    /// For a key whose policy has a limit; none at hand at first.
-    pub(super) fn of(policy: &KeyPolicy) -> Option<Allowance> {
+impl Limits {
+    fn of(policy: &KeyPolicy) -> Option<Limits> {
         let limits = Limits {
             messages: policy.rotation_messages,
             bytes: policy.rotation_bytes,
             warn_percent: policy.warn_percent.unwrap_or(80),
         };
-        let limited = limits.messages.is_some() || limits.bytes.is_some();
-        limited.then_some(Allowance { limits, messages: AtomicI64::new(0), bytes: AtomicI64::new(0) })
+        (limits.messages.is_some() || limits.bytes.is_some()).then_some(limits)
+    }
+
+    /// What is reserved at a time, for messages of about so many bytes: messages, and bytes.
+    fn block(&self, bytes: u64) -> [u64; 2] {
+        let messages = self.messages.map_or(0, |most| (most / BLOCKS).max(1));
+        [messages, self.bytes.map_or(0, |most| (most / BLOCKS).max(bytes).max(1))]
+    }
+
+    /// Whether a block more is too much for a version with this much behind it. One that was never used serves one
+    /// message, however large.
+    fn are_full(&self, before: [u64; 2], block: [u64; 2]) -> bool {
+        let mosts = [self.messages, self.bytes];
+        let over = |i: usize| mosts[i].is_some_and(|most| before[i].saturating_add(block[i]) > most);
+        before.iter().any(|&used| used > 0) && (over(0) || over(1))
+    }
+}
+
+impl Allowance {
+    /// For a key whose policy has a limit; none at hand at first.
+    pub(super) fn of(policy: &KeyPolicy) -> Option<Allowance> {
+        let limits = Limits::of(policy)?;
+        Some(Allowance { limits, messages: AtomicI64::new(0), bytes: AtomicI64::new(0) })
+    }
+
+    /// Whether there is one message at hand.
+    pub(super) fn has(&self) -> bool {
+        (self.limits.messages.is_none() || self.messages.load(Ordering::Relaxed) > 0)
+            && (self.limits.bytes.is_none() || self.bytes.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Gives back what [`Allowance::take`] took, where the message did not come about.
+    pub(super) fn give_back(&self, bytes: u64) {
+        self.give(
+            u64::from(self.limits.messages.is_some()),
+            if self.limits.bytes.is_some() { bytes } else { 0 },
+        );
     }
 
     /// Takes one message of so many bytes out of what is at hand.
@@ -240,8 +279,7 @@ pub(super) fn renew(
     bytes: u64,
 ) -> Result<Renewed> {
     let Limits { messages: most_messages, bytes: most_bytes, warn_percent } = allowance.limits;
-    let block_messages = most_messages.map_or(0, |most| (most / BLOCKS).max(1));
-    let block_bytes = most_bytes.map_or(0, |most| (most / BLOCKS).max(bytes).max(1));
+    let block @ [block_messages, block_bytes] = allowance.limits.block(bytes);
     inner.check_usable()?;
     if inner.options.read_only {
         return Err(Error::StoreReadOnly);
@@ -255,16 +293,12 @@ pub(super) fn renew(
         let mut snapshot = Snapshot::begin(&*inner.backend, &inner.secrets, &inner.seen, Access::Write)?;
         let mut counters = Counters::load(&mut snapshot, &at)?;
         // What was counted but not written down is in the reservations that were made for it.
-        let before =
-            [counters.messages.max(counters.reserved_messages), counters.bytes.max(counters.reserved_bytes)];
+        let before = counters.spoken_for();
         counters.reserved_messages = before[0].saturating_add(block_messages);
         counters.reserved_bytes = before[1].saturating_add(block_bytes);
         let after = [counters.reserved_messages, counters.reserved_bytes];
         let mosts = [most_messages, most_bytes];
-        let over = |used: u64, most: Option<u64>| most.is_some_and(|most| used > most);
-        // A version that was never used serves one message, however large.
-        let full = before.iter().any(|&used| used > 0) && (0..2).any(|i| over(after[i], mosts[i]));
-        if full {
+        if allowance.limits.are_full(before, block) {
             (false, true)
         } else {
             let line = |most: u64| (u128::from(most) * u128::from(warn_percent) / 100) as u64;
@@ -284,6 +318,33 @@ pub(super) fn renew(
         trail::limit_near(inner, key_id, version);
     }
     Ok(Renewed::Reserved)
+}
+
+/// Whether a small message could be sealed as far as limits go, for a dry run: there is something at hand, or can be.
+///
+/// # Errors
+/// STORE_READ_ONLY where nothing can be reserved; ACCESS_DENIED where the key must rotate first, and this handle may not.
+pub(super) fn would_allow(inner: &Inner, snapshot: &mut Snapshot<'_>, key: &KeyDocument) -> Result<()> {
+    let (Some(limits), Some(current)) = (Limits::of(&key.policy), key.current()) else { return Ok(()) };
+    if inner.options.read_only {
+        return Err(Error::StoreReadOnly);
+    }
+    if inner.kept_handle(key.id).is_some_and(|kept| kept.has_at_hand()) {
+        return Ok(());
+    }
+    let counters = Counters::load(snapshot, &place(&key.id.0, current.version))?;
+    match limits.are_full(counters.spoken_for(), limits.block(0)) {
+        true => {
+            super::admin::permit(&snapshot.manifest, &inner.secrets, &inner.actor, Operation::RotateKey)?;
+            super::rotation::check_pending(key, super::clock::now(snapshot))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Whether a key is disabled because it was stopped.
+pub(super) fn is_stopped(key: &KeyDocument) -> bool {
+    key.state == KeyState::Disabled && key.state_reason.as_deref() == Some(STOPPED)
 }
 
 /// What became of [`renew`].

@@ -99,14 +99,17 @@ impl CreateGrant {
         let bad = |what| Error::InvalidArgument { what };
         check_principal(&self.grantee_principal)?;
         self.retiring_principal.as_deref().map_or(Ok(()), check_principal)?;
-        let mut operations = self
-            .operations
-            .iter()
-            .map(|name| Operation::from_name(name).ok().filter(|&operation| access::is_grantable(operation)))
-            .collect::<Option<Vec<_>>>()
-            .ok_or(bad(
-                "operations: a grant has uses of the key, DescribeKey, CreateGrant and RetireGrant",
-            ))?;
+        let grantable = |name: &String| {
+            let operation = Operation::from_name(name)?;
+            match access::is_grantable(operation) {
+                true => Ok(operation),
+                false => Err(Error::InvalidField {
+                    field: format!("operations: {operation}").into(),
+                    why: "a grant has uses of the key, DescribeKey, CreateGrant and RetireGrant",
+                }),
+            }
+        };
+        let mut operations = self.operations.iter().map(grantable).collect::<Result<Vec<_>>>()?;
         operations.sort_unstable();
         operations.dedup();
         if operations.is_empty() {
@@ -320,8 +323,12 @@ impl Store {
     }
 
     fn end_grant(&self, operation: Operation, name: &KeyName, grant_id: &str) -> Result<()> {
-        let id = parse_id(grant_id)?;
-        self.inner.change(Deed::on(operation, name).with("grantId", grant_id), |change| {
+        let deed = Deed::on(operation, name).with("grantId", grant_id);
+        let id = match parse_id(grant_id) {
+            Ok(id) => id,
+            Err(error) => return Err(refuse(&self.inner, deed, error)),
+        };
+        self.inner.change(deed, |change| {
             let mut key = change.key(name)?;
             let at = key.grants.iter().position(|grant| grant.id == id);
             let at = at.ok_or_else(|| Error::GrantNotFound { grant: grant_id.into() })?;
@@ -334,8 +341,8 @@ impl Store {
     }
 }
 
-/// Takes one use from the first of these grants that has one left, in a transaction of its own, and says which of them
-/// have none. Exact over processes: the row is read, compared and written under the store's write lock.
+/// Takes one use from the first of these grants that has one left, in a transaction of its own, answers which, and says
+/// which of them have none. Exact over processes: the row is read, compared and written under the store's write lock.
 ///
 /// # Errors
 /// ACCESS_DENIED when none has one; STORE_READ_ONLY where uses cannot be counted.
@@ -345,7 +352,7 @@ pub(super) fn spend(
     wish: &Wish<'_>,
     grants: &[GrantId],
     mut exhausted: impl FnMut(GrantId),
-) -> Result<()> {
+) -> Result<Option<GrantId>> {
     let denied = || access::denied(&inner.actor.principal, wish.operation, &key.to_string());
     if grants.is_empty() {
         return Err(denied());
@@ -360,7 +367,7 @@ pub(super) fn spend(
     // As the store stands now: a grant may have gone, or come, since the call began.
     let access = Access::compile(&document, &inner.actor, clock::now(&snapshot));
     let now = match access.limits(wish) {
-        super::access::Limits::None => return Ok(()),
+        super::access::Limits::None => return Ok(None),
         super::access::Limits::Of(now) => now,
     };
     for id in now {
@@ -382,9 +389,29 @@ pub(super) fn spend(
         if used + 1 == uses {
             exhausted(id);
         }
-        return Ok(());
+        return Ok(Some(id));
     }
     Err(denied())
+}
+
+/// Takes back what [`spend`] counted, for a call that was refused after it. A grant that has gone meanwhile needs nothing.
+///
+/// # Errors
+/// Those of a write.
+pub(super) fn give_back(inner: &Inner, key: KeyId, grant: GrantId) -> Result<()> {
+    inner.check_usable()?;
+    let mut snapshot =
+        Snapshot::begin(&*inner.backend, &inner.secrets, &inner.seen, super::backend::Access::Write)?;
+    let there = snapshot.key_by_id(key)?.is_some_and(|key| key.grants.iter().any(|one| one.id == grant));
+    if !there {
+        return Ok(());
+    }
+    let used = snapshot.uses(key, grant)?;
+    let Some(before) = used.checked_sub(1) else { return Ok(()) };
+    let (place, incarnation) = (uses_place(key, grant), snapshot.manifest.incarnation);
+    let row = inner.secrets.seal(Table::GrantUses, &incarnation, &place, used, uses_document(before));
+    snapshot.rows.put_if(Table::GrantUses, &place, Some(used + 1), &row)?;
+    snapshot.rows.commit()
 }
 
 /// Takes grants whose time is over out of a document that is about to be written.

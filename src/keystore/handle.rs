@@ -86,25 +86,41 @@ impl Key {
     /// well is settled by the caller ([`Made::settle`](super::Made::settle)) when the outcome of the whole call is known: once for each key
     /// and call, also where the outcome is an error then.
     pub(crate) fn view<R>(&self, wish: &Wish<'_>, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
-        match self.peek(wish, f) {
+        let mut took = 0;
+        let viewed = self.ready(wish).and_then(|(now, reserved)| {
+            took = reserved;
+            self.look(wish, now, f)
+        });
+        match viewed {
             Ok(viewed) => Ok(viewed),
-            Err(error) => Err(self.refuse(wish, error)),
+            Err(error) => {
+                if took > 0 {
+                    self.give_back_reserved(wish, took);
+                }
+                Err(self.refuse(wish, error))
+            }
         }
     }
 
     /// [`Key::view`] for a look that is no use: without an event.
     #[inline]
     pub(crate) fn peek<R>(&self, wish: &Wish<'_>, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
-        let now = self.ready(wish)?;
+        let (now, _) = self.ready(wish)?;
+        self.look(wish, now, f)
+    }
+
+    #[inline]
+    fn look<R>(&self, wish: &Wish<'_>, now: u64, f: impl FnOnce(&KeyView<'_>) -> Result<R>) -> Result<R> {
         self.inner.state.read(|state| {
             self.permit(state, wish, now)?;
             f(&KeyView { state, now })
         })
     }
 
-    /// Brings the key up to date and sees to what is due; the coarse clock's milliseconds.
+    /// Brings the key up to date and sees to what is due; the coarse clock's milliseconds, and the version of whose limit a
+    /// message was reserved, or zero.
     #[inline]
-    fn ready(&self, wish: &Wish<'_>) -> Result<u64> {
+    fn ready(&self, wish: &Wish<'_>) -> Result<(u64, u32)> {
         let store = &*self.store.inner;
         store.check_usable()?;
         let now = store.look_if_due()?;
@@ -118,15 +134,15 @@ impl Key {
             && counters::seals(wish.operation)
             && self.inner.state.read(|state| self.permit(state, wish, now)).is_ok()
         {
-            self.inner.allow(store, wish.bytes)?;
+            return Ok((now, self.inner.allow(store, wish.bytes)?));
         }
-        Ok(now)
+        Ok((now, 0))
     }
 
     #[inline]
     fn permit(&self, state: &State, wish: &Wish<'_>, now: u64) -> Result<()> {
         if let Some(narrowed) = &self.narrowed {
-            narrowed.permit(self.inner.id, &self.store.inner.actor, wish, now)?;
+            narrowed.permit(self.inner.id, wish, now)?;
         }
         state.access.permit(wish, now)?;
         match state.key_state {
@@ -167,7 +183,20 @@ impl Key {
 
     /// A grant has no use left.
     pub(super) fn exhaust(&self, grant: GrantId) {
-        self.inner.state.read(|state| state.access.exhaust(grant));
+        self.inner.state.read(|state| state.access.exhaust(grant, true));
+    }
+
+    /// A grant has one again.
+    pub(super) fn unexhaust(&self, grant: GrantId) {
+        self.inner.state.read(|state| state.access.exhaust(grant, false));
+    }
+
+    /// Gives back what a message that did not come about had reserved of a limit.
+    #[cold]
+    pub(super) fn give_back_reserved(&self, wish: &Wish<'_>, version: u32) {
+        if counters::seals(wish.operation) {
+            self.inner.give_back(version, wish.bytes);
+        }
     }
 
     /// See [`KeyInner::owe`].

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use super::change::{Change, Deed};
+use super::change::{Change, Deed, refuse};
 use super::clock;
 use super::document::KeyDocument;
 use super::import_token::{Token, WrappingPair};
@@ -157,11 +157,6 @@ impl Store {
         import_type: Option<ImportType>,
         valid_days: u32,
     ) -> Result<KeyMetadata> {
-        if valid_days > VALID_DAYS {
-            return Err(Error::InvalidArgument {
-                what: "imported material is valid for 1 to 365 days, or 0 for ever",
-            });
-        }
         let secrets = &self.inner.secrets;
         // Said here and not in the transaction, so that the event of a refusal and an approval name it too. Whoever is
         // quicker with an import uses the token up.
@@ -179,11 +174,20 @@ impl Store {
             .with("expirationModel", model)
             .with("importType", import_type.name())
             .with("validDays", valid_days);
+        if valid_days > VALID_DAYS {
+            let what = "imported material is valid for 1 to 365 days, or 0 for ever";
+            return Err(refuse(&self.inner, deed, Error::InvalidArgument { what }));
+        }
         self.inner.change(deed, |change| {
             let mut key = change.key(name)?;
             let (token, private) = Token::open(token, secrets)?;
-            if token.key_id != key.id || token.imports != key.imports {
-                return Err(Error::InvalidImportToken);
+            if token.key_id != key.id {
+                let why = "is another key's; get parameters for this one";
+                return Err(Error::InvalidImportToken { why });
+            }
+            if token.imports != key.imports {
+                let why = "is used up: material was imported since it was given; get new parameters";
+                return Err(Error::InvalidImportToken { why });
             }
             let now = clock::now(change.snapshot());
             if now >= token.expires {

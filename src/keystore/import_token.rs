@@ -15,6 +15,10 @@ const PRIVATE: usize = NAMED + 24;
 const TAG: usize = 16;
 const INFO: &[u8] = b"keyfold-import-1";
 
+/// Not sealed by this store, or changed since.
+const NOT_OURS: Error =
+    Error::InvalidImportToken { why: "is not one that this store gave, or is damaged; get new parameters" };
+
 /// What a token says.
 pub(super) struct Token {
     pub(super) algorithm: WrappingAlgorithm,
@@ -62,21 +66,21 @@ impl Token {
 
     /// INVALID_IMPORT_TOKEN for everything that this store did not seal.
     pub(super) fn open(bytes: &[u8], secrets: &Secrets) -> Result<(Token, WrappingPair)> {
-        let (named, rest) = bytes.split_first_chunk::<NAMED>().ok_or(Error::InvalidImportToken)?;
-        let (nonce, sealed) = rest.split_first_chunk::<24>().ok_or(Error::InvalidImportToken)?;
+        let (named, rest) = bytes.split_first_chunk::<NAMED>().ok_or(NOT_OURS)?;
+        let (nonce, sealed) = rest.split_first_chunk::<24>().ok_or(NOT_OURS)?;
         let algorithm = match named {
             [b'K', b'F', b'T', 1, 1, 0, ..] => WrappingAlgorithm::RsaOaep3072,
             [b'K', b'F', b'T', 1, 2, 0, ..] => WrappingAlgorithm::RsaOaep4096,
             [b'K', b'F', b'T', 1, 3, 0, ..] => WrappingAlgorithm::HpkeX25519,
             [b'K', b'F', b'T', 1, 4, 0, ..] => WrappingAlgorithm::HpkeXWing,
-            _ => return Err(Error::InvalidImportToken),
+            _ => return Err(NOT_OURS),
         };
         let len = sealed.len().checked_sub(TAG).filter(|len| (32..=SecretBytes::MAX).contains(len));
-        let mut private = SecretBytes::zeroed(len.ok_or(Error::InvalidImportToken)?, secrets.on_fork)?;
+        let mut private = SecretBytes::zeroed(len.ok_or(NOT_OURS)?, secrets.on_fork)?;
         let aad = [named.as_slice(), &secrets.store_id].concat();
         with_lane(|lane| {
             let opened = secrets.material.unwrap(lane, nonce, &aad, sealed, private.expose_mut());
-            opened.map_err(|_| Error::InvalidImportToken)
+            opened.map_err(|_| NOT_OURS)
         })?;
         let mut token = Token { algorithm, key_id: KeyId([0; 16]), imports: 0, expires: Time(0) };
         token.key_id.0.copy_from_slice(&named[6..22]);
@@ -87,7 +91,7 @@ impl Token {
         let pair = match kem(algorithm) {
             None => WrappingPair::Rsa(RsaPair { private, public: Vec::new() }),
             Some(kem) => {
-                let seed: &[u8; 32] = private.expose().try_into().map_err(|_| Error::InvalidImportToken)?;
+                let seed: &[u8; 32] = private.expose().try_into().map_err(|_| NOT_OURS)?;
                 let seed = Key32::new_with(secrets.on_fork, |out| {
                     out.copy_from_slice(seed);
                     Ok(())

@@ -102,17 +102,33 @@ impl KeyInner {
         });
     }
 
-    /// Has room for one more message under a version with a limit: reserved before it is sealed, or the key rotated.
+    /// Gives back what a message of so many bytes had reserved, where that is still its version's.
+    pub(super) fn give_back(&self, version: u32, bytes: u64) {
+        self.state.read(|state| {
+            let current = state.versions.last().is_some_and(|current| current.version == version);
+            if let Some(allowance) = state.allowance.as_ref().filter(|_| current) {
+                allowance.give_back(bytes);
+            }
+        });
+    }
+
+    /// Whether something is reserved under the current version.
+    pub(super) fn has_at_hand(&self) -> bool {
+        self.state.read(|state| state.allowance.as_ref().is_some_and(|allowance| allowance.has()))
+    }
+
+    /// Has room for one more message under a version with a limit: reserved before it is sealed, or the key rotated. Which
+    /// version that is, or zero where none has a limit.
     #[cold]
-    pub(super) fn allow(&self, store: &Inner, bytes: u64) -> Result<()> {
+    pub(super) fn allow(&self, store: &Inner, bytes: u64) -> Result<u32> {
         loop {
             let now = self.state.read(|state| {
                 let current = state.versions.last()?;
                 Some((state.allowance.clone()?, current.version))
             });
-            let Some((allowance, version)) = now else { return Ok(()) };
+            let Some((allowance, version)) = now else { return Ok(0) };
             if allowance.take(bytes) {
-                return Ok(());
+                return Ok(version);
             }
             if counters::renew(store, &allowance, self.id, version, bytes)? == counters::Renewed::Full {
                 rotation::rotate_now(store, self.id, "limit", version)?;

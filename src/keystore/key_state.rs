@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::access::Access;
 use super::document::KeyDocument;
 use super::inner::Inner;
-use super::key_version::{Barred, Version, Why};
+use super::key_version::{Barred, Version};
 use super::names::KeyId;
 use super::snapshot::Snapshot;
 use super::time::Time;
@@ -39,6 +39,8 @@ pub(super) struct State {
     /// Versions that open nothing, under all their names.
     pub(super) barred: Box<[Barred]>,
     pub(super) dates: Dates,
+    /// Why nothing seals, where that is so although the key is enabled.
+    pub(super) seals_not: Option<&'static str>,
 }
 
 /// When something comes to a key by time alone.
@@ -88,21 +90,10 @@ impl State {
                 version.valid_to,
             ];
             turns.extend(ends.into_iter().flatten().filter(|end| *end > now));
-            let [originator_over, recipient_over, expired] =
-                ends.map(|end| end.is_some_and(|end| end <= now));
-            let why = match version.state {
-                VersionState::Destroyed => Some(Why::Destroyed),
-                VersionState::PendingImport | VersionState::PendingRotation => Some(Why::NoMaterial),
-                _ if expired => Some(Why::NoMaterial),
-                VersionState::Compromised => Some(Why::Compromised).filter(|_| !recovery),
-                VersionState::Current | VersionState::NonCurrent => {
-                    Some(Why::Ended).filter(|_| recipient_over && !recovery)
-                }
-            };
-            if let Some(why) = why {
+            let [originator_over, recipient_over, _] = ends.map(|end| end.is_some_and(|end| end <= now));
+            if let Some(own) = Barred::of(document, &version, now, recovery) {
                 let names = version.former.iter().copied().chain([(document.id, version.version)]);
-                let material_id = version.material_id;
-                barred.extend(names.map(|(key_id, version)| Barred { key_id, version, material_id, why }));
+                barred.extend(names.map(|(key_id, version)| Barred { key_id, version, ..own }));
                 continue;
             }
             let ready = held.and_then(|held| find(held, &version));
@@ -148,8 +139,7 @@ impl State {
             revision: document.revision,
             spec: document.spec,
             key_state: document.state,
-            stopped: document.state == KeyState::Disabled
-                && document.state_reason.as_deref() == Some(counters::STOPPED),
+            stopped: counters::is_stopped(document),
             stop: counters::stop_of(&document.policy),
             allowance: counters::Allowance::of(&document.policy).map(Arc::new),
             access,
@@ -163,6 +153,11 @@ impl State {
             },
             versions: versions.into(),
             former: former.into(),
+            seals_not: document
+                .versions
+                .last()
+                .filter(|_| usable)
+                .and_then(|newest| newest.seals_not(&document.policy, now)),
         })
     }
 }

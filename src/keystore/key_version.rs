@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::document::KeyDocument;
 use super::material::Material;
 use super::names::KeyId;
-use super::types::{KeyState, KeyUsage};
+use super::time::Time;
+use super::types::{KeyState, KeyUsage, VersionState};
 use super::usage::{Record, VersionUsage};
+use super::version::VersionDocument;
 use crate::audit::KeyRef;
 use crate::crypto::{Kek, MacSecret, MaterialId, SealingSecret};
 use crate::error::{Error, Result};
@@ -86,11 +89,11 @@ pub(crate) struct Barred {
     pub(super) key_id: KeyId,
     pub(super) version: u32,
     pub(super) material_id: MaterialId,
-    pub(super) why: Why,
+    why: Why,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Why {
+enum Why {
     /// Its recipient period is over.
     Ended,
     /// Imported material that expired or was deleted.
@@ -100,6 +103,27 @@ pub(super) enum Why {
 }
 
 impl Barred {
+    /// Where a version of a key opens nothing at this time.
+    pub(super) fn of(
+        key: &KeyDocument,
+        version: &VersionDocument,
+        now: Time,
+        recovery: bool,
+    ) -> Option<Barred> {
+        let over = |end: Option<Time>| end.is_some_and(|end| end <= now);
+        let why = match version.state {
+            VersionState::Destroyed => Some(Why::Destroyed),
+            VersionState::PendingImport | VersionState::PendingRotation => Some(Why::NoMaterial),
+            _ if over(version.valid_to) => Some(Why::NoMaterial),
+            VersionState::Compromised => Some(Why::Compromised).filter(|_| !recovery),
+            VersionState::Current | VersionState::NonCurrent => {
+                Some(Why::Ended).filter(|_| !recovery && over(key.policy.recipient_end(version.created)))
+            }
+        };
+        let (key_id, material_id) = (key.id, version.material_id);
+        why.map(|why| Barred { key_id, version: version.version, material_id, why })
+    }
+
     #[cold]
     pub(crate) fn error(&self) -> Error {
         let name = self.key_id.to_string().into();

@@ -34,10 +34,16 @@ impl KeyView<'_> {
     pub(crate) fn current(&self) -> Result<&Version> {
         match self.state.versions.last() {
             Some(version) if version.seals => Ok(version),
-            _ => Err(Error::InvalidKeyState {
-                name: self.state.id.to_string().into(),
-                state: "without a version that may seal",
-            }),
+            _ => Err(self.nothing_seals()),
+        }
+    }
+
+    #[cold]
+    fn nothing_seals(&self) -> Error {
+        let name = self.state.id.to_string().into();
+        match self.state.seals_not {
+            Some(why) => Error::NothingSeals { name, why },
+            None => Error::InvalidKeyState { name, state: self.state.key_state.name() },
         }
     }
 

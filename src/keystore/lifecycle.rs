@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Store;
-use super::change::{Change, Deed};
+use super::change::{Change, Deed, refuse};
 use super::clock;
 use super::document::{DESCRIPTION_LIMIT, KeyDocument, TAGS, check_description};
 use super::manage::describe;
@@ -19,8 +19,10 @@ const WAITING_DAYS: std::ops::RangeInclusive<u32> = 7..=30;
 impl Store {
     /// Replaces a key's description.
     pub fn update_key_description(&self, name: &KeyName, description: &str) -> Result<KeyMetadata> {
-        check_description(description)?;
-        let deed = Deed::on(Operation::UpdateKeyDescription, name).with("description", description);
+        let deed = Deed::on(Operation::UpdateKeyDescription, name);
+        // What it was is not told: it may be of any size.
+        check_description(description).map_err(|error| refuse(&self.inner, deed.clone(), error))?;
+        let deed = deed.with("description", description);
         self.edit(deed, name, |_, key| {
             let changed = key.description != description;
             key.description = description.into();
@@ -33,9 +35,10 @@ impl Store {
     /// # Errors
     /// LIMIT_EXCEEDED beyond 50 tags; INVALID_ARGUMENT for a name or value out of its bounds, or a name given twice.
     pub fn tag_key(&self, name: &KeyName, tags: &[(String, String)]) -> Result<KeyMetadata> {
-        let tags = read_tags(tags)?;
+        let deed = Deed::on(Operation::TagResource, name);
+        let tags = read_tags(tags).map_err(|error| refuse(&self.inner, deed.clone(), error))?;
         let names: Vec<&str> = tags.keys().map(String::as_str).collect();
-        let deed = Deed::on(Operation::TagResource, name).with("tagKeys", names);
+        let deed = deed.with("tagKeys", names);
         self.edit(deed, name, |_, key| {
             let before = key.tags.clone();
             key.tags.extend(tags);
@@ -61,10 +64,10 @@ impl Store {
     /// # Errors
     /// INVALID_ARGUMENT, naming the field; UNSUPPORTED_OPERATION for a rotation period on a key of origin EXTERNAL.
     pub fn set_key_policy(&self, name: &KeyName, policy: &KeyPolicy) -> Result<KeyMetadata> {
-        policy.check()?;
         // A policy is plain data: it always serialises.
         let text = serde_json::to_value(policy).unwrap_or_default();
         let deed = Deed::on(Operation::UpdateKeyPolicy, name).with("policy", text);
+        policy.check().map_err(|error| refuse(&self.inner, deed.clone(), error))?;
         self.edit(deed, name, |change, key| {
             refuse_period(policy, key.origin)?;
             if key.policy.rotation_period_days != policy.rotation_period_days {
@@ -79,10 +82,11 @@ impl Store {
     /// Puts a key into PendingDeletion; it is destroyed by [`Store::destroy_due`] after `days` (7 to 30; 0 means 30).
     pub fn schedule_key_deletion(&self, name: &KeyName, days: u32) -> Result<KeyMetadata> {
         let days = if days == 0 { *WAITING_DAYS.end() } else { days };
-        if !WAITING_DAYS.contains(&days) {
-            return Err(Error::InvalidArgument { what: "a key's deletion waits for 7 to 30 days" });
-        }
         let deed = Deed::on(Operation::ScheduleKeyDeletion, name).with("pendingWindowInDays", days);
+        if !WAITING_DAYS.contains(&days) {
+            let what = "a key's deletion waits for 7 to 30 days";
+            return Err(refuse(&self.inner, deed, Error::InvalidArgument { what }));
+        }
         self.edit(deed, name, |change, key| {
             key.state = KeyState::PendingDeletion;
             key.deletion_date = Some(clock::now(change.snapshot()).plus_days(days));
@@ -110,11 +114,13 @@ impl Store {
     /// There is no way back; make a new key and re-encrypt. `reason`: up to 8,192 bytes, kept in `state_reason`. A key
     /// that is marked already stays as it is.
     pub fn mark_key_compromised(&self, name: &KeyName, reason: &str) -> Result<KeyMetadata> {
-        if reason.len() > DESCRIPTION_LIMIT {
-            return Err(Error::TooLarge { what: "a reason", limit: DESCRIPTION_LIMIT as u64 });
-        }
-        check_description(reason)?;
-        let deed = Deed::on(Operation::MarkKeyCompromised, name).with("reason", reason);
+        let deed = Deed::on(Operation::MarkKeyCompromised, name);
+        let fits = match reason.len() <= DESCRIPTION_LIMIT {
+            true => check_description(reason),
+            false => Err(Error::TooLarge { what: "a reason", limit: DESCRIPTION_LIMIT as u64 }),
+        };
+        fits.map_err(|error| refuse(&self.inner, deed.clone(), error))?;
+        let deed = deed.with("reason", reason);
         self.edit(deed, name, |change, key| {
             if key.state == KeyState::Compromised {
                 return Ok(false);

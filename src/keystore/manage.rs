@@ -32,9 +32,10 @@ impl Store {
     pub fn create_key(&self, request: &CreateKey) -> Result<KeyMetadata> {
         if request.external {
             if request.spec.usage() == KeyUsage::EncapsulateDecapsulate {
-                return Err(Error::UnsupportedOperation {
-                    what: "a sealing key's material cannot be imported",
-                });
+                let error =
+                    Error::UnsupportedOperation { what: "a sealing key's material cannot be imported" };
+                let deed = deed_of(Operation::CreateKey, request, Origin::External);
+                return Err(refuse(&self.inner, deed, error));
             }
             return self.new_key(Operation::CreateKey, request, Origin::External, None);
         }

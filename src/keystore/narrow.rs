@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::access::{Actor, Operations, denied};
+use super::access::Operations;
 use super::constraint::Constraint;
 use super::handle::{Key, Wish};
 use super::names::KeyId;
@@ -88,31 +88,36 @@ impl Narrowed {
 
     /// # Errors
     /// ACCESS_DENIED.
-    pub(super) fn permit(&self, key: KeyId, actor: &Actor, wish: &Wish<'_>, now: u64) -> Result<()> {
+    pub(super) fn permit(&self, key: KeyId, wish: &Wish<'_>, now: u64) -> Result<()> {
         let (coarse, wall) = self.until;
         let in_time = now < coarse && (wall == u64::MAX || Time::now_millis() < wall);
         let here = self.left.is_empty() || fork_id() == self.born;
-        match self.operations.has(wish.operation)
-            && self.constraints.iter().all(|constraint| constraint.holds(wish.context.as_ref()))
-            && in_time
-            && here
-            && self.left.iter().all(|left| left.load(Ordering::Relaxed) > 0)
-        {
-            true => Ok(()),
-            false => Err(refused(key, actor, wish)),
-        }
+        let why = if !self.operations.has(wish.operation) {
+            "it is narrowed to other operations; use a handle that has this one"
+        } else if !self.constraints.iter().all(|constraint| constraint.holds(wish.context.as_ref())) {
+            "it is narrowed to another context; give that one, or use another handle"
+        } else if !in_time {
+            "its time is over; have whoever gave it narrow another one"
+        } else if !here {
+            "one with a number of uses does not work in a forked child; narrow another one there"
+        } else if !self.left.iter().all(|left| left.load(Ordering::Relaxed) > 0) {
+            USED_UP
+        } else {
+            return Ok(());
+        };
+        Err(refused(key, wish.operation, why))
     }
 
     /// Takes one use; whether there was a number to take it from.
     ///
     /// # Errors
     /// ACCESS_DENIED when none is left; then none is taken.
-    pub(super) fn spend(&self, key: KeyId, actor: &Actor, wish: &Wish<'_>) -> Result<bool> {
+    pub(super) fn spend(&self, key: KeyId, wish: &Wish<'_>) -> Result<bool> {
         for (at, left) in self.left.iter().enumerate() {
             let took = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
             if took.is_err() {
                 give_back(&self.left[..at]);
-                return Err(refused(key, actor, wish));
+                return Err(refused(key, wish.operation, USED_UP));
             }
         }
         Ok(!self.left.is_empty())
@@ -130,9 +135,11 @@ fn give_back(left: &[Arc<AtomicU64>]) {
     }
 }
 
+const USED_UP: &str = "its uses are used up; have whoever gave it narrow another one";
+
 #[cold]
-fn refused(key: KeyId, actor: &Actor, wish: &Wish<'_>) -> Error {
-    denied(&format!("a narrowed handle of {}", actor.principal), wish.operation, &key.to_string())
+pub(super) fn refused(key: KeyId, operation: Operation, why: &'static str) -> Error {
+    Error::HandleNarrowed { operation: operation.name(), name: key.to_string().into(), why }
 }
 
 impl Key {

@@ -15,6 +15,8 @@ use super::secrets::Secrets;
 use super::trail;
 use crate::crypto::self_test;
 use crate::error::{Error, Result};
+#[cfg(feature = "sqlite")]
+use crate::operation::Operation;
 use crate::root::Root;
 use crate::secret::OnFork;
 
@@ -22,6 +24,7 @@ use crate::secret::OnFork;
 use super::{
     admin, anchor,
     backend::{Access, Backend, Table},
+    change::{Deed, refuse},
     roots::Slot,
     snapshot::{ROOTS_LIMIT, Snapshot, claimed_manifest},
     sqlite::Sqlite,
@@ -90,9 +93,21 @@ impl Store {
             }
             snapshot.end(&seen)?;
         }
-        let actor = Actor::through(options, slot.principal.as_deref())?;
+        let borne = slot.principal.as_deref();
+        let (actor, refused) = match Actor::through(options, borne) {
+            Ok(actor) => (actor, None),
+            // Whose root it is is known, and that it was to be somebody else's.
+            Err(error) => match borne {
+                Some(borne) => (Actor { principal: borne.to_owned(), verified: true }, Some(error)),
+                None => return Err(error),
+            },
+        };
         let slot = Some(slot.id);
         let inner = Inner::new(Box::new(backend), secrets, seen, options.clone(), actor, anchor, slot);
+        if let Some(error) = refused {
+            let asked = options.principal.as_deref().unwrap_or_default();
+            return Err(refuse(&inner, Deed::new(Operation::OpenStore).with("principal", asked), error));
+        }
         anchor::begin(&inner);
         Ok(Store { inner })
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Store;
 use super::access::{self, check_principal};
 use super::backend::Row;
-use super::change::Deed;
+use super::change::{Deed, refuse};
 use super::document::{Unknown, Unreadable, read_time};
 use super::json::{Fields, bytes, from_hex, hex};
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
@@ -45,7 +45,9 @@ impl Store {
         self.may_add(Operation::AddRoot)?;
         let first = options.admin && self.inner.read(|s| Ok(s.manifest.admin_public.is_none()))?;
         let seed = first.then(|| Key32::new_with(OnFork::Wipe, |out| fill_random(out))).transpose()?;
-        let slot = self.new_slot(root, options, seed.as_ref())?;
+        let slot = self
+            .new_slot(root, options, seed.as_ref())
+            .map_err(|error| refuse(&self.inner, Deed::new(Operation::AddRoot), error))?;
         let deed = Deed::new(Operation::AddRoot).with("slot", slot.told());
         self.inner.change(deed, |change| {
             let slots = read_slots(change.snapshot())?;
@@ -62,8 +64,12 @@ impl Store {
     /// Removes a root slot; never the last, nor the last that gives the admin seed (LAST_ROOT). What the root could unwrap before, in copies of the store
     /// made before, it still can.
     pub fn remove_root(&self, slot_id: &str) -> Result<()> {
-        let id = parse_slot_id(slot_id)?;
-        self.inner.change(Deed::new(Operation::RemoveRoot).with("slotId", slot_id), |change| {
+        let deed = Deed::new(Operation::RemoveRoot).with("slotId", slot_id);
+        let id = match parse_slot_id(slot_id) {
+            Ok(id) => id,
+            Err(error) => return Err(refuse(&self.inner, deed, error)),
+        };
+        self.inner.change(deed, |change| {
             let rows = change.snapshot().root_rows()?;
             let (entry, _) = rows.iter().find(|(entry, _)| entry.place == id).ok_or_else(|| no_slot(&id))?;
             let slots = read_slots(change.snapshot())?;
@@ -86,8 +92,10 @@ impl Store {
             })?,
         };
         self.may_add(Operation::ChangeRoot)?;
-        let was = self.slot(&old)?;
-        let slot = self.new_slot(new, &was.options(), None)?;
+        let slot =
+            self.slot(&old).and_then(|was| self.new_slot(new, &was.options(), None)).map_err(|error| {
+                refuse(&self.inner, Deed::new(Operation::ChangeRoot).with("slotId", hex(&old)), error)
+            })?;
         let deed = Deed::new(Operation::ChangeRoot).with("slotId", hex(&old)).with("slot", slot.told());
         self.inner.change(deed, |change| {
             let rows = change.snapshot().root_rows()?;

@@ -42,8 +42,20 @@ pub(super) fn next(key: &KeyDocument) -> Option<(Time, &'static str)> {
 }
 
 /// Whether a key rotates now.
-fn is_due(key: &KeyDocument, now: Time) -> bool {
+pub(super) fn is_due(key: &KeyDocument, now: Time) -> bool {
     key.state == KeyState::Enabled && next(key).is_some_and(|(time, _)| time <= now)
+}
+
+/// Whether a key may rotate on demand once more. LIMIT_EXCEEDED.
+pub(super) fn check_on_demand(key: &KeyDocument) -> Result<()> {
+    let limit = key.policy.on_demand_limit();
+    match key.on_demand_rotations < limit {
+        true => Ok(()),
+        false => Err(Error::LimitExceeded {
+            what: "rotations on demand of this key (on_demand_limit in its policy)",
+            limit: limit.into(),
+        }),
+    }
 }
 
 /// Rotates a key that is due, exactly once, whatever other processes do; and has the handle look again where a date has
@@ -151,18 +163,34 @@ fn draw_version(
 
 /// The material that waits for this rotation. INVALID_KEY_STATE where there is none, or it expired.
 fn take_pending(key: &mut KeyDocument, why: RotationType, now: Time) -> Result<VersionDocument> {
+    check_pending(key, now)?;
+    match key.pending.take() {
+        // Its material is bound to the time of its import: that stays its `created`.
+        Some(version) => Ok(VersionDocument { state: VersionState::Current, rotation_type: why, ..version }),
+        None => Err(nothing_pending(key)),
+    }
+}
+
+/// Whether a key of origin EXTERNAL has the material that its next rotation needs; others draw theirs.
+///
+/// # Errors
+/// INVALID_KEY_STATE.
+pub(super) fn check_pending(key: &KeyDocument, now: Time) -> Result<()> {
     let serves = |version: &VersionDocument| {
         version.state == VersionState::PendingRotation
             && version.holds_material()
             && version.valid_to.is_none_or(|end| now < end)
     };
-    match key.pending.take_if(|pending| serves(pending)) {
-        // Its material is bound to the time of its import: that stays its `created`.
-        Some(version) => Ok(VersionDocument { state: VersionState::Current, rotation_type: why, ..version }),
-        None => Err(Error::InvalidKeyState {
-            name: key.id.to_string().into(),
-            state: "without imported material that is pending rotation (import it as NEW_KEY_MATERIAL first)",
-        }),
+    match key.origin == Origin::Keyfold || key.pending.as_ref().is_some_and(serves) {
+        true => Ok(()),
+        false => Err(nothing_pending(key)),
+    }
+}
+
+fn nothing_pending(key: &KeyDocument) -> Error {
+    Error::InvalidKeyState {
+        name: key.id.to_string().into(),
+        state: "without imported material that is pending rotation (import it as NEW_KEY_MATERIAL first)",
     }
 }
 
@@ -217,13 +245,7 @@ impl Store {
     pub fn rotate_key(&self, name: &KeyName) -> Result<KeyMetadata> {
         self.inner.change(Deed::on(Operation::RotateKeyOnDemand, name), |change| {
             let mut key = change.key(name)?;
-            let limit = key.policy.on_demand_limit();
-            if key.on_demand_rotations >= limit {
-                return Err(Error::LimitExceeded {
-                    what: "rotations on demand of this key (on_demand_limit in its policy)",
-                    limit: limit.into(),
-                });
-            }
+            check_on_demand(&key)?;
             add_version(change, &mut key, RotationType::OnDemand)?;
             describe(change.snapshot(), &key)
         })

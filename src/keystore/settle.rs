@@ -2,6 +2,7 @@
 //! that nothing counts as done that was refused.
 
 use super::access::Limits;
+use super::grants::GrantId;
 use super::handle::{Key, Wish};
 use super::key_version::{Served, Version};
 use super::usage::{Record, VersionUsage};
@@ -108,23 +109,29 @@ impl<'a> Made<'a> {
 
     #[cold]
     fn settle_cold(&self) -> Settled {
+        let mut charged = Vec::new();
         for made in self.all().filter(|made| made.key.is_counted()) {
-            if let Err(error) = made.key.charge(made.wish) {
-                return Err(self.refuse(None, error));
+            match made.key.charge(made.wish) {
+                Ok(charge) => charged.push((made.key, charge)),
+                Err(error) => return Err(self.refuse(None, &charged, error)),
             }
         }
         for made in self.all().filter(|made| made.served.record != Record::Counted) {
             let store = &made.key.store().inner;
             if let Err(error) = trail::used(store, made.key, made.wish, made.served, Ok(())) {
                 // Its own event became that of the refusal, or a gap.
-                return Err(self.refuse(Some(made), error));
+                return Err(self.refuse(Some(made), &charged, error));
             }
         }
         Ok(())
     }
 
-    /// Has the events of a refusal, for all keys but one that has it.
-    fn refuse(&self, told: Option<&Made<'_>>, error: Error) -> Error {
+    /// Gives back what the call took of limits, and has the events of its refusal, for all keys but one that has it.
+    fn refuse(&self, told: Option<&Made<'_>>, charged: &[(&Key, Charge)], error: Error) -> Error {
+        charged.iter().for_each(|(key, charge)| key.give_back(charge));
+        for made in self.all() {
+            made.key.give_back_reserved(made.wish, made.served.about.version);
+        }
         for made in self.all().filter(|made| told.is_none_or(|told| !std::ptr::eq(*made, told))) {
             trail::use_refused(&made.key.store().inner, Some(made.key), made.wish, &error);
         }
@@ -173,28 +180,45 @@ impl Key {
             self.note_failure();
         }
         if self.is_counted() {
-            self.charge(wish).map_err(|error| self.refuse(wish, error))?;
+            self.charge(wish).map(drop).map_err(|error| self.refuse(wish, error))?;
         }
         trail::used(&self.store().inner, self, wish, tried, Err(error))
     }
 
+    /// Takes back a charge of a call that was refused for another reason.
+    #[cold]
+    fn give_back(&self, charge: &Charge) {
+        if let Some(narrowed) = self.narrowed().filter(|_| charge.narrowed) {
+            narrowed.give_back();
+        }
+        if let Some(grant) = charge.grant {
+            // Where that cannot be written, a use is counted that was none: never the other way round.
+            let _ = grants::give_back(&self.store().inner, self.id(), grant);
+            self.unexhaust(grant);
+        }
+    }
+
     /// Counts one use against what limits this handle and the grant that permits it.
     #[cold]
-    fn charge(&self, wish: &Wish<'_>) -> Result<()> {
+    fn charge(&self, wish: &Wish<'_>) -> Result<Charge> {
         let (id, store) = (self.id(), &*self.store().inner);
         let granted = self.limits(wish);
         let spent = match self.narrowed() {
-            Some(narrowed) => narrowed.spend(id, &store.actor, wish)?,
+            Some(narrowed) => narrowed.spend(id, wish)?,
             None => false,
         };
-        match granted {
-            Limits::None => Ok(()),
+        let grant = match granted {
+            Limits::None => None,
             Limits::Of(limited) => grants::spend(store, id, wish, &limited, |grant| self.exhaust(grant))
-                .inspect_err(|_| {
-                    if let Some(narrowed) = self.narrowed().filter(|_| spent) {
-                        narrowed.give_back();
-                    }
-                }),
-        }
+                .inspect_err(|_| self.give_back(&Charge { narrowed: spent, grant: None }))?,
+        };
+        Ok(Charge { narrowed: spent, grant })
     }
+}
+
+/// What one use was counted against.
+struct Charge {
+    /// The handle's own number of uses.
+    narrowed: bool,
+    grant: Option<GrantId>,
 }

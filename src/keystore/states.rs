@@ -81,7 +81,7 @@ const TABLE: &[Row] = {
                 VerifyAuditTrail,
                 ExportAuditTrail,
                 BackUpStore,
-                GenerateRandom,
+                OpenStore,
                 Approve,
                 WithdrawApproval,
                 AddRoot,

@@ -44,6 +44,20 @@ impl VersionDocument {
         VersionDocument { nonce, wrapped, ..self }
     }
 
+    /// Why this version, a key's newest, may not seal, and what to do; `None` where it may.
+    pub(super) fn seals_not(&self, policy: &KeyPolicy, now: Time) -> Option<&'static str> {
+        let over = |end: Option<Time>| end.is_some_and(|end| end <= now);
+        match self.state {
+            VersionState::PendingImport => Some("its imported material was deleted; import it again"),
+            _ if over(self.valid_to) => Some("its imported material has expired; import it again"),
+            VersionState::Current if over(policy.originator_end(self.created)) => {
+                Some("its newest version is past its originator period; rotate the key")
+            }
+            VersionState::Current => None,
+            _ => Some("its newest version is not current; rotate the key"),
+        }
+    }
+
     /// Whether its material is there, wrapped: neither taken away nor overwritten.
     pub(super) fn holds_material(&self) -> bool {
         !self.wrapped.is_empty() && !self.is_overwritten()

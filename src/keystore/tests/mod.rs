@@ -9,6 +9,8 @@ mod backup;
 #[cfg(feature = "sqlite")]
 mod counters;
 #[cfg(feature = "sqlite")]
+mod dry_run;
+#[cfg(feature = "sqlite")]
 mod dual_control;
 mod export;
 #[cfg(feature = "sqlite")]
@@ -26,6 +28,8 @@ mod narrowing;
 mod opening;
 #[cfg(feature = "sqlite")]
 mod principals;
+#[cfg(feature = "sqlite")]
+mod refusals;
 #[cfg(feature = "sqlite")]
 mod repair;
 #[cfg(feature = "sqlite")]

@@ -30,13 +30,13 @@ fn key(store: &Store, name: &str) -> Key {
 }
 
 /// All events as they stand, without reading them through the store's own call, which would be another.
-fn events(store: &Store) -> Vec<Value> {
+pub(super) fn events(store: &Store) -> Vec<Value> {
     let rows = store.inner.read(|snapshot| snapshot.rows.events(0, 1_000_000)).unwrap();
     rows.iter().map(|row| serde_json::from_str(&row.event).unwrap()).collect()
 }
 
 /// What a flush brings, of this name.
-fn flushed(store: &Store, name: &str) -> Vec<Value> {
+pub(super) fn flushed(store: &Store, name: &str) -> Vec<Value> {
     store.flush_trail().unwrap();
     events(store).into_iter().filter(|event| event["eventName"] == name).collect()
 }
