@@ -89,11 +89,11 @@ pub(crate) struct Barred {
     pub(super) key_id: KeyId,
     pub(super) version: u32,
     pub(super) material_id: MaterialId,
-    why: Why,
+    pub(super) why: Why,
 }
 
 #[derive(Clone, Copy)]
-enum Why {
+pub(super) enum Why {
     /// Its recipient period is over.
     Ended,
     /// Imported material that expired or was deleted.
