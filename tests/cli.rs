@@ -10,6 +10,8 @@ mod case;
 mod damage;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/interrupts.rs"]
+mod interrupts;
 #[path = "cli/json.rs"]
 mod json;
 #[path = "cli/life.rs"]
@@ -20,6 +22,8 @@ mod place;
 mod terminal;
 #[path = "cli/trail.rs"]
 mod trail;
+#[path = "cli/trees.rs"]
+mod trees;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -39,6 +39,8 @@ pub(super) enum Command {
     Decrypt(data::Decrypt),
     /// Put envelopes under the current version of their keys, in place; the payload is not touched
     Rewrap(rewrap::Rewrap),
+    /// Count which key versions the envelopes in a folder are under
+    Census(rewrap::Census),
     /// Put an envelope under other keys or another context, without decrypting it
     Reencrypt(reencrypt::Reencrypt),
     /// Make a data key for your own use, or open one

@@ -66,7 +66,7 @@ impl Verify {
                 .hint("compare store ids: this may be another store"));
             }
         }
-        let mut progress = Progress::new(session, "verifying");
+        let progress = Progress::new(session, "verifying");
         let report = store.verify_trail(expected.as_deref(), &mut |done, of| progress.at(done, of));
         progress.hide();
         Ok(report?)

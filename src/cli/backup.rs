@@ -69,7 +69,7 @@ impl Backup {
         }
         let file = self.file.ok_or_else(|| Failure::usage("a backup needs a file to go to"))?;
         let store = session.store()?;
-        let mut progress = Progress::new(session, "backing up");
+        let progress = Progress::new(session, "backing up");
         let report = store.back_up(&file, &mut |done, of| progress.at(done, of));
         progress.hide();
         told(session, &report?, "is written")?;

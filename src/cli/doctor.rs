@@ -225,7 +225,7 @@ impl Report {
     }
 
     fn verify(&mut self, session: &Session, store: &Store) {
-        let mut progress = Progress::new(session, "verifying");
+        let progress = Progress::new(session, "verifying");
         let verified = store.verify(&mut |done, of| progress.at(done, of));
         progress.hide();
         match verified {

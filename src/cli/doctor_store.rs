@@ -107,7 +107,7 @@ impl Report {
     }
 
     pub(super) fn trail(&mut self, session: &Session, store: &Store) {
-        let mut progress = Progress::new(session, "verifying the trail");
+        let progress = Progress::new(session, "verifying the trail");
         let verified = store.verify_trail(None, &mut |done, of| progress.at(done, of));
         progress.hide();
         match verified {

@@ -165,7 +165,7 @@ impl Rotate {
                 &format!("key \"{name}\" is now at version {}", key.current_version),
             );
         }
-        let mut progress = Progress::new(session, "rotating");
+        let progress = Progress::new(session, "rotating");
         let rotated = store.rotate_due(&mut |done, of| progress.at(done, of));
         progress.hide();
         let rotated = rotated?;

@@ -40,6 +40,7 @@ mod session;
 mod stores;
 mod sys;
 mod transfer;
+mod tree;
 mod usage;
 
 use std::panic;
@@ -76,10 +77,18 @@ pub fn main() -> ExitCode {
         Err(Failure::new(Status::Internal, format!("internal error: a defect of this program at {place}"))
             .hint("please report it with the command and the version"))
     });
-    match result {
-        Ok(()) => Exit::Done.into(),
-        Err(failure) => failure.report(json).into(),
+    let exit = match result {
+        Ok(()) => Exit::Done,
+        // The signal says it.
+        Err(failure) if failure.status == Status::Cancelled && sys::cancelled_by().is_some() => {
+            failure.exit()
+        }
+        Err(failure) => failure.report(json),
+    };
+    if let Some(signal) = sys::cancelled_by() {
+        sys::end_by(signal);
     }
+    exit.into()
 }
 
 fn run(cli: Cli) -> Result<()> {
@@ -90,6 +99,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Encrypt(encrypt) => encrypt.run(&session),
         Command::Decrypt(decrypt) => decrypt.run(&session),
         Command::Rewrap(rewrap) => rewrap.run(&session),
+        Command::Census(census) => census.run(&session),
         Command::Reencrypt(reencrypt) => reencrypt.run(&session),
         Command::Datakey(datakey) => datakey.run(&session),
         Command::Seal(seal) => seal.run(&session),

@@ -8,7 +8,7 @@ use super::exit::{Failure, Result};
 use super::files::{Input, Output, Privacy};
 use super::output;
 use super::session::{self, Session};
-use crate::envelope::{self, Allowed, Context, DecryptOptions, Opened, StoredContext};
+use crate::envelope::{self, Allowed, AllowedKeys, Context, DecryptOptions, Opened, StoredContext};
 use crate::error::Error;
 use crate::keystore::{Key, Store};
 use crate::secret::{OnFork, SecretBytes};
@@ -37,19 +37,55 @@ impl OpenArgs {
 
     /// An error about the data, with the way to find out more.
     pub(super) fn failure(&self, store: &Store, name: &str, argument: &str, error: Error) -> Failure {
-        let explainable = argument != "-" && error == Error::Auth;
-        let failure = about(name, session::by_an_alias(store, error));
-        match explainable {
-            true => {
-                let context: String =
-                    self.context.context.iter().map(|c| format!(" --context {}", quoted(c))).collect();
-                failure.hint(format!(
-                    "see which part disagrees, without decrypting: keyfold explain {}{context}",
-                    quoted(argument)
-                ))
-            }
-            false => failure,
+        failure(store, &self.context.context, name, argument, error)
+    }
+}
+
+/// What may open data, held as long as a command needs it.
+pub(super) struct Opening<'a> {
+    pub(super) store: &'a Store,
+    pub(super) args: &'a OpenArgs,
+    keys: Vec<Key>,
+}
+
+impl<'a> Opening<'a> {
+    pub(super) fn new(store: &'a Store, args: &'a OpenArgs) -> Result<Opening<'a>> {
+        let names: Vec<&str> = args.key.iter().map(String::as_str).collect();
+        Ok(Opening { store, args, keys: session::keys(store, &names)? })
+    }
+
+    /// The keys, or the whole store where none is named.
+    pub(super) fn keys(&self) -> AllowedKeys {
+        match self.keys.is_empty() {
+            true => AllowedKeys::AnyKeyOf(self.store.clone()),
+            false => AllowedKeys::Keys(self.keys.clone()),
         }
+    }
+
+    /// The same for a call.
+    pub(super) fn with_allowed<R>(&self, f: impl FnOnce(Allowed<'_>) -> R) -> R {
+        let keys: Vec<&Key> = self.keys.iter().collect();
+        f(if keys.is_empty() { Allowed::AnyKeyOf(self.store) } else { Allowed::Keys(&keys) })
+    }
+
+    pub(super) fn options(&self) -> DecryptOptions<'static> {
+        DecryptOptions { accept_stored_context: self.args.accept_stored_context, ..Default::default() }
+    }
+}
+
+/// An error about data under a context, with the way to find out more.
+pub(super) fn failure(store: &Store, pairs: &[String], name: &str, argument: &str, error: Error) -> Failure {
+    let explainable = argument != "-" && error == Error::Auth;
+    let failure = about(name, session::by_an_alias(store, error));
+    match explainable {
+        true => {
+            let context: String = pairs.iter().map(|c| format!(" --context {}", quoted(c))).collect();
+            failure.hint(format!(
+                "see which part disagrees, without decrypting: keyfold explain {}{context}",
+                quoted(argument)
+            ))
+        }
+        false => failure,
     }
 }
 

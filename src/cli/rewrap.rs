@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use super::args::ContextArgs;
 use super::exit::{Failure, Result};
 use super::opening::{about, with_allowed};
-use super::output;
 use super::progress::Progress;
 use super::session::{self, Session};
+use super::tree::{RewrapTree, jobs, rewrap_trees};
+use super::{output, sys};
 use crate::Status;
-use crate::envelope::{self, Allowed, Context, Rewrapped};
-use crate::keystore::Store;
+use crate::envelope::{self, Allowed, Context, RewrapFile, Rewrapped, Work};
+use crate::keystore::{KeyId, Store};
 
 #[derive(Args)]
 pub(super) struct Rewrap {
@@ -23,9 +24,74 @@ pub(super) struct Rewrap {
     /// Not needed; with it, given whole, each file is checked against it first
     #[command(flatten)]
     context: ContextArgs,
-    /// Envelopes and data key blobs
+    /// Walk folders: every envelope in them is rewrapped, and the key versions met are counted
+    #[arg(long, short)]
+    recursive: bool,
+    /// Change nothing: say what would be rewrapped, and count the key versions
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave files' times as they were; what copies files by size and time then misses the rewrap
+    #[arg(long)]
+    keep_times: bool,
+    /// Follow symbolic links, wherever they lead
+    #[arg(long, requires = "recursive")]
+    follow_links: bool,
+    /// Files worked on at once with -r; without it one for each processor
+    #[arg(long, value_name = "N", requires = "recursive", value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: Option<u8>,
+    /// Envelopes and data key blobs, and with -r folders
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+}
+
+/// Counts envelopes under each version of each key, by what their heads say; changes nothing.
+#[derive(Args)]
+pub(super) struct Census {
+    /// Say of these keys which versions are left, met or not; without it of those that are met. May be given several times
+    #[arg(long, short, value_name = "NAME")]
+    key: Vec<String>,
+    /// Follow symbolic links, wherever they lead
+    #[arg(long)]
+    follow_links: bool,
+    /// Files looked at at once; without it one for each processor
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: Option<u8>,
+    /// Folders and files
+    #[arg(required = true, value_name = "DIR")]
+    paths: Vec<PathBuf>,
+}
+
+impl Census {
+    pub(super) fn run(self, session: &Session) -> Result<()> {
+        // Without a store, heads alone say which keys they are under; its names and which version is current it tells.
+        let store = match session.global.store.as_deref() {
+            None | Some("") if self.key.is_empty() => None,
+            _ => Some(session.store()?),
+        };
+        let ids = match &store {
+            Some(store) => ids_of(store, &self.key)?,
+            None => Vec::new(),
+        };
+        rewrap_trees(
+            session,
+            &RewrapTree {
+                paths: &self.paths,
+                store: store.as_ref(),
+                keys: &ids,
+                allowed: None,
+                context: None,
+                follow_links: self.follow_links,
+                keep_times: false,
+                jobs: jobs(self.jobs),
+                dry_run: false,
+            },
+        )
+    }
+}
+
+fn ids_of(store: &Store, names: &[String]) -> Result<Vec<KeyId>> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Ok(session::keys(store, &names)?.iter().map(crate::keystore::Key::id).collect())
 }
 
 #[derive(Default)]
@@ -41,7 +107,23 @@ impl Rewrap {
         let context = Context::unpack(&packed)?;
         let context = (!self.context.context.is_empty()).then_some(&context);
         let store = session.store()?;
-        with_allowed(&store, &self.key, |allowed| self.all(session, &store, allowed, context))
+        with_allowed(&store, &self.key, |allowed| match self.recursive || self.dry_run {
+            true => rewrap_trees(
+                session,
+                &RewrapTree {
+                    paths: &self.files,
+                    store: Some(&store),
+                    keys: &ids_of(&store, &self.key)?,
+                    allowed: (!self.dry_run).then_some(allowed),
+                    context,
+                    follow_links: self.follow_links,
+                    keep_times: self.keep_times,
+                    jobs: jobs(self.jobs),
+                    dry_run: self.dry_run,
+                },
+            ),
+            false => self.all(session, &store, allowed, context),
+        })
     }
 
     fn all(
@@ -53,10 +135,13 @@ impl Rewrap {
     ) -> Result<()> {
         let mut sum = Sum::default();
         let mut first_failure: Option<Failure> = None;
-        let mut progress = Progress::new(session, "rewrapping");
+        let progress = Progress::new(session, "rewrapping");
         for (done, path) in (0u64..).zip(&self.files) {
+            if sys::cancelled_by().is_some() {
+                return Err(Failure::new(Status::Cancelled, "interrupted"));
+            }
             progress.at(done, self.files.len() as u64);
-            let result = one(store, allowed, path, context);
+            let result = one(store, allowed, path, context, self.keep_times);
             if session.global.json {
                 output::json(&line(path, &result))?;
             }
@@ -100,9 +185,17 @@ impl Rewrap {
     }
 }
 
-fn one(store: &Store, allowed: Allowed<'_>, path: &Path, context: Option<&Context<'_>>) -> Result<Rewrapped> {
+fn one(
+    store: &Store,
+    allowed: Allowed<'_>,
+    path: &Path,
+    context: Option<&Context<'_>>,
+    keep_times: bool,
+) -> Result<Rewrapped> {
     let name = path.display().to_string();
-    let rewrapped = envelope::rewrap_file(allowed, path, context)
+    let work = Work { cancel: Some(sys::cancel_flag()), ..Work::default() };
+    let how = RewrapFile { keep_times, work, ..RewrapFile::default() };
+    let rewrapped = envelope::rewrap_file_with(allowed, path, context, &how)
         .map_err(|e| about(&name, session::by_an_alias(store, e)))?;
     if rewrapped.cells_rewrapped + rewrapped.cells_current + rewrapped.cells_freed == 0 {
         return Err(Failure::new(Status::KeyNotFound, format!("{name}: no cell is of a key at hand")).hint(

@@ -6,11 +6,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::{ContextArgs, InputArg, OutputArg, StoreContext};
+use super::data::Pump;
 use super::exit::{Failure, Result};
-use super::files::{Input, MAX_INPUT, Privacy};
+use super::files::{Input, Privacy};
 use super::opening::{output_for, report};
+use super::progress::Progress;
 use super::session::{self, Session, by_the_name, key_name};
-use crate::envelope::{self, Context};
+use super::sys;
+use crate::envelope::{Context, Encryptor};
 use crate::keystore::SealingKey;
 
 /// Most bytes of a public key's file.
@@ -57,16 +60,23 @@ impl Seal {
         };
         let keys = self.to.iter().map(public).collect::<Result<Vec<_>>>()?;
         let keys: Vec<&SealingKey> = keys.iter().collect();
-        let message = zeroize::Zeroizing::new(input.read(0, 0, MAX_INPUT)?);
-        let mut sealed = vec![0; envelope::sealed_size(message.len(), &keys, stored.size(&context)?)?];
-        let size =
-            envelope::seal_into(&keys, &message, &context, &stored, &envelope::Work::default(), &mut sealed)?;
-        output.write(&sealed[..size])?;
+        let _patience = sys::Patience::new();
+        let progress = Progress::of_bytes(session, "encrypting");
+        let mut sink = output.begin()?;
+        let (read, written) =
+            Pump { input: &input.name(), whole: input.len(), threads: 0, progress: &progress }.encrypt(
+                &input.source()?,
+                &mut |bytes| sink.write(bytes),
+                |_| Encryptor::to_public(&keys, &context, &stored),
+                &|e| e.into(),
+            )?;
+        progress.hide();
+        sink.finish()?;
         report(session, || {
             json!({
                 "output": output.name(),
-                "bytes": size,
-                "plaintext_bytes": message.len(),
+                "bytes": written,
+                "plaintext_bytes": read,
                 "keys": keys.iter().map(|key| key.key_id.to_string()).collect::<Vec<_>>(),
             })
         })

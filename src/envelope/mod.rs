@@ -38,7 +38,7 @@ pub(crate) use open::Sealed;
 pub use open::{authenticated_context, decrypt_in_place, decrypt_into};
 pub use reencrypt::{ReencryptOptions, reencrypt, reencrypt_head};
 pub use rewrap::{Rewrapped, rewrap};
-pub use rewrap_file::{read_file, rewrap_file};
+pub use rewrap_file::{RewrapFile, read_file, rewrap_file, rewrap_file_with};
 pub use seal::{encrypt_in_place, encrypt_into, seal_into, sealed_size};
 pub use size::{
     data_key_blob_size, data_key_blob_size_under, data_key_size, decrypted_size, encrypted_size,

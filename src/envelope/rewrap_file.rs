@@ -1,18 +1,21 @@
 //! Rewrap in place on a file, so that every state in which it can stop opens: FORMAT.md 11.5 to 11.7.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::Allowed;
 use super::cells::{Cells, PREFIX, TYPE_FREE};
 use super::head::{FIXED, Kind, Sizes};
 use super::rewrap::{Rewrapped, Step, parse, plan};
+use super::{Allowed, Work};
 use crate::context::Context;
 use crate::crypto::{fill_random, with_lane};
 use crate::error::{Error, Result, Status};
 use crate::operation::Operation;
+
+/// Bytes of a payload that are copied between two looks at the cancel flag.
+const COPIED_AT_ONCE: u64 = 1 << 20;
 
 /// Rewraps a file in place, crash-safe, under an exclusive lock (`flock`); where no cell is free the file is written
 /// anew in its folder, with its mode and owner, synced and renamed over the old one (a symbolic link is followed; a
@@ -21,6 +24,31 @@ use crate::operation::Operation;
 /// # Errors
 /// As [`super::rewrap`], and IO.
 pub fn rewrap_file(allowed: Allowed<'_>, path: &Path, context: Option<&Context<'_>>) -> Result<Rewrapped> {
+    rewrap_file_with(allowed, path, context, &RewrapFile::default())
+}
+
+/// How a file is rewrapped. All left out: as [`rewrap_file`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RewrapFile<'a> {
+    /// Device and number of the file that is meant: any other at this path is refused, so that nobody can lead a walk of
+    /// a tree out of it.
+    pub expected: Option<(u64, u64)>,
+    /// Leaves the time of its last change as it was. Whoever copies files by size and time does not see the rewrap then.
+    pub keep_times: bool,
+    /// Stops the copying of a payload; a head is always finished.
+    pub work: Work<'a>,
+}
+
+/// As [`rewrap_file`].
+///
+/// # Errors
+/// As [`rewrap_file`], and CANCELLED; the file is as before then.
+pub fn rewrap_file_with(
+    allowed: Allowed<'_>,
+    path: &Path,
+    context: Option<&Context<'_>>,
+    how: &RewrapFile<'_>,
+) -> Result<Rewrapped> {
     let path = &fs::canonicalize(path).map_err(|e| Error::io("opening", path, &e))?;
     if !fs::metadata(path).map_err(|e| Error::io("opening", path, &e))?.is_file() {
         return Err(Error::InvalidArgument { what: "a rewrap in place works on regular files only" });
@@ -31,7 +59,15 @@ pub fn rewrap_file(allowed: Allowed<'_>, path: &Path, context: Option<&Context<'
         file.lock().map_err(|e| Error::io("locking", path, &e))?;
         // Whoever held the lock may have renamed another file over this one.
         if is_at(&file, path)? {
-            return rewrap_locked(&allowed, file, path, context);
+            let metadata = file.metadata().map_err(|e| Error::io("reading", path, &e))?;
+            if how.expected.is_some_and(|id| id != (metadata.dev(), metadata.ino())) {
+                return Err(Error::Io {
+                    doing: "opening",
+                    path: path.to_string_lossy().into(),
+                    reason: "it became another file while it was being looked at; try again".into(),
+                });
+            }
+            return rewrap_locked(&allowed, file, path, context, how);
         }
     }
 }
@@ -65,7 +101,10 @@ fn rewrap_locked(
     file: File,
     path: &Path,
     context: Option<&Context<'_>>,
+    how: &RewrapFile<'_>,
 ) -> Result<Rewrapped> {
+    let io = |e| Error::io("reading", path, &e);
+    let times = FileTimes::new().set_modified(file.metadata().and_then(|m| m.modified()).map_err(io)?);
     let mut head = read_head(&file).map_err(|e| Error::io("reading", path, &e))?;
     let told = *context.unwrap_or(&Context::EMPTY);
     let parsed = allowed.read(Operation::ReEncryptFrom, &told, parse(&head))?;
@@ -77,7 +116,9 @@ fn rewrap_locked(
         for step in &plan.steps[done..] {
             step.apply(&mut head[area_at..]);
         }
-        replace(&file, path, &head)?;
+        replace(&file, path, &head, how.keep_times.then_some(times), &how.work)?;
+    } else if how.keep_times && done > 0 {
+        file.set_times(times).map_err(|e| Error::io("keeping the times of", path, &e))?;
     }
     Ok(plan.report)
 }
@@ -181,7 +222,7 @@ fn is_at(file: &File, path: &Path) -> Result<bool> {
 }
 
 /// Writes a file anew with another head of the same size, and renames it over the old one.
-fn replace(old: &File, path: &Path, head: &[u8]) -> Result<()> {
+fn replace(old: &File, path: &Path, head: &[u8], times: Option<FileTimes>, work: &Work<'_>) -> Result<()> {
     let io = |doing| move |e: io::Error| Error::io(doing, path, &e);
     let metadata = old.metadata().map_err(io("reading"))?;
     if metadata.nlink() > 1 {
@@ -195,15 +236,23 @@ fn replace(old: &File, path: &Path, head: &[u8]) -> Result<()> {
     }
     let temporary = Temporary::beside(path)?;
     let mut new = temporary.create().map_err(io("creating a file beside"))?;
+    // Says to others that somebody is at it, and that it is no leftover. Without locks nobody asks.
+    let _ = new.try_lock();
     new.write_all(head).map_err(io("writing a file beside"))?;
-    let mut payload = old;
+    let mut payload: &File = old;
     payload.seek(SeekFrom::Start(head.len() as u64)).map_err(io("reading"))?;
-    io::copy(&mut payload, &mut new).map_err(io("copying"))?;
+    // By the system where it can, so that nothing comes to lie in memory.
+    while io::copy(&mut payload.take(COPIED_AT_ONCE), &mut new).map_err(io("copying"))? > 0 {
+        work.go_on()?;
+    }
     let owner = new.metadata().map_err(io("reading"))?;
     if (owner.uid(), owner.gid()) != (metadata.uid(), metadata.gid()) {
         fchown(&new, Some(metadata.uid()), Some(metadata.gid())).map_err(io("keeping the owner of"))?;
     }
     new.set_permissions(metadata.permissions()).map_err(io("keeping the mode of"))?;
+    if let Some(times) = times {
+        new.set_times(times).map_err(io("keeping the times of"))?;
+    }
     new.sync_all().map_err(io("syncing a file beside"))?;
     temporary.rename(path).map_err(io("renaming a file over"))?;
     let folder = path.parent().unwrap_or(Path::new("/"));

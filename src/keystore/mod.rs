@@ -131,6 +131,8 @@ pub use roots::SlotOptions;
 pub use rotation::{RotationPage, RotationStatus};
 pub use sealing::SealingKey;
 pub(crate) use settle::{Going, Made, Settled};
+#[cfg(feature = "cli")]
+pub(crate) use time::rfc3339;
 pub use types::{
     AliasMetadata, AliasPage, CreateKey, Fingerprint, KeyMetadata, KeyPage, KeySpec, KeyState, KeyUsage,
     Origin, PageRequest, RootSlot, RotationType, StoreInfo, VersionMetadata, VersionState,

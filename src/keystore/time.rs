@@ -9,6 +9,12 @@ use super::failpoint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(pub(super) u64);
 
+/// A time as documents have it, for what is no document of the store.
+#[cfg(feature = "cli")]
+pub(crate) fn rfc3339(seconds: u64) -> String {
+    Time(seconds).min(Time::LAST).to_string()
+}
+
 impl Time {
     /// The end of the year 9999.
     pub(super) const LAST: Time = Time(253_402_300_799);

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use super::place::Place;
 
-struct Terminal {
+pub struct Terminal {
     master: File,
     slave: OwnedFd,
     shown: Vec<u8>,
 }
 
 impl Terminal {
-    fn new() -> Terminal {
+    pub fn new() -> Terminal {
         let (mut master, mut slave) = (-1, -1);
         // SAFETY: valid pointers; no name, settings or size are asked for.
         let made = unsafe {
@@ -38,12 +38,12 @@ impl Terminal {
     }
 
     /// Another descriptor of the terminal, for a child's standard streams.
-    fn stream(&self) -> Stdio {
+    pub fn stream(&self) -> Stdio {
         self.slave.try_clone().unwrap().into()
     }
 
     /// Starts a command whose controlling terminal this is.
-    fn start(&self, command: &mut Command) -> Child {
+    pub fn start(&self, command: &mut Command) -> Child {
         let slave = self.slave.as_raw_fd();
         // SAFETY: setsid and ioctl are async-signal-safe.
         unsafe {
@@ -58,7 +58,7 @@ impl Terminal {
     }
 
     /// Reads what is shown until `text` is; the test fails if it never is.
-    fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) {
         let start = Instant::now();
         while !self.text().contains(text) {
             self.read();
@@ -66,7 +66,7 @@ impl Terminal {
         }
     }
 
-    fn read(&mut self) {
+    pub fn read(&mut self) {
         let mut some = [0; 4096];
         match self.master.read(&mut some) {
             Ok(n) => self.shown.extend_from_slice(&some[..n]),
@@ -74,16 +74,16 @@ impl Terminal {
         }
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.shown).into_owned()
     }
 
-    fn type_in(&mut self, text: &str) {
+    pub fn type_in(&mut self, text: &str) {
         self.master.write_all(text.as_bytes()).unwrap();
     }
 
     /// Waits for the end of a child, reading what it shows.
-    fn end_of(&mut self, mut child: Child) -> ExitStatus {
+    pub fn end_of(&mut self, mut child: Child) -> ExitStatus {
         let start = Instant::now();
         loop {
             self.read();
@@ -259,28 +259,6 @@ fn names_that_a_terminal_would_obey_are_shown_escaped() {
     let text = terminal.text();
     assert!(!text.contains('\x1b') && !text.contains('\u{202E}'), "{text:?}");
     assert!(text.contains("gpj.exe"), "{text}");
-}
-
-// Seen to fail when Temporary does not call remember_temporary.
-#[cfg(feature = "failpoints")]
-#[test]
-fn an_interrupt_while_writing_leaves_no_file_behind() {
-    let place = Place::with_key();
-    place.write("message", b"hello");
-    std::fs::create_dir(place.path("out")).unwrap();
-    let mut command =
-        place.command_with_failpoints(&["encrypt", "--key", "cards", "-o", "out/e.kf", "message"]);
-    let mut child = command.env("KEYFOLD_PAUSE_BEFORE_RENAME", "1").spawn().unwrap();
-    let start = Instant::now();
-    while place.path("out").read_dir().map_or(0, Iterator::count) == 0 {
-        assert!(start.elapsed() < Duration::from_secs(30));
-        assert!(child.try_wait().unwrap().is_none(), "the command waits");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    // SAFETY: a signal to our own child, which has not been waited for.
-    assert_eq!(unsafe { libc::kill(child.id() as i32, libc::SIGINT) }, 0);
-    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGINT));
-    assert_eq!(place.list("out"), Vec::<String>::new());
 }
 
 // Meant to fail when any answer counts as yes.
