@@ -67,7 +67,7 @@ impl Progress {
         let (done, of) = (self.done.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed));
         let mut bar = self.bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let bar = bar.get_or_insert_with(|| {
-            let bar = ProgressBar::new(of).with_elapsed(self.start.elapsed());
+            let bar = ProgressBar::new(of).with_position(done).with_elapsed(self.start.elapsed());
             if let Ok(style) = ProgressStyle::with_template(match (self.of_bytes, of) {
                 (true, 0) => "{msg} {bytes}, {rate}",
                 (true, _) => "{msg} {wide_bar} {bytes}/{total_bytes}, {rate}, {left} left",
