@@ -1237,6 +1237,18 @@ public:
             [&](auto out) { return keyfold_store_repair(location.c_str(), handles.data(), handles.size(), &c, out); });
     }
 
+    /** keyfold_store_change_compromised_root: JSON. */
+    static std::string change_compromised_root(const std::string &location, std::initializer_list<const Root *> roots, const Root &new_root,
+                                               std::initializer_list<const Root *> keep = {}, const StoreOptions &options = {})
+    {
+        const auto c = options.c();
+        const auto acting = detail::raw_roots(roots), kept = detail::raw_roots(keep);
+        return detail::json([&](auto out) {
+            return keyfold_store_change_compromised_root(location.c_str(), acting.data(), acting.size(), new_root.get(), kept.data(),
+                                                         kept.size(), &c, out);
+        });
+    }
+
     /** keyfold_decrypt_any: any key of this store; look at which it was. */
     Opened decrypt_any(bytes_view envelope, const Context &context = {}, const DecryptOptions &options = {}) const
     {

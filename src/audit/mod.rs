@@ -19,11 +19,15 @@ mod tiles;
 mod tree;
 mod verify;
 
+#[cfg(test)]
+pub(crate) use base64::decode as decode_base64;
 pub use event::EventType;
 pub(crate) use event::{Event, KeyRef, Source, redacted};
 pub use file_sink::FileSink;
 pub use filter::Filter;
 pub use jsonl::verify_jsonl;
+#[cfg(feature = "sqlite")]
+pub(crate) use note::hand_over;
 pub use note::{Checkpoint, VerifierKey};
 pub(crate) use note::{SignedCheckpoint, SigningKey};
 pub use sink::SinkStatus;

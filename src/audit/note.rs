@@ -90,10 +90,19 @@ impl SigningKey {
 
 /// The signed note of a checkpoint.
 pub(crate) fn sign(key: &SigningKey, size: u64, root: &Hash) -> Result<String> {
+    sign_text(key, format!("{}\n{size}\n{}\n", key.name, base64::encode(root)))
+}
+
+/// The signed note by which a log's key hands over to the next, at this size and root. Its first line keeps it apart from
+/// checkpoints, whose first is the log's name.
+pub(crate) fn hand_over(key: &SigningKey, next: &VerifierKey, size: u64, root: &Hash) -> Result<String> {
+    sign_text(key, format!("keyfold trail key change 1\n{next}\n{size}\n{}\n", base64::encode(root)))
+}
+
+fn sign_text(key: &SigningKey, text: String) -> Result<String> {
     if !is_name(&key.name) {
         return Err(Error::Internal { what: "a log's name that no note can bear" });
     }
-    let text = format!("{}\n{size}\n{}\n", key.name, base64::encode(root));
     let mut signature = [0; 68];
     signature[..4].copy_from_slice(&key.verifier().id().to_be_bytes());
     signature[4..].copy_from_slice(&ed25519_sign(&key.seed, text.as_bytes())?);

@@ -3,11 +3,14 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::backup::SecondRoot;
 use super::exit::{Failure, Result};
+use super::life::Sure;
 use super::output;
 use super::session::{NewPassphrase, NewRoot, Session};
 use crate::Status;
 use crate::keystore::{RootSlot, SlotOptions, Store};
+use crate::root::{Root, RootUrl};
 
 #[derive(Subcommand)]
 pub(super) enum RootCommand {
@@ -35,9 +38,27 @@ pub(super) enum RootCommand {
         #[command(flatten)]
         new: New,
         /// The slot whose place it takes; without it that of the root in use
-        #[arg(long, value_name = "SLOT")]
+        #[arg(long, value_name = "SLOT", conflicts_with = "compromised")]
         slot: Option<String>,
+        #[command(flatten)]
+        compromised: Compromised,
     },
+}
+
+/// For a root that others may know.
+#[derive(Args)]
+pub(super) struct Compromised {
+    /// The root in use may be known to others: draw a new store secret, wrap all material anew, rotate the keys, and drop
+    /// every other root that --keep-root does not name. Nobody may have the store open
+    #[arg(long)]
+    compromised: bool,
+    /// A root that goes on opening the store: file:PATH (may be given several times; passphrases are added again)
+    #[arg(long, value_name = "URL", requires = "compromised")]
+    keep_root: Vec<String>,
+    #[command(flatten)]
+    second: SecondRoot,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 #[derive(Args)]
@@ -72,7 +93,10 @@ impl RootCommand {
                     false => session.say(format!("removed root {} ({})", slot.slot_id, slot.kind)),
                 }
             }
-            RootCommand::Change { new, slot } => {
+            RootCommand::Change { new, slot: _, compromised } if compromised.compromised => {
+                compromised.run(session, &new)
+            }
+            RootCommand::Change { new, slot, .. } => {
                 let store = session.store()?;
                 let slot = slot.map(|s| find(&store, &s)).transpose()?;
                 let new = new.root(session)?;
@@ -80,6 +104,54 @@ impl RootCommand {
                 done(session, &changed, &new, "changed to")
             }
         }
+    }
+}
+
+impl Compromised {
+    fn run(self, session: &Session, new: &New) -> Result<()> {
+        let (location, root, second) = (session.location()?, session.root()?, self.second.root(session)?);
+        let keep = |url: &String| match url.parse()? {
+            RootUrl::File(_) => session.other_root(url, NewPassphrase::Beside(None)),
+            RootUrl::Passphrase => Err(Failure::usage("a passphrase is not kept by --keep-root")
+                .hint("add it again afterwards: keyfold root add --new-root passphrase:")),
+        };
+        let keep: Vec<Box<dyn Root>> = self.keep_root.iter().map(keep).collect::<Result<_>>()?;
+        let question = format!(
+            "give {} a new store secret? every root but the new one and {} is dropped, and pins and other hosts' anchors \
+             have to be made anew",
+            location.path.display(),
+            counted_roots(keep.len()),
+        );
+        self.sure.confirm(session, &question)?;
+        let new = new.root(session)?;
+        let acting: Vec<&dyn Root> = std::iter::once(&*root).chain(second.as_deref()).collect();
+        let keep: Vec<&dyn Root> = keep.iter().map(|root| &**root).collect();
+        let options = session.open_options();
+        let report = Store::change_compromised_root(&location, &acting, &*new.root, &keep, &options)?;
+        if session.global.json {
+            return output::json(&report);
+        }
+        if let Some(path) = &new.made {
+            session.say(format!("made root key file {}", path.display()))?;
+            session.note("keep a copy of the root key file apart from copies of the store")?;
+        }
+        session.say(format!("changed to root {}, under a new store secret", new.root.describe()))?;
+        session.say(format!("rotated {} of {} keys", report.rotated, report.keys))?;
+        for key in &report.known_keys {
+            session.say(format!("not rotated: {key}; bring it new material, or replace it"))?;
+        }
+        session.say(format!("dropped {}", counted_roots(report.dropped_slots.len())))?;
+        session.say(format!("fingerprint {}", report.fingerprint))?;
+        session.say(format!("trail key   {}", report.verifier_key))?;
+        session
+            .note("copies and backups of the store from before still open with the old roots: destroy them")
+    }
+}
+
+fn counted_roots(count: usize) -> String {
+    match count {
+        1 => "1 root".into(),
+        count => format!("{count} roots"),
     }
 }
 

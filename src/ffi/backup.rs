@@ -124,6 +124,46 @@ pub unsafe extern "C" fn keyfold_store_repair(
     })
 }
 
+/// For a root that was compromised: gives the store a new store secret, wraps all material anew, and rotates every key whose
+/// material the store draws. Slots of roots that are not kept are no more. Nobody may have the store open.
+///
+/// @param location    [in, text]   a path, or a URL: "sqlite:PATH"
+/// @param roots       [in, array(roots_len), shared]   1 to 8; where dual control asks for it, two with different
+///                    principals
+/// @param new_root    [in, shared]   takes the place of the slot that the first of them opens
+/// @param keep        [in, array(keep_len), shared]   0 to 8: roots whose slots stay
+/// @param options     [in, nullable]
+/// @param out_json    [out, buffer, nullable]   RootChangeReport in docs/ABI.md
+/// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+///           FINGERPRINT_MISMATCH, APPROVAL_REQUIRED, ACCESS_DENIED, ALREADY_EXISTS, LAST_ROOT, LIMIT_EXCEEDED,
+///           STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, STORE_ROLLED_BACK, STORE_READ_ONLY,
+///           TRAIL_INVALID, SCHEMA_CHANGED, STORE_BUSY, STORE_UNSAFE, STORE_IO, STORE_FULL, ANCHOR_UNAVAILABLE,
+///           ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION
+/// @threads  any   @callback sink   @since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfold_store_change_compromised_root(
+    location: *const c_char,
+    roots: *const *const keyfold_root,
+    roots_len: usize,
+    new_root: *const keyfold_root,
+    keep: *const *const keyfold_root,
+    keep_len: usize,
+    options: *const keyfold_store_options,
+    out_json: *mut keyfold_buffer,
+) -> Status {
+    guard(|| {
+        let out = unsafe { out::Made::claim_nullable(out_json) };
+        let location = unsafe { args::text(location, "location")? }.parse()?;
+        let acting = unsafe { handle::roots(roots, roots_len)? };
+        let new = handle::root(new_root)?;
+        let kept = if keep_len == 0 { Vec::new() } else { unsafe { handle::roots(keep, keep_len)? } };
+        let options = unsafe { options::read(options)?.for_open()? };
+        let (acting, kept) = (as_roots(&acting), as_roots(&kept));
+        out.json(&Store::change_compromised_root(&location, &acting, &**new, &kept, &options)?)
+    })
+}
+
 /// Seals the store anew with its time, so that readers who refuse an old state go on.
 ///
 /// @param store   [in, shared]

@@ -97,6 +97,27 @@ impl Anchor {
         self.state.load(Ordering::Relaxed) == FRESH
     }
 
+    /// Lays what it is to know of the store under its next secrets beside it, before the store gets them: opening the store
+    /// then finds it. False where there is no anchor.
+    ///
+    /// # Errors
+    /// ANCHOR_UNAVAILABLE, where there is one or the caller named one.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn succeed(&self, next: &Secrets, state: &Anchored) -> Result<bool> {
+        let Some(path) = &self.path else { return Ok(false) };
+        match anchor_file::succeed(path, next, state) {
+            Ok(()) => Ok(true),
+            Err(error) if self.required || self.is_there() => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Takes that back: the store keeps the secrets it has.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn stay(&self) {
+        self.path.iter().for_each(|path| anchor_file::stay(path));
+    }
+
     /// What the file knows now.
     pub(super) fn load(&self, secrets: &Secrets) -> Result<Option<Anchored>> {
         self.path.as_ref().map_or(Ok(None), |path| anchor_file::load(path, secrets))

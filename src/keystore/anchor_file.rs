@@ -118,8 +118,40 @@ fn read_document(text: &str, secrets: &Secrets) -> std::result::Result<(Anchored
     Ok((anchored, fingerprint))
 }
 
-/// What stands in the file; `None` where there is none.
+/// What stands in the file; `None` where there is none. Where it is of the secrets that the store had before, what
+/// [`succeed`] laid beside it for those that it has now takes its place: a change of secrets ended between the two.
 pub(super) fn load(path: &Path, secrets: &Secrets) -> Result<Option<Anchored>> {
+    let mismatch = match read(path, secrets) {
+        Err(mismatch @ Error::FingerprintMismatch { .. }) => mismatch,
+        read => return read,
+    };
+    let next = sibling(path, NEXT);
+    match read(&next, secrets) {
+        Ok(Some(anchored)) => {
+            let put = fs::rename(&next, path).and_then(|()| File::open(folder(path))?.sync_all());
+            put.map_err(|error| unavailable(path, &error.to_string()))?;
+            Ok(Some(anchored))
+        }
+        _ => Err(mismatch),
+    }
+}
+
+/// Lays the anchor of a store's next secrets beside that of those it has; on disk when this returns.
+#[cfg(feature = "sqlite")]
+pub(super) fn succeed(path: &Path, next: &Secrets, state: &Anchored) -> Result<()> {
+    make_folder(folder(path)).map_err(|error| unavailable(path, &error.to_string()))?;
+    put(&sibling(path, NEXT), &state.write(next)?)
+}
+
+/// Takes that back.
+#[cfg(feature = "sqlite")]
+pub(super) fn stay(path: &Path) {
+    let _ = fs::remove_file(sibling(path, NEXT));
+}
+
+const NEXT: &str = ".next";
+
+fn read(path: &Path, secrets: &Secrets) -> Result<Option<Anchored>> {
     let open = OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY)
@@ -139,8 +171,7 @@ pub(super) fn load(path: &Path, secrets: &Secrets) -> Result<Option<Anchored>> {
 /// write it.
 pub(super) fn raise(path: &Path, secrets: &Secrets, state: Anchored, wait: Duration) -> Result<Anchored> {
     let failed = |error: std::io::Error| unavailable(path, &error.to_string());
-    let folder = folder(path);
-    make_folder(folder).map_err(failed)?;
+    make_folder(folder(path)).map_err(failed)?;
     // Held until the end: whoever comes next finds what is written here.
     let _lock = lock(path, wait)?;
     let (merged, new) = match load(path, secrets)? {
@@ -151,21 +182,26 @@ pub(super) fn raise(path: &Path, secrets: &Secrets, state: Anchored, wait: Durat
         }
     };
     if new {
-        let temporary = sibling(path, ".new");
-        let text = merged.write(secrets)?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
-            .open(&temporary)
-            .map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        fs::rename(&temporary, path).map_err(failed)?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        put(path, &merged.write(secrets)?)?;
     }
     Ok(merged)
+}
+
+/// By another name, sync, rename and sync of the folder.
+fn put(path: &Path, text: &str) -> Result<()> {
+    let failed = |error: std::io::Error| unavailable(path, &error.to_string());
+    let temporary = sibling(path, ".new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
+        .open(&temporary)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    fs::rename(&temporary, path).map_err(failed)?;
+    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 /// The anchor of a store in the state folder of the user or of the host: the first that can be, outside the store's

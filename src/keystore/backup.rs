@@ -5,9 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Store;
-#[cfg(feature = "sqlite")]
-use super::backend::Row;
-use super::backend::Table;
+use super::backend::{EventRow, Row, Table};
 use super::backup_file::{Header, Writer};
 #[cfg(feature = "sqlite")]
 use super::backup_file::{Reader, Record};
@@ -21,6 +19,8 @@ use super::manifest::Settings;
 use super::options::{Location, OpenOptions};
 #[cfg(feature = "sqlite")]
 use super::restore;
+#[cfg(feature = "sqlite")]
+use super::root_change;
 use super::snapshot::{Bucket, Snapshot, page_place};
 use super::{access, trail};
 use crate::error::{Error, Result};
@@ -51,6 +51,29 @@ pub struct RepairReport {
     pub doubtful: Vec<String>,
     /// The damaged file's name from now on.
     pub kept_as: String,
+    pub epoch: u64,
+}
+
+/// What became of a store whose root was compromised.
+#[derive(Clone, Debug, Serialize)]
+pub struct RootChangeReport {
+    /// Keys of the store.
+    pub keys: u64,
+    /// Those that have a new version, which nobody knows who had the old root.
+    pub rotated: u64,
+    /// Keys in use that have none, because their material is imported or their versions are used up.
+    pub known_keys: Vec<String>,
+    /// The root slots there are now.
+    pub slots: Vec<super::RootSlot>,
+    /// Ids of the slots that are no more.
+    pub dropped_slots: Vec<String>,
+    /// Names the store from now on, for whoever pins it.
+    pub fingerprint: String,
+    /// Verifies the trail's checkpoints from now on.
+    pub verifier_key: String,
+    /// The store's new incarnation and its epoch.
+    pub incarnation: String,
+    #[allow(missing_docs)]
     pub epoch: u64,
 }
 
@@ -100,43 +123,7 @@ impl Store {
         }
         let header = Header::new(manifest.store_id, manifest.incarnation, manifest.epoch, slots)?;
         let mut writer = Writer::create(path, &secrets.store_secret, &header)?;
-        // What does not verify now would not be restored, and what is not the latest would be made so.
-        let mut contents = Contents::begin(secrets, &manifest);
-        for table in [Table::Manifest, Table::Settings] {
-            let row = snapshot.rows.get(table, &manifest.store_id)?;
-            let row = row.ok_or_else(|| table.broken(&manifest.store_id, "it is missing"))?;
-            writer.row(table, &manifest.store_id, &row)?;
-        }
-        snapshot.settings()?;
-        let mut out = Copying { contents: &mut contents, writer: &mut writer, members: 0 };
-        out.table(snapshot, Table::Roots)?;
-        out.table(snapshot, Table::Groups)?;
-        for high in manifest.groups.keys() {
-            let lows: Vec<u8> = snapshot.group(*high)?.buckets.keys().copied().collect();
-            for low in lows {
-                out.bucket(snapshot, u16::from_be_bytes([*high, low]))?;
-            }
-            snapshot.buckets.clear();
-        }
-        if count(snapshot, Table::Keys)? + count(snapshot, Table::Aliases)? != out.members {
-            return Err(Error::StoreIntegrity { what: "there are rows that nothing leads to".into() });
-        }
-        for table in [Table::GrantUses, Table::Counters, Table::Trail, Table::Checkpoints] {
-            out.table(snapshot, table)?;
-        }
-        let mut events = 0;
-        loop {
-            let batch = snapshot.rows.events(events, BATCH)?;
-            for event in &batch {
-                contents.event(event)?;
-                writer.event(event)?;
-            }
-            match batch.last() {
-                Some(last) => events = last.seq + 1,
-                None => break,
-            }
-        }
-        contents.end()?;
+        let events = copy(snapshot, &mut writer)?;
         let bytes = writer.finish()?;
         Ok(report(path, &manifest, events, bytes))
     }
@@ -174,6 +161,26 @@ impl Store {
         restore::repair(location, roots, options)
     }
 
+    /// For a root that was compromised: gives the store a new store secret and new seeds, wraps all material anew, and
+    /// rotates every key whose material the store draws. `new` takes the place of the slot that the first of `roots`
+    /// opens; of the others those that roots in `keep` open are kept, and all the rest are no more: add them again. The
+    /// store is a new incarnation with another fingerprint, written beside the file that is and put in its place; nobody may
+    /// have it open. What was opened under the old secrets stays as open as it was in copies of the file and in backups.
+    ///
+    /// # Errors
+    /// ALREADY_EXISTS for a new root that opens the store already; ROOT_MISMATCH for one that opens nothing, or is to be
+    /// kept; LAST_ROOT where none that is left gives the admin seed; STORE_BUSY where somebody has the store open;
+    /// APPROVAL_REQUIRED, ACCESS_DENIED as [`Store::restore`], for ChangeRoot.
+    pub fn change_compromised_root(
+        location: &Location,
+        roots: &[&dyn Root],
+        new: &dyn Root,
+        keep: &[&dyn Root],
+        options: &OpenOptions,
+    ) -> Result<RootChangeReport> {
+        root_change::change(location, roots, new, keep, options)
+    }
+
     /// Seals the manifest anew with its time, so that readers who refuse an old one go on.
     pub fn heartbeat(&self) -> Result<()> {
         self.inner.change(Deed::new(Operation::Heartbeat), |change| {
@@ -183,10 +190,62 @@ impl Store {
     }
 }
 
-/// Rows on their way into a backup, each held against the tree.
+/// Where the rows and events of a whole store go.
+pub(super) trait Taker {
+    fn row(&mut self, table: Table, place: &[u8], row: &Row) -> Result<()>;
+    fn event(&mut self, event: &EventRow) -> Result<()>;
+}
+
+/// Hands on everything that a store has, but approvals, each held against the tree and the trail's head: what does not
+/// verify now would not be restored, and what is not the latest would be made so. The number of events.
+///
+/// # Errors
+/// STORE_INTEGRITY, TRAIL_INVALID; the taker's.
+pub(super) fn copy(snapshot: &mut Snapshot<'_>, taker: &mut dyn Taker) -> Result<u64> {
+    let (secrets, manifest) = (snapshot.secrets, snapshot.manifest.clone());
+    let mut contents = Contents::begin(secrets, &manifest);
+    for table in [Table::Manifest, Table::Settings] {
+        let row = snapshot.rows.get(table, &manifest.store_id)?;
+        let row = row.ok_or_else(|| table.broken(&manifest.store_id, "it is missing"))?;
+        taker.row(table, &manifest.store_id, &row)?;
+    }
+    snapshot.settings()?;
+    let mut out = Copying { contents: &mut contents, taker, members: 0 };
+    out.table(snapshot, Table::Roots)?;
+    out.table(snapshot, Table::Groups)?;
+    for high in manifest.groups.keys() {
+        let lows: Vec<u8> = snapshot.group(*high)?.buckets.keys().copied().collect();
+        for low in lows {
+            out.bucket(snapshot, u16::from_be_bytes([*high, low]))?;
+        }
+        snapshot.buckets.clear();
+    }
+    if count(snapshot, Table::Keys)? + count(snapshot, Table::Aliases)? != out.members {
+        return Err(Error::StoreIntegrity { what: "there are rows that nothing leads to".into() });
+    }
+    for table in [Table::GrantUses, Table::Counters, Table::Trail, Table::Checkpoints] {
+        out.table(snapshot, table)?;
+    }
+    let mut events = 0;
+    loop {
+        let batch = snapshot.rows.events(events, BATCH)?;
+        for event in &batch {
+            contents.event(event)?;
+            taker.event(event)?;
+        }
+        match batch.last() {
+            Some(last) => events = last.seq + 1,
+            None => break,
+        }
+    }
+    contents.end()?;
+    Ok(events)
+}
+
+/// Rows on their way out of a store, each held against the tree.
 struct Copying<'a, 'b> {
     contents: &'a mut Contents<'b>,
-    writer: &'a mut Writer,
+    taker: &'a mut dyn Taker,
     /// Keys and aliases so far.
     members: u64,
 }
@@ -219,7 +278,7 @@ impl Copying<'_, '_> {
     fn row(&mut self, snapshot: &mut Snapshot<'_>, table: Table, place: &[u8]) -> Result<()> {
         let row = snapshot.rows.get(table, place)?.ok_or_else(|| table.broken(place, "it is missing"))?;
         self.contents.row(table, place, &row)?;
-        self.writer.row(table, place, &row)
+        self.taker.row(table, place, &row)
     }
 }
 
@@ -261,6 +320,22 @@ pub(super) fn read_beginning(
     let parsed =
         Settings::read(&settings.document).map_err(|unreadable| unreadable.error("the backup's settings"))?;
     Ok((read, parsed, settings))
+}
+
+/// Nor one whose root could be changed.
+#[cfg(not(feature = "sqlite"))]
+mod root_change {
+    use super::*;
+
+    pub(super) fn change(
+        _location: &Location,
+        _roots: &[&dyn Root],
+        _new: &dyn Root,
+        _keep: &[&dyn Root],
+        _options: &OpenOptions,
+    ) -> Result<RootChangeReport> {
+        Err(Error::UnsupportedOperation { what: "this build has no SQLite, so no store has a root" })
+    }
 }
 
 /// Without SQLite there is no file to restore to, nor one that a backup could have been made of.

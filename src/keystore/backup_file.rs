@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::backend::{EventRow, Row, Table};
+use super::backup::Taker;
 use super::json::{Fields, bytes, from_hex, hex};
 use super::snapshot::ROOTS_LIMIT;
 use crate::crypto::{fill_random, hkdf_sha256, sha256_into, with_lane};
@@ -129,6 +130,34 @@ pub(super) struct Writer {
     pub(super) written: u64,
 }
 
+impl Taker for Writer {
+    fn row(&mut self, table: Table, place: &[u8], row: &Row) -> Result<()> {
+        let document = row.document.as_bytes();
+        for part in [
+            &[table as u8][..],
+            &(place.len() as u16).to_be_bytes(),
+            place,
+            &row.revision.to_be_bytes(),
+            &row.mac,
+            &(document.len() as u32).to_be_bytes(),
+            document,
+        ] {
+            self.waiting.extend_from_slice(part);
+        }
+        self.full_chunks()
+    }
+
+    fn event(&mut self, event: &EventRow) -> Result<()> {
+        let text = event.event.as_bytes();
+        for part in
+            [&[EVENT][..], &event.seq.to_be_bytes(), &event.mac, &(text.len() as u32).to_be_bytes(), text]
+        {
+            self.waiting.extend_from_slice(part);
+        }
+        self.full_chunks()
+    }
+}
+
 impl Writer {
     /// FILE_EXISTS where there is something already.
     pub(super) fn create(path: &Path, secret: &StoreSecret, header: &Header) -> Result<Writer> {
@@ -159,32 +188,6 @@ impl Writer {
         };
         writer.put(&head)?;
         Ok(writer)
-    }
-
-    pub(super) fn row(&mut self, table: Table, place: &[u8], row: &Row) -> Result<()> {
-        let document = row.document.as_bytes();
-        for part in [
-            &[table as u8][..],
-            &(place.len() as u16).to_be_bytes(),
-            place,
-            &row.revision.to_be_bytes(),
-            &row.mac,
-            &(document.len() as u32).to_be_bytes(),
-            document,
-        ] {
-            self.waiting.extend_from_slice(part);
-        }
-        self.full_chunks()
-    }
-
-    pub(super) fn event(&mut self, event: &EventRow) -> Result<()> {
-        let text = event.event.as_bytes();
-        for part in
-            [&[EVENT][..], &event.seq.to_be_bytes(), &event.mac, &(text.len() as u32).to_be_bytes(), text]
-        {
-            self.waiting.extend_from_slice(part);
-        }
-        self.full_chunks()
     }
 
     /// The last chunk; then the file gets its name, when it is whole and on disk. The size of it.

@@ -83,8 +83,12 @@ mod policy;
 mod rebuild;
 #[cfg(feature = "sqlite")]
 mod repair;
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
+mod reseal;
 #[cfg(feature = "sqlite")]
 mod restore;
+#[cfg(feature = "sqlite")]
+mod root_change;
 mod roots;
 mod rotation;
 mod sealing;
@@ -109,7 +113,7 @@ use std::sync::Arc;
 
 pub use approvals::{Approval, ApprovalRequest, StoreSettings};
 pub use audit::{Callback, EventPage};
-pub use backup::{BackupReport, RepairReport};
+pub use backup::{BackupReport, RepairReport, RootChangeReport};
 pub use destruction::{DestroyReport, Destroyed, RefusedKey};
 pub use grants::{CreateGrant, GrantMetadata, GrantPage};
 pub use handle::Key;

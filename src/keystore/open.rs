@@ -119,7 +119,7 @@ type ClaimedSlot = (Vec<u8>, super::backend::Row);
 
 /// Who the store says it is and its root slots, before anything can be verified.
 #[cfg(feature = "sqlite")]
-fn claimed_slots(backend: &dyn Backend) -> Result<([u8; 16], Vec<ClaimedSlot>)> {
+pub(super) fn claimed_slots(backend: &dyn Backend) -> Result<([u8; 16], Vec<ClaimedSlot>)> {
     let mut rows = backend.begin(Access::Read)?;
     let store_id = claimed_manifest(&mut *rows, None)?.store_id;
     let mut slots = Vec::new();

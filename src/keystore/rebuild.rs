@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::backend::{Access, Backend, Entry, EventRow, Row, Table, Transaction};
+use super::backup::Taker;
 use super::clock::Opening;
 use super::document::{AliasDocument, KeyDocument};
 use super::epochs::Mark;
@@ -11,11 +12,13 @@ use super::founding::put_manifest;
 use super::json::hex;
 use super::manifest::{Group, Manifest, bucket_digest, roots_digest};
 use super::names::KeyId;
+use super::reseal::{Reseal, Resealed};
 use super::secrets::Secrets;
-use super::snapshot::{Bucket, ROOTS_LIMIT, Snapshot, bucket_of, page_place};
+use super::snapshot::{BUCKET_LIMIT, Bucket, ROOTS_LIMIT, Snapshot, bucket_of, page_place};
 use super::types::{KeyState, VersionState};
 use super::version::{PageDocument, VersionDocument};
-use crate::crypto::{ct_eq, fill_random};
+use crate::audit::leaf_hash;
+use crate::crypto::{ct_eq, ed25519_public, fill_random};
 use crate::error::{Error, Result};
 
 /// Version numbers of a new incarnation begin at a multiple of this.
@@ -23,6 +26,10 @@ const BLOCK: u32 = 65_536;
 
 pub(super) struct Rebuild<'a> {
     secrets: &'a Secrets,
+    /// Where the rows are of other secrets.
+    reseal: Option<Reseal<'a>>,
+    /// Buckets that got members in an order that is not theirs: read again at the end.
+    members: BTreeSet<u16>,
     rows: Box<dyn Transaction + 'a>,
     /// The manifest of the incarnation that was.
     was: Manifest,
@@ -55,8 +62,33 @@ impl<'a> Rebuild<'a> {
         now.begin_life(incarnation, seen);
         let destroyed = destroyed.iter().copied().collect();
         now.keys = 0;
-        let (pages, buckets, groups) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Rebuild { secrets, rows, was, now, destroyed, buried: BTreeSet::new(), pages, buckets, groups })
+        Ok(Rebuild {
+            secrets,
+            reseal: None,
+            members: BTreeSet::new(),
+            rows,
+            was,
+            now,
+            destroyed,
+            buried: BTreeSet::new(),
+            pages: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            groups: BTreeMap::new(),
+        })
+    }
+
+    /// The rows to come are of other secrets than those that the store is to have. Its root slots are [taken](Self::take)
+    /// apart; checkpoints are not: they are signed by the seed that was.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn reseal(&mut self, reseal: Reseal<'a>) {
+        self.now.admin_public = self.secrets.store_secret.admin.as_ref().map(ed25519_public);
+        self.reseal = Some(reseal);
+    }
+
+    /// What became of the keys that were resealed.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn resealed(&mut self) -> Resealed {
+        self.reseal.as_mut().map(|reseal| std::mem::take(&mut reseal.told)).unwrap_or_default()
     }
 
     /// Takes a row that verifies under the incarnation that was. A key's pages come before the key.
@@ -65,8 +97,10 @@ impl<'a> Rebuild<'a> {
             // Made anew; approvals are for the incarnation that was.
             return Ok(());
         }
-        self.secrets.verify(table, &self.was.incarnation, place, &row)?;
+        let from = self.reseal.as_ref().map_or(self.secrets, |reseal| reseal.from);
+        from.verify(table, &self.was.incarnation, place, &row)?;
         match table {
+            Table::Roots | Table::Checkpoints if self.reseal.is_some() => Ok(()),
             Table::Pages => {
                 let page = PageDocument::read(&row.document)
                     .map_err(|unreadable| unreadable.error(&format!("pages row {}", hex(place))))?;
@@ -80,7 +114,11 @@ impl<'a> Rebuild<'a> {
                 match self.destroyed.contains(&alias.key_id.0) {
                     // A tombstone bears no alias.
                     true => Ok(()),
-                    false => self.put_member(table, place, row.revision, row.document),
+                    false => {
+                        let (_, name) = place.split_at_checked(2).unwrap_or_default();
+                        let place = self.secrets.place(table, name);
+                        self.put_member(table, &place, row.revision, row.document)
+                    }
                 }
             }
             _ => {
@@ -95,7 +133,14 @@ impl<'a> Rebuild<'a> {
 
     /// Takes events as they are: their MACs are not of an incarnation.
     pub(super) fn events(&mut self, events: &[EventRow]) -> Result<()> {
-        self.rows.append_events(events)
+        if self.reseal.is_none() {
+            return self.rows.append_events(events);
+        }
+        let anew = |row: &EventRow| {
+            let mac = self.secrets.event_mac(row.seq, &leaf_hash(row.event.as_bytes()));
+            EventRow { mac, event: row.event.clone(), ..*row }
+        };
+        self.rows.append_events(&events.iter().map(anew).collect::<Vec<_>>())
     }
 
     /// Says that no key or alias of a bucket before this one is to come.
@@ -126,6 +171,13 @@ impl<'a> Rebuild<'a> {
         mut self,
         tell: impl FnOnce(&mut Snapshot<'_>) -> Result<()>,
     ) -> Result<Manifest> {
+        for number in std::mem::take(&mut self.members) {
+            let mut bucket = Bucket::default();
+            for table in [Table::Keys, Table::Aliases] {
+                *bucket.entries_mut(table) = self.rows.index(table, &number.to_be_bytes(), BUCKET_LIMIT)?;
+            }
+            self.close(number, bucket);
+        }
         let rest = std::mem::take(&mut self.buckets);
         rest.into_iter().for_each(|(number, bucket)| self.close(number, bucket));
         for (number, group) in std::mem::take(&mut self.groups) {
@@ -146,6 +198,7 @@ impl<'a> Rebuild<'a> {
         tell(&mut snapshot)?;
         put_manifest(&mut snapshot, None, None)?;
         let manifest = snapshot.manifest.clone();
+        super::failpoint::hit("before rebuilt");
         snapshot.rows.commit()?;
         Ok(manifest)
     }
@@ -224,6 +277,7 @@ impl<'a> Rebuild<'a> {
             key.versions.iter_mut().for_each(bury);
             key.pending = None;
         }
+        let mut pages = Vec::with_capacity(key.pages.len());
         for number in 0..key.pages.len() {
             let at = page_place(key.id, number);
             let named = self.pages.remove(&at).filter(|(mac, _)| ct_eq(mac, &key.pages[number]));
@@ -232,11 +286,21 @@ impl<'a> Rebuild<'a> {
             if gone {
                 page.versions.iter_mut().for_each(bury);
             }
-            key.pages[number] = self.write(Table::Pages, &at, 1, page.write())?;
+            pages.push(page);
         }
         key.next_version = self.next_version(key.next_version)?;
         key.revision += 1;
-        self.put_member(Table::Keys, place, key.revision, key.write())
+        let mut place = place.to_vec();
+        if let Some(reseal) = &mut self.reseal {
+            reseal.key(self.secrets, &mut key, &mut pages)?;
+            place = self.secrets.key_place(key.id);
+        }
+        key.pages.clear();
+        for (number, page) in pages.iter().enumerate() {
+            let at = page_place(key.id, number);
+            key.pages.push(self.write(Table::Pages, &at, 1, page.write())?);
+        }
+        self.put_member(Table::Keys, &place, key.revision, key.write())
     }
 
     /// The next multiple of 65,536; later ones where this store was restored before.
@@ -248,6 +312,10 @@ impl<'a> Rebuild<'a> {
 
     fn put_member(&mut self, table: Table, place: &[u8], revision: u64, document: String) -> Result<()> {
         let mac = self.write(table, place, revision, document)?;
+        if self.reseal.is_some() {
+            self.members.insert(bucket_of(place));
+            return Ok(());
+        }
         let bucket = self.buckets.entry(bucket_of(place)).or_default();
         bucket.entries_mut(table).push(Entry { place: place.to_vec(), revision, mac });
         Ok(())
@@ -257,6 +325,16 @@ impl<'a> Rebuild<'a> {
         let row = self.secrets.seal(table, &self.now.incarnation, place, revision, document);
         self.rows.put_if(table, place, None, &row)?;
         Ok(row.mac)
+    }
+}
+
+impl Taker for Rebuild<'_> {
+    fn row(&mut self, table: Table, place: &[u8], row: &Row) -> Result<()> {
+        self.put(table, place, row.clone())
+    }
+
+    fn event(&mut self, event: &EventRow) -> Result<()> {
+        self.events(std::slice::from_ref(event))
     }
 }
 

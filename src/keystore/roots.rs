@@ -207,12 +207,18 @@ impl Slot {
         bind(store_id, &self.id, self.admin, self.principal.as_deref())
     }
 
-    fn options(&self) -> SlotOptions {
+    pub(super) fn options(&self) -> SlotOptions {
         SlotOptions { principal: self.principal.clone(), admin: self.admin }
     }
 
+    /// As it stands among rows that are not verified.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn row(&self) -> Row {
+        Row { revision: 1, mac: [0; 32], document: self.write() }
+    }
+
     /// As the trail tells it.
-    fn told(&self) -> Value {
+    pub(super) fn told(&self) -> Value {
         let mut out = Map::new();
         out.insert("slotId".into(), hex(&self.id).into());
         out.insert("kind".into(), self.kind.clone().into());
@@ -272,7 +278,7 @@ impl Slot {
         }
     }
 
-    fn describe(&self, in_use: Option<[u8; 16]>) -> RootSlot {
+    pub(super) fn describe(&self, in_use: Option<[u8; 16]>) -> RootSlot {
         RootSlot {
             slot_id: hex(&self.id),
             kind: self.kind.clone(),

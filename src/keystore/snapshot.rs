@@ -16,7 +16,7 @@ use crate::crypto::ct_eq;
 use crate::error::{Error, Result};
 
 /// Rows that one bucket may hold. A million keys with an alias each make 31 a bucket on average.
-const BUCKET_LIMIT: usize = 4_096;
+pub(super) const BUCKET_LIMIT: usize = 4_096;
 pub(super) const ROOTS_LIMIT: usize = 16;
 
 /// One verified state of the store.

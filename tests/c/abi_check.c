@@ -521,6 +521,8 @@ keyfold_status keyfold_store_restore(const char *, const char *, const keyfold_r
     keyfold_store_options *, keyfold_store **);
 keyfold_status keyfold_store_repair(const char *, const keyfold_root *const *, size_t, const
     keyfold_store_options *, keyfold_buffer *);
+keyfold_status keyfold_store_change_compromised_root(const char *, const keyfold_root *const *, size_t, const
+    keyfold_root *, const keyfold_root *const *, size_t, const keyfold_store_options *, keyfold_buffer *);
 keyfold_status keyfold_store_heartbeat(const keyfold_store *);
 #ifdef __cplusplus
 }

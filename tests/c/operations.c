@@ -298,6 +298,7 @@ static void wrong_arguments_are_told_and_change_nothing(void)
     GIVES(NULL_ARGUMENT, keyfold_store_restore("x", "y", NULL, 1, NULL, &store));
     GIVES(INVALID_HANDLE, keyfold_store_restore("x", "y", roots, 1, NULL, &store));
     GIVES(INVALID_HANDLE, keyfold_store_repair("y", roots, 1, NULL, NULL));
+    GIVES(INVALID_HANDLE, keyfold_store_change_compromised_root("y", roots, 1, root, NULL, 0, NULL, NULL));
     GIVES(INVALID_HANDLE, keyfold_backup_verify("x", (const keyfold_root *)f.store, NULL));
     GIVES(OK, keyfold_root_close(root));
 

@@ -190,3 +190,32 @@ fn own_material_comes_wrapped_by_openssl_and_only_the_same_comes_again() {
     assert_eq!(gone["versions"][0]["state"], "PENDING_IMPORT");
     assert_eq!(gone["versions"][1]["state"], "CURRENT");
 }
+
+/// T-177 from the outside.
+#[test]
+fn a_compromised_root_is_changed_for_one_that_knows_other_secrets() {
+    let place = Place::empty();
+    place.must(&["init"]);
+    place.must(&["key", "create", "cards"]);
+    place.write("message", b"hello");
+    place.must(&["encrypt", "--key", "cards", "-o", "e.kf", "message"]);
+    place.must(&["root", "add", "--new-root", "file:root/kept.key"]);
+    place.must(&["root", "add", "--new-root", "file:root/lost.key"]);
+    let change = ["root", "change", "--compromised", "--new-root", "file:root/new.key"];
+    let asked = place.run(&[&change[..], &["--no-input"]].concat());
+    assert_eq!(asked.code, Some(2), "{}", asked.stderr);
+    let both = place.run(&[&change[..], &["--slot", "x", "--yes"]].concat());
+    assert_eq!(both.code, Some(2), "{}", both.stderr);
+    let report = place.json(&[&change[..], &["--keep-root", "file:root/kept.key", "--yes"]].concat());
+    assert_eq!((&report["rotated"], &report["slots"].as_array().unwrap().len()), (&1.into(), &2));
+    assert_eq!(report["dropped_slots"].as_array().unwrap().len(), 2);
+    assert_eq!(place.run(&["decrypt", "e.kf"]).code, Some(5));
+    assert_eq!(place.run(&["decrypt", "--root", "file:root/lost.key", "e.kf"]).code, Some(5));
+    for root in ["file:root/new.key", "file:root/kept.key"] {
+        assert_eq!(place.must(&["decrypt", "--root", root, "e.kf"]), b"hello");
+        place.must(&["audit", "verify", "--root", root]);
+    }
+    let again = ["root", "change", "--compromised", "--new-root", "file:root/next.key", "--yes"];
+    let told = place.run(&[&again[..], &["--root", "file:root/new.key"]].concat());
+    assert!(String::from_utf8_lossy(&told.stdout).contains("fingerprint "), "{}", told.stderr);
+}

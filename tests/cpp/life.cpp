@@ -446,8 +446,20 @@ static void who_may_is_asked(const std::string &folder)
 
     CHECK(has(alice.back_up(folder + "/backup"), "\"keys\":1"));
     alice.heartbeat();
-    const auto again = keyfold::Store::restore(folder + "/backup", folder + "/again.db", {&root});
-    CHECK(again.verify() == 1);
+    {
+        const auto again = keyfold::Store::restore(folder + "/backup", folder + "/again.db", {&root});
+        CHECK(again.verify() == 1);
+    }
+    const auto next = keyfold::Root::passphrase("something else");
+    const auto changed = [&](std::initializer_list<const keyfold::Root *> who, const keyfold::Root &to) {
+        return keyfold::Store::change_compromised_root(folder + "/again.db", who, to, {&second});
+    };
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_APPROVAL_REQUIRED, [&] { changed({&root}, next); }));
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_ALREADY_EXISTS, [&] { changed({&root, &second}, root); }));
+    CHECK(has(changed({&root, &second}, next), "\"keys\":1"));
+    CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_ROOT_MISMATCH, [&] { keyfold::Store::open(folder + "/again.db", root); }));
+    CHECK(keyfold::Store::open(folder + "/again.db", next).verify() == 1);
+    CHECK(keyfold::Store::open(folder + "/again.db", second).verify() == 1);
 }
 
 static void the_trail_goes_where_it_is_wanted(const std::string &folder)

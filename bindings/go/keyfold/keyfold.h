@@ -3796,6 +3796,34 @@ keyfold_status keyfold_store_repair(const char *location,
                                     struct keyfold_buffer *out_json);
 
 /**
+ * For a root that was compromised: gives the store a new store secret, wraps all material anew, and rotates every key whose
+ * material the store draws. Slots of roots that are not kept are no more. Nobody may have the store open.
+ *
+ * @param location    [in, text]   a path, or a URL: "sqlite:PATH"
+ * @param roots       [in, array(roots_len), shared]   1 to 8; where dual control asks for it, two with different
+ *                    principals
+ * @param new_root    [in, shared]   takes the place of the slot that the first of them opens
+ * @param keep        [in, array(keep_len), shared]   0 to 8: roots whose slots stay
+ * @param options     [in, nullable]
+ * @param out_json    [out, buffer, nullable]   RootChangeReport in docs/ABI.md
+ * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+ *           FINGERPRINT_MISMATCH, APPROVAL_REQUIRED, ACCESS_DENIED, ALREADY_EXISTS, LAST_ROOT, LIMIT_EXCEEDED,
+ *           STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, STORE_ROLLED_BACK, STORE_READ_ONLY,
+ *           TRAIL_INVALID, SCHEMA_CHANGED, STORE_BUSY, STORE_UNSAFE, STORE_IO, STORE_FULL, ANCHOR_UNAVAILABLE,
+ *           ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION
+ * @threads  any   @callback sink   @since 0.1
+ */
+KEYFOLD_MUST_USE
+keyfold_status keyfold_store_change_compromised_root(const char *location,
+                                                     const struct keyfold_root *const *roots,
+                                                     size_t roots_len,
+                                                     const struct keyfold_root *new_root,
+                                                     const struct keyfold_root *const *keep,
+                                                     size_t keep_len,
+                                                     const struct keyfold_store_options *options,
+                                                     struct keyfold_buffer *out_json);
+
+/**
  * Seals the store anew with its time, so that readers who refuse an old state go on.
  *
  * @param store   [in, shared]

@@ -253,6 +253,19 @@ func Repair(location string, roots []Root, options *OpenOptions) (RepairReport, 
 	})
 }
 
+// ChangeCompromisedRoot gives a store whose root was compromised a new store secret, wraps all material anew, and rotates
+// every key whose material the store draws. root takes the place of the slot that the first of roots opens; of the others
+// those that keep opens stay, and all the rest are no more. Nobody may have the store open.
+func ChangeCompromisedRoot(location string, roots []Root, root Root, keep []Root, options *OpenOptions) (RootChangeReport, error) {
+	return withRoots(roots, func(acting []*rootHandle) (RootChangeReport, error) {
+		return withRoots(keep, func(kept []*rootHandle) (RootChangeReport, error) {
+			return withRoot(root, func(handle *rootHandle) (RootChangeReport, error) {
+				return decoded[RootChangeReport](nativeStoreChangeCompromisedRoot(location, acting, handle, kept, options.native()))
+			})
+		})
+	})
+}
+
 func withRoots[T any](roots []Root, call func([]*rootHandle) (T, error)) (T, error) {
 	var handles []*rootHandle
 	for _, root := range roots {

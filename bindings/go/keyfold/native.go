@@ -1553,6 +1553,29 @@ options_trail_interval_millis, const char *options_principal, const char *option
 	return status;
 }
 
+static inline keyfold_status kf_store_change_compromised_root(const char *location, const uintptr_t *roots, size_t roots_len, uintptr_t new_root, const uintptr_t *keep,
+size_t keep_len, uint32_t options_flags, uint32_t options_fork, uint32_t options_refresh_millis, uint32_t
+options_busy_timeout_millis, uint32_t options_trail_interval_millis, const char *options_principal, const char
+*options_source, const char *options_user_agent, const char *options_anchor, keyfold_buffer *out_json, char
+*detail)
+{
+	keyfold_store_options options = {0};
+	options.size = sizeof options;
+	options.flags = options_flags;
+	options.fork = options_fork;
+	options.refresh_millis = options_refresh_millis;
+	options.busy_timeout_millis = options_busy_timeout_millis;
+	options.trail_interval_millis = options_trail_interval_millis;
+	options.principal = options_principal;
+	options.source = options_source;
+	options.user_agent = options_user_agent;
+	options.anchor = options_anchor;
+	keyfold_status status = keyfold_store_change_compromised_root(location, (const keyfold_root *const *)roots, roots_len, (const keyfold_root *)new_root, (const keyfold_root *const *)keep, keep_len, &options, out_json);
+	if (status != 0)
+		kf_detail(detail);
+	return status;
+}
+
 static inline keyfold_status kf_store_heartbeat(uintptr_t store, char *detail)
 {
 	keyfold_status status = keyfold_store_heartbeat((const keyfold_store *)store);
@@ -1851,6 +1874,8 @@ static inline keyfold_status kf_store_heartbeat(uintptr_t store, char *detail)
 #cgo nocallback kf_store_restore
 #cgo noescape kf_store_repair
 #cgo nocallback kf_store_repair
+#cgo noescape kf_store_change_compromised_root
+#cgo nocallback kf_store_change_compromised_root
 #cgo noescape kf_store_heartbeat
 #cgo nocallback kf_store_heartbeat
 */
@@ -7192,6 +7217,91 @@ func nativeStoreRepair(location string, roots []*rootHandle, options nativeStore
 		(*C.char)(unsafe.Pointer(&detail[0])),
 	)
 	runtime.KeepAlive(roots)
+	if status != 0 {
+		err = failure(Code(status), &detail)
+	}
+	return taken(&outJsonC), err
+}
+
+// nativeStoreChangeCompromisedRoot for a root that was compromised: gives the store a new store
+// secret, wraps all material anew, and rotates every key whose material the store draws.
+//
+// Slots of roots that are not kept are no more. Nobody may have the store open.
+//
+// Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+// FINGERPRINT_MISMATCH, APPROVAL_REQUIRED, ACCESS_DENIED, ALREADY_EXISTS, LAST_ROOT, LIMIT_EXCEEDED,
+// STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, STORE_ROLLED_BACK, STORE_READ_ONLY,
+// TRAIL_INVALID, SCHEMA_CHANGED, STORE_BUSY, STORE_UNSAFE, STORE_IO, STORE_FULL, ANCHOR_UNAVAILABLE,
+// ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION.
+func nativeStoreChangeCompromisedRoot(location string, roots []*rootHandle, newRoot *rootHandle, keep []*rootHandle, options nativeStoreOptions) (outJson []byte, err error) {
+	locationC, err := cText(location, false)
+	if err != nil {
+		return
+	}
+	var rootsFew [8]C.uintptr_t
+	rootsC := rootsFew[:0]
+	for _, one := range roots {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		rootsC = append(rootsC, C.uintptr_t(raw))
+	}
+	newRootRaw, err := newRoot.read()
+	if err != nil {
+		return
+	}
+	var keepFew [8]C.uintptr_t
+	keepC := keepFew[:0]
+	for _, one := range keep {
+		raw, closed := one.read()
+		if closed != nil {
+			err = closed
+			return
+		}
+		keepC = append(keepC, C.uintptr_t(raw))
+	}
+	optionsPrincipalC, err := cText(options.principal, true)
+	if err != nil {
+		return
+	}
+	optionsSourceC, err := cText(options.source, true)
+	if err != nil {
+		return
+	}
+	optionsUserAgentC, err := cText(options.userAgent, true)
+	if err != nil {
+		return
+	}
+	optionsAnchorC, err := cText(options.anchor, true)
+	if err != nil {
+		return
+	}
+	var outJsonC C.keyfold_buffer
+	var detail [errorSize]byte
+	status := C.kf_store_change_compromised_root(
+		locationC,
+		unsafe.SliceData(rootsC),
+		C.size_t(len(roots)),
+		C.uintptr_t(newRootRaw),
+		unsafe.SliceData(keepC),
+		C.size_t(len(keep)),
+		C.uint32_t(options.flags),
+		C.uint32_t(options.fork),
+		C.uint32_t(options.refreshMillis),
+		C.uint32_t(options.busyTimeoutMillis),
+		C.uint32_t(options.trailIntervalMillis),
+		optionsPrincipalC,
+		optionsSourceC,
+		optionsUserAgentC,
+		optionsAnchorC,
+		&outJsonC,
+		(*C.char)(unsafe.Pointer(&detail[0])),
+	)
+	runtime.KeepAlive(roots)
+	runtime.KeepAlive(newRoot)
+	runtime.KeepAlive(keep)
 	if status != 0 {
 		err = failure(Code(status), &detail)
 	}

@@ -385,6 +385,29 @@ func TestAStoreGivesSignsOfLifeAndIsNotMendedWhileItIsWhole(t *testing.T) {
 	equal(t, strings.Contains(err.Error(), "whole"), true)
 }
 
+func TestAChangeOfACompromisedRootLeavesTheOldOneNothing(t *testing.T) {
+	location, root := place(t)
+	store := ok(Init(location, root, nil))(t)
+	ok(store.CreateKey("cards", ""))(t)
+	key := ok(store.Key("cards"))(t)
+	sealed := ok(key.Encrypt(nil, []byte("x"), row, nil))(t)
+	before := ok(store.Info())(t)
+	key.Close()
+	noError(t, store.Close())
+	next := KeyFile{Path: filepath.Join(t.TempDir(), "next.key")}
+	noError(t, CreateKeyFile(next.Path))
+	report := ok(ChangeCompromisedRoot(location, []Root{root}, next, nil, nil))(t)
+	equal(t, report.Rotated, 1)
+	equal(t, report.Fingerprint != before.Fingerprint, true)
+	_, err := Open(location, root, nil)
+	is(t, err, ErrRootMismatch)
+	store = ok(Open(location, next, nil))(t)
+	defer store.Close()
+	key = ok(store.Key("cards"))(t)
+	defer key.Close()
+	equal(t, string(ok(key.Decrypt(nil, sealed, row, nil))(t)), "x")
+}
+
 func TestABackupRestoresAsANewIncarnation(t *testing.T) {
 	location, root := place(t)
 	store := ok(Init(location, root, nil))(t)

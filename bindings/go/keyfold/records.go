@@ -191,6 +191,20 @@ type RepairReport struct {
 	Epoch    uint64   `json:"epoch"`
 }
 
+// RootChangeReport is what became of a store whose root was compromised: Rotated keys have a version that nobody knows who
+// had the old root, KnownKeys (ids) are in use and have none; Fingerprint and VerifierKey are the store's from now on.
+type RootChangeReport struct {
+	Keys         uint64     `json:"keys"`
+	Rotated      uint64     `json:"rotated"`
+	KnownKeys    []string   `json:"known_keys"`
+	Slots        []RootSlot `json:"slots"`
+	DroppedSlots []string   `json:"dropped_slots"`
+	Fingerprint  string     `json:"fingerprint"`
+	VerifierKey  string     `json:"verifier_key"`
+	Incarnation  string     `json:"incarnation"`
+	Epoch        uint64     `json:"epoch"`
+}
+
 // jsonText is a request as the library reads it; nil is "".
 func jsonText(value any) (string, error) {
 	text, err := json.Marshal(value)

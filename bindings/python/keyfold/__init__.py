@@ -101,6 +101,7 @@ from ._types import (
     Opened,
     Protection,
     RepairReport,
+    RootChangeReport,
     Rewrapped,
     RootSlot,
     RotationStatus,
@@ -274,6 +275,35 @@ def repair(
         )
 
 
+def change_compromised_root(
+    location: str | os.PathLike[str],
+    roots: Sequence[Root],
+    new_root: Root,
+    *,
+    keep: Sequence[Root] = (),
+    principal: str | None = None,
+    anchor: str | os.PathLike[str] | None | bool = None,
+) -> RootChangeReport:
+    """Gives a store whose root was compromised a new store secret, wraps all material anew, and rotates every key whose
+    material the store draws. Nobody may have the store open.
+
+    :param roots: one that opens the store; or two with different principals, where the settings put ChangeRoot under
+        dual control
+    :param new_root: takes the place of the slot that the first of them opens
+    :param keep: roots whose slots stay; all others are no more
+    """
+    options, text = _whole_store_options(principal, anchor), _path(location)
+    with _opened_roots(roots) as raw, _opened_roots(keep) as kept, _root_opened(new_root) as new:
+        return _record(
+            RootChangeReport,
+            _told(
+                lambda out: _native.keyfold_store_change_compromised_root(
+                    text, raw, len(raw), new, kept, len(kept), options, out
+                )
+            ),
+        )
+
+
 def _whole_store_options(
     principal: str | None, anchor: str | os.PathLike[str] | None | bool
 ) -> _native.StoreOptions:
@@ -420,6 +450,7 @@ __all__ = [
     "Passphrase",
     "Protection",
     "RepairReport",
+    "RootChangeReport",
     "Rewrapped",
     "Root",
     "RootError",

@@ -6341,6 +6341,53 @@ ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION.
 Threads: any. Since 0.1.
 """
 
+keyfold_store_change_compromised_root: Callable[
+    [
+        Encoded,
+        "ctypes.Array[ctypes._Pointer[Root]]",
+        int,
+        "ctypes._Pointer[Root]",
+        "ctypes.Array[ctypes._Pointer[Root]]",
+        int,
+        "StoreOptions | None",
+        "Buffer | None",
+    ],
+    None,
+] = bind(
+    "keyfold_store_change_compromised_root",
+    ctypes.c_int32,
+    [
+        ctypes.c_char_p,
+        ctypes.POINTER(RootHandle),
+        ctypes.c_size_t,
+        RootHandle,
+        ctypes.POINTER(RootHandle),
+        ctypes.c_size_t,
+        ctypes.POINTER(StoreOptions),
+        ctypes.POINTER(Buffer),
+    ],
+    _check,
+)
+"""For a root that was compromised: gives the store a new store secret, wraps all material anew, and
+rotates every key whose material the store draws.
+
+Slots of roots that are not kept are no more. Nobody may have the store open.
+
+- location [in, text]: a path, or a URL: "sqlite:PATH"
+- roots [in, array, shared]: 1 to 8; where dual control asks for it, two with different principals
+- new_root [in, shared]: takes the place of the slot that the first of them opens
+- keep [in, array, shared]: 0 to 8: roots whose slots stay
+- options [in, nullable]
+- out_json [out, buffer, nullable]: RootChangeReport in docs/ABI.md
+
+Raises for: NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT, UNSUPPORTED_OPTION, INVALID_UTF8, FORKED,
+FINGERPRINT_MISMATCH, APPROVAL_REQUIRED, ACCESS_DENIED, ALREADY_EXISTS, LAST_ROOT, LIMIT_EXCEEDED,
+STORE_NOT_FOUND, NOT_A_STORE, STORE_TOO_NEW, STORE_INTEGRITY, STORE_ROLLED_BACK, STORE_READ_ONLY,
+TRAIL_INVALID, SCHEMA_CHANGED, STORE_BUSY, STORE_UNSAFE, STORE_IO, STORE_FULL, ANCHOR_UNAVAILABLE,
+ROOT_NOT_FOUND, ROOT_MISMATCH, ROOT_UNSAFE, ROOT_INVALID, OUT_OF_MEMORY, UNSUPPORTED_OPERATION.
+Threads: any. Since 0.1.
+"""
+
 keyfold_store_heartbeat: Callable[
     [
         "ctypes._Pointer[Store]",

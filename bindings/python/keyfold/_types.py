@@ -306,6 +306,22 @@ class RepairReport:
 
 
 @dataclass(frozen=True)
+class RootChangeReport:
+    """What became of a store whose root was compromised: `rotated` keys have a version that nobody knows who had the old
+    root, `known_keys` (ids) are in use and have none; `fingerprint` and `verifier_key` are the store's from now on."""
+
+    keys: int
+    rotated: int
+    known_keys: tuple[str, ...]
+    slots: tuple[RootSlot, ...]
+    dropped_slots: tuple[str, ...]
+    fingerprint: str
+    verifier_key: str
+    incarnation: str
+    epoch: int
+
+
+@dataclass(frozen=True)
 class KeyVersion:
     """Names one version of a key."""
 

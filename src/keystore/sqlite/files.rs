@@ -214,10 +214,7 @@ pub(super) fn publish(temporary: &Path, place: &Path) -> Result<()> {
 /// Puts a finished file in the place of a store that nobody has open, and answers the name that the store's file has
 /// then. At every moment there is a whole file at `place`, and the other one keeps a name.
 pub(super) fn replace(finished: &Path, place: &Path) -> Result<PathBuf> {
-    // SQLite takes these away when the last one closes the file; a new file must not get an old one's.
-    if ["-wal", "-shm", "-journal"].iter().any(|suffix| beside(place, suffix).exists()) {
-        return Err(Error::StoreBusy);
-    }
+    refuse_open(place)?;
     let failed = |error: &std::io::Error| Error::io("naming", place, error);
     let mut number = 1_u32;
     let kept = loop {
@@ -233,6 +230,22 @@ pub(super) fn replace(finished: &Path, place: &Path) -> Result<PathBuf> {
     fs::rename(finished, place).map_err(|error| failed(&error))?;
     sync(folder)?;
     Ok(kept)
+}
+
+/// The same, for a file that keeps no name: nothing opens it any more.
+pub(super) fn supplant(finished: &Path, place: &Path) -> Result<()> {
+    refuse_open(place)?;
+    fs::rename(finished, place).map_err(|error| Error::io("naming", place, &error))?;
+    sync(place.parent().unwrap_or(Path::new("/")))
+}
+
+/// STORE_BUSY for a file that somebody has open. SQLite takes what it laid beside away when the last one closes the file;
+/// a new file must not get an old one's.
+fn refuse_open(place: &Path) -> Result<()> {
+    match ["-wal", "-shm", "-journal"].iter().any(|suffix| beside(place, suffix).exists()) {
+        true => Err(Error::StoreBusy),
+        false => Ok(()),
+    }
 }
 
 /// Removes a file that did not become a store, with what SQLite laid beside it.

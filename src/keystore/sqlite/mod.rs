@@ -129,14 +129,25 @@ impl Sqlite {
     /// Closes this store, whose file was as `stamp` says, and puts another that is whole and closed in its place. The
     /// name that its file has from now on. STORE_BUSY where somebody has it open, or it was changed.
     pub(super) fn give_way(self, by: &Path, stamp: Option<DataVersion>) -> Result<PathBuf> {
-        let place = self.shared.path.clone();
-        let log = self.shared.log.clone();
+        let place = self.closed(stamp)?;
+        files::replace(by, &place)
+    }
+
+    /// The same, for a file that is to keep no name.
+    pub(super) fn end_for(self, by: &Path, stamp: Option<DataVersion>) -> Result<()> {
+        let place = self.closed(stamp)?;
+        files::supplant(by, &place)
+    }
+
+    /// Closes it. STORE_BUSY where its file is not as `stamp` says.
+    fn closed(self, stamp: Option<DataVersion>) -> Result<PathBuf> {
+        let (place, log) = (self.shared.path.clone(), self.shared.log.clone());
         drop(self);
         let now = files::data_version(&place, &log)?;
-        if stamp.is_some_and(|was| was.stamp[..4] != now.stamp[..4]) {
-            return Err(Error::StoreBusy);
+        match stamp.is_some_and(|was| was.stamp[..4] != now.stamp[..4]) {
+            true => Err(Error::StoreBusy),
+            false => Ok(place),
         }
-        files::replace(by, &place)
     }
 
     fn create(&self) -> Result<()> {

@@ -33,6 +33,8 @@ mod refusals;
 #[cfg(feature = "sqlite")]
 mod repair;
 #[cfg(feature = "sqlite")]
+mod root_change;
+#[cfg(feature = "sqlite")]
 mod support;
 #[cfg(feature = "sqlite")]
 mod tamper;

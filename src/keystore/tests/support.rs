@@ -303,6 +303,12 @@ fn elsewhere() {
                 told.write_all(b"\nchanged\n").unwrap();
             }
         }
+        "change the root" => {
+            let anchor = AnchorPolicy::File(std::env::var_os("KEYFOLD_TEST_ANCHOR").unwrap().into());
+            let (options, new) = (OpenOptions { anchor, ..OpenOptions::default() }, KeyFile::new(with));
+            let location = Location { path: path.clone(), fingerprint: None };
+            Store::change_compromised_root(&location, &[&root], &new, &[], &options).unwrap();
+        }
         other => panic!("nobody does {other}"),
     }
 }
