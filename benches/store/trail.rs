@@ -46,7 +46,7 @@ pub fn events_a_second(threads: usize) -> Value {
     store.create_key(&with_policy("k", policy)).expect("a key");
     let key = store.key(&named("k")).expect("it");
     let rounds = (0..5).map(|_| {
-        let before = commits(&place);
+        let before = store.trail_transactions();
         let start = Instant::now();
         std::thread::scope(|scope| {
             for _ in 0..threads {
@@ -60,7 +60,7 @@ pub fn events_a_second(threads: usize) -> Value {
             }
         });
         let ours = EVENTS as f64 / start.elapsed().as_secs_f64();
-        let transactions = (commits(&place) - before).max(1);
+        let transactions = (store.trail_transactions() - before).max(1);
         let batch = (EVENTS as u64).div_ceil(transactions).max(1);
         (ours, bare_inserts(&place, EVENTS, batch as usize), batch)
     });
@@ -72,13 +72,6 @@ pub fn events_a_second(threads: usize) -> Value {
         "ratio": median(rounds.iter().map(|round| round.0 / round.1).collect()),
         "events_a_transaction": median(rounds.iter().map(|round| round.2 as f64).collect()),
     })
-}
-
-/// Transactions so far: the trail's head row counts one revision a batch.
-fn commits(place: &Place) -> u64 {
-    let db = Connection::open(place.path("store/keys.db")).expect("the file");
-    db.query_row("SELECT count(DISTINCT substr(event, 1, 0)) FROM events", [], |_| Ok(())).expect("events");
-    db.query_row("SELECT revision FROM trail", [], |row| row.get::<_, i64>(0)).map_or(0, |n| n as u64)
 }
 
 /// Rows of the same size into a table of the same form, durably, `batch` a transaction; rows a second.

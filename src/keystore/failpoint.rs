@@ -14,6 +14,20 @@ mod armed {
         static CLOCK_AHEAD: Cell<i64> = const { Cell::new(0) };
     }
 
+    #[cfg(test)]
+    type Meanwhile = (&'static str, Box<dyn FnOnce()>);
+
+    #[cfg(test)]
+    thread_local! {
+        static MEANWHILE: Cell<Option<Meanwhile>> = const { Cell::new(None) };
+    }
+
+    /// Has this thread do something when it next comes to the point.
+    #[cfg(test)]
+    pub(in crate::keystore) fn meanwhile(point: &'static str, work: impl FnOnce() + 'static) {
+        MEANWHILE.set(Some((point, Box::new(work))));
+    }
+
     /// Sets this thread's clock ahead (or back) by so many seconds.
     #[cfg(test)]
     pub(in crate::keystore) fn set_clock_ahead(seconds: i64) {
@@ -45,6 +59,11 @@ mod armed {
 
     /// Ends the process at once, without any handler of its own, at the point named in KEYFOLD_FAILPOINT.
     pub(in crate::keystore) fn hit(point: &str) {
+        #[cfg(test)]
+        match MEANWHILE.take() {
+            Some((wanted, work)) if wanted == point => work(),
+            other => MEANWHILE.set(other),
+        }
         if reached(point, "KEYFOLD_FAILPOINT") {
             std::process::abort();
         }
@@ -62,10 +81,10 @@ mod armed {
 pub(super) use armed::fail_once;
 #[cfg(all(feature = "sqlite", any(test, feature = "failpoints")))]
 pub(super) use armed::fails;
-#[cfg(test)]
-pub(super) use armed::set_clock_ahead;
 #[cfg(any(test, feature = "failpoints"))]
 pub(super) use armed::{clock_ahead_seconds, hit};
+#[cfg(test)]
+pub(super) use armed::{meanwhile, set_clock_ahead};
 
 #[cfg(not(any(test, feature = "failpoints")))]
 #[inline(always)]

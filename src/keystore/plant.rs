@@ -24,6 +24,11 @@ pub struct Planted {
 }
 
 impl Store {
+    /// How many transactions wrote events that had waited, through this handle. For tests and benches.
+    pub fn trail_transactions(&self) -> u64 {
+        self.inner.trail.transactions()
+    }
+
     /// Writes a key of this id with these versions (in the order of their numbers; the last becomes the current
     /// one), as a change like any other. For tests: it exists in test builds only.
     pub fn plant(&self, id: KeyId, versions: &[Planted]) -> Result<KeyMetadata> {

@@ -71,7 +71,7 @@ impl<T> ForkLock<T> {
 
     fn free(&self) {
         if self.word.swap(FREE, Ordering::Release) == AWAITED {
-            wake_one(&self.word);
+            wake(&self.word, 1);
         }
     }
 }
@@ -106,6 +106,38 @@ impl<T> Drop for ForkGuard<'_, T> {
     }
 }
 
+/// What threads wait for that hold nothing: it rings, and all who slept look again. A fork finds nothing locked, and in a
+/// child nobody sleeps.
+#[derive(Default)]
+pub(crate) struct Bell {
+    rings: AtomicU32,
+    sleepers: AtomicU32,
+}
+
+impl Bell {
+    /// To be taken before the look that may lead to [`Bell::wait`].
+    pub(crate) fn heard(&self) -> u32 {
+        self.rings.load(Ordering::SeqCst)
+    }
+
+    /// Sleeps until it has rung since it was `heard`.
+    pub(crate) fn wait(&self, heard: u32) {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        while self.rings.load(Ordering::SeqCst) == heard {
+            sleep_while(&self.rings, heard);
+        }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn ring(&self) {
+        self.rings.fetch_add(1, Ordering::SeqCst);
+        // Who counts itself later finds that it rang.
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            wake(&self.rings, i32::MAX);
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn sleep_while(word: &AtomicU32, value: u32) {
     // SAFETY: `word` outlives the call; FUTEX_WAIT reads it and sleeps only while it holds `value`. Every return,
@@ -122,9 +154,10 @@ fn sleep_while(word: &AtomicU32, value: u32) {
 }
 
 #[cfg(target_os = "linux")]
-fn wake_one(word: &AtomicU32) {
+fn wake(word: &AtomicU32, sleepers: i32) {
+    let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: FUTEX_WAKE uses the address as a name only; it is never read or written through.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1) };
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, sleepers) };
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -133,7 +166,7 @@ fn sleep_while(_word: &AtomicU32, _value: u32) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn wake_one(_word: &AtomicU32) {}
+fn wake(_word: &AtomicU32, _sleepers: i32) {}
 
 #[cfg(test)]
 mod tests {
@@ -157,6 +190,24 @@ mod tests {
             }
         });
         assert_eq!(*lock.lock(), 16_000);
+    }
+
+    /// Mutation seen to fail it: `wake(&self.rings, 1)`.
+    #[test]
+    fn all_who_wait_for_a_bell_hear_it_ring() {
+        let bell = Bell::default();
+        let heard = bell.heard();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| bell.wait(heard));
+            }
+            while bell.sleepers.load(Ordering::SeqCst) < 4 {
+                std::thread::yield_now();
+            }
+            bell.ring();
+        });
+        bell.wait(heard);
+        assert_eq!(bell.sleepers.load(Ordering::SeqCst), 0);
     }
 
     #[test]

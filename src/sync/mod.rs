@@ -11,7 +11,7 @@ mod quiet;
 mod swap;
 mod thread;
 
-pub(crate) use at_fork::{ForkGuard, ForkLock, at_fork};
+pub(crate) use at_fork::{Bell, ForkGuard, ForkLock, at_fork};
 pub(crate) use beside::beside;
 pub(crate) use clock::{clocks_ahead, coarse_millis, ticks};
 pub(crate) use entropy::kernel_random;

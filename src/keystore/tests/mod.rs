@@ -16,6 +16,8 @@ mod export;
 #[cfg(feature = "sqlite")]
 mod granting;
 #[cfg(feature = "sqlite")]
+mod group_commit;
+#[cfg(feature = "sqlite")]
 mod later;
 #[cfg(feature = "sqlite")]
 mod life;

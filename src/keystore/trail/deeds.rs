@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 
 use super::feeding::feed;
 use super::log::Appending;
-use super::waiting::{Ticket, unavailable};
+use super::turn::Ticket;
+use super::waiting::unavailable;
 use super::words;
 use super::words::source;
-use super::writing::{queue, write_if_many, write_waiting};
+use super::writing::{queue, write_if_many, write_waiting, write_with};
 use crate::audit::{Event, KeyRef, Source};
 use crate::error::{Error, Result};
 use crate::keystore::change::Deed;
@@ -101,7 +102,7 @@ pub(in crate::keystore) fn refused(inner: &Inner, deed: Deed, about: Vec<KeyRef>
     queue(inner, event, None);
     // Who waited for a store that is busy or broken does not wait once more.
     if !matches!(error, Error::StoreBusy | Error::StorePoisoned | Error::StoreFull | Error::StoreReadOnly) {
-        let _ = write_waiting(inner, false, false, None);
+        let _ = write_waiting(inner, false, false);
     }
 }
 
@@ -118,10 +119,10 @@ pub(in crate::keystore) fn read(inner: &Inner, deed: Deed, about: Vec<KeyRef>, e
 /// # Errors
 /// TRAIL_UNAVAILABLE.
 pub(in crate::keystore) fn read_on_disk(inner: &Inner, deed: Deed) -> Result<()> {
-    let ticket = Arc::new(Ticket::default());
+    let ticket = Arc::new(Ticket::new());
     let event = words::of_deed(&deed, &[], Map::new(), None);
     if !queue(inner, event, Some(ticket.clone())) {
         return Err(Error::TrailUnavailable { reason: "too many events wait to be written".into() });
     }
-    write_waiting(inner, false, false, Some(&ticket)).map_err(|error| unavailable(&error))
+    write_with(inner, &ticket).map_err(|error| unavailable(&error))
 }

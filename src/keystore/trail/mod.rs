@@ -3,15 +3,16 @@
 //!
 //! A management call's event stands in the call's own transaction ([`done`]). Everything else waits in a queue or in
 //! counters ([`waiting`]) and is written by whoever finds it time to: one thread at a time has the *turn*, takes what
-//! waits and writes it in one transaction ([`flush`]). A use that may not be without its event waits for the turn too,
-//! and mostly finds its event written when it comes. There is no thread of ours.
+//! waits and writes it in one transaction ([`flush`]). A use that may not be without its event sleeps until a turn ends, and
+//! mostly finds its event written then ([`turn`]). There is no thread of ours.
 //!
-//! Order of locks: the turn, then a transaction, then nothing; the queue's lock is a leaf and is never taken inside a
-//! transaction. Sinks and their callbacks run with none of them held.
+//! Order of locks: the turn, then a transaction, then nothing; the queue's lock is a leaf, and inside a transaction only
+//! who has the turn takes it. Sinks and their callbacks run with none of them held.
 
 mod deeds;
 mod feeding;
 mod log;
+mod turn;
 mod uses;
 mod waiting;
 mod words;
@@ -63,6 +64,8 @@ pub(super) struct Trail {
     highest: AtomicU64,
     /// Something was written through this handle.
     wrote: AtomicBool,
+    /// Transactions that wrote what waited.
+    transactions: AtomicU64,
 }
 
 impl Trail {
@@ -80,6 +83,7 @@ impl Trail {
             broken: AtomicBool::new(false),
             highest: AtomicU64::new(0),
             wrote: AtomicBool::new(false),
+            transactions: AtomicU64::new(0),
         };
         if !options.read_only {
             // Written with what comes first.
@@ -99,6 +103,17 @@ impl Trail {
         self.redaction.as_ref().map_or(Value::Null, |redaction| redaction.pairs(pairs, redact))
     }
 
+    #[cfg(test)]
+    pub(super) fn waiting_events(&self) -> u64 {
+        self.register.events.load(Ordering::Relaxed)
+    }
+
+    /// How many transactions of this handle's wrote events that waited.
+    #[cfg(any(test, feature = "failpoints", feature = "floor"))]
+    pub(super) fn transactions(&self) -> u64 {
+        self.transactions.load(Ordering::Relaxed)
+    }
+
     /// Whether a use that may not be without its event can be begun at all.
     ///
     /// # Errors
@@ -114,7 +129,7 @@ impl Trail {
         }
         if self.broken.load(Ordering::Relaxed) {
             // It may be well again; whoever asks finds out.
-            write_waiting(inner, false, false, None).map_err(|error| unavailable(&error))?;
+            write_waiting(inner, false, false).map_err(|error| unavailable(&error))?;
         }
         Ok(())
     }

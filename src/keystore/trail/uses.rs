@@ -6,9 +6,10 @@ use std::sync::atomic::Ordering;
 use serde_json::Map;
 
 use super::feeding::feed;
-use super::waiting::{Kind, Ticket, unavailable};
+use super::turn::Ticket;
+use super::waiting::{Kind, unavailable};
 use super::words;
-use super::writing::{Wait, queue, write_if_many, write_in_turn, write_waiting};
+use super::writing::{Wait, queue, write_if_many, write_in_turn, write_with};
 use crate::audit::{Event, KeyRef};
 use crate::error::{Error, Result};
 use crate::keystore::handle::{Key, Wish};
@@ -53,11 +54,11 @@ pub(in crate::keystore) fn used(
     }
     let event = use_event(inner, Some(key), Some(served.about), wish, outcome.err());
     if served.record == Record::Closed && outcome.is_ok() {
-        let ticket = Arc::new(Ticket::default());
+        let ticket = Arc::new(Ticket::new());
         if !queue(inner, event, Some(ticket.clone())) {
             return Err(Error::TrailUnavailable { reason: "too many events wait to be written".into() });
         }
-        return write_waiting(inner, false, false, Some(&ticket)).map_err(|error| unavailable(&error));
+        return write_with(inner, &ticket).map_err(|error| unavailable(&error));
     }
     queue(inner, event, None);
     write_if_many(inner, coarse_millis());
@@ -85,8 +86,8 @@ fn refusal(inner: &Inner, key: Option<&Key>, about: Option<KeyRef>, wish: &Wish<
     if inner.options.read_only || inner.trail.broken.load(Ordering::Relaxed) {
         return;
     }
-    if let Some(turn) = inner.trail.register.try_turn() {
-        let _ = write_in_turn(inner, Wait::Not, false, false);
+    if let Some(mut turn) = inner.trail.register.turns.try_now() {
+        let _ = write_in_turn(inner, &mut turn, Wait::Not, false, false);
         drop(turn);
         feed(inner);
     }

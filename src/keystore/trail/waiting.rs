@@ -1,18 +1,21 @@
 //! What waits to be written down: events, repeats of refusals, and the versions that were used.
 //!
-//! One lock, a leaf: nothing else is taken under it, and it is never taken inside a transaction. Forks find it free
+//! One lock, a leaf: nothing else is taken under it, and inside a transaction only who has the turn takes it (the fork
+//! handlers wait for the turn first). Forks find it free
 //! (see `fork`); what waits at a fork is the parent's.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::audit::{Event, KeyRef};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Status};
 use crate::keystore::fork::Guarded;
 use crate::keystore::usage::{Counted, VersionUsage};
 use crate::operation::Operation;
 use crate::sync::{ForkGuard, ForkLock};
+
+use super::turn::{Ticket, Turns};
 
 /// Events that may wait; what comes on top is dropped, counted, and told as a gap.
 const EVENTS: usize = 65_536;
@@ -20,6 +23,8 @@ const EVENTS: usize = 65_536;
 const VERSIONS: usize = 65_536;
 /// Kinds of refusals told apart in one interval.
 const KINDS: usize = 4_096;
+/// Where more wait, nobody waits for more.
+const GATHERED: usize = 64;
 /// Events of one transaction.
 const BATCH: usize = 4_096;
 
@@ -27,10 +32,9 @@ const BATCH: usize = 4_096;
 #[derive(Default)]
 pub(in crate::keystore) struct Register {
     waiting: ForkLock<Waiting>,
-    /// Whose turn it is to write: one thread at a time takes what waits, so that no event is taken twice and those
-    /// that come meanwhile go together. Held over the transaction, so always taken before one; the fork handlers take
-    /// it before they wait for any store's transaction.
-    turn: ForkLock<()>,
+    /// Whose turn it is to write: one thread at a time takes what waits, so that no event is taken twice and those that
+    /// come meanwhile go together.
+    pub(super) turns: Turns,
     /// How many events wait: read without the lock.
     pub(super) events: AtomicU64,
 }
@@ -53,10 +57,6 @@ pub(super) struct Pending {
     pub(super) event: Event,
     pub(super) ticket: Option<Arc<Ticket>>,
 }
-
-/// What became of an event: asked by the one call that may not go on without it.
-#[derive(Default)]
-pub(super) struct Ticket(AtomicU8);
 
 /// A key version, in an order.
 type Place = ([u8; 16], u32, [u8; 8]);
@@ -123,20 +123,6 @@ fn place(key: KeyRef) -> Place {
     (key.key_id, key.version, key.material_id)
 }
 
-impl Ticket {
-    pub(super) fn done(&self, well: bool) {
-        self.0.store(if well { 1 } else { 2 }, Ordering::Release);
-    }
-
-    /// None while it waits.
-    pub(super) fn outcome(&self) -> Option<bool> {
-        match self.0.load(Ordering::Acquire) {
-            0 => None,
-            outcome => Some(outcome == 1),
-        }
-    }
-}
-
 impl Gap {
     pub(super) fn is_empty(&self) -> bool {
         self.dropped == 0 && self.failed == 0
@@ -177,16 +163,6 @@ impl Register {
             waiting.inherited = None;
         }
         waiting
-    }
-
-    /// Waits for the right to write.
-    pub(super) fn turn(&self) -> ForkGuard<'_, ()> {
-        self.turn.lock()
-    }
-
-    /// The right to write, if nobody has it.
-    pub(super) fn try_turn(&self) -> Option<ForkGuard<'_, ()>> {
-        self.turn.try_lock()
     }
 
     /// Notes that a version is used from now on; `begin` makes its counters, unless another thread was first.
@@ -291,6 +267,21 @@ impl Register {
         batch
     }
 
+    /// Adds the events that came since a batch was taken, as far as there is room in it. The caller has the turn.
+    pub(super) fn top_up(&self, batch: &mut Batch) {
+        let mut waiting = self.lock();
+        let many = waiting.events.len().min(BATCH.saturating_sub(batch.events.len()));
+        batch.events.extend(waiting.events.drain(..many));
+        self.events.store(waiting.events.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Whether each of these threads has an event that waits, or so many wait that it does not matter.
+    pub(super) fn waits_for_all(&self, threads: &[usize]) -> bool {
+        let waiting = self.lock();
+        let tickets = waiting.events.iter().flat_map(|pending| &pending.ticket).map(|t| t.thread());
+        waiting.events.len() > GATHERED || threads.iter().all(|thread| tickets.clone().any(|t| t == *thread))
+    }
+
     /// A batch that was written.
     pub(super) fn written(&self, batch: Batch) {
         batch.counted.iter().for_each(|(usage, counted)| usage.taken(counted));
@@ -302,12 +293,15 @@ impl Register {
     pub(super) fn put_back(&self, batch: Batch, error: &Error, at: u64) {
         let mut waiting = self.lock();
         let waiting = &mut *waiting;
-        for mut pending in batch.events.into_iter().rev() {
+        for pending in batch.events.into_iter().rev() {
+            waiting.events.push_front(pending);
+        }
+        // Those that came meanwhile too: their calls have no better chance, and none waits for ever.
+        for pending in &mut waiting.events {
             if let Some(ticket) = pending.ticket.take() {
                 ticket.done(false);
                 pending.event.error = Some(unavailable(error));
             }
-            waiting.events.push_front(pending);
         }
         self.events.store(waiting.events.len() as u64, Ordering::Relaxed);
         for (kind, earlier) in batch.repeats {
@@ -343,7 +337,7 @@ pub(super) fn unavailable(error: &Error) -> Error {
 
 impl Guarded for Register {
     fn hold_first(&self) {
-        self.turn.lock().keep_across_fork();
+        self.turns.keep_across_fork();
     }
 
     fn hold(&self) {
@@ -368,14 +362,6 @@ impl Guarded for Register {
             waiting.gap = Gap::default();
             self.events.store(0, Ordering::Relaxed);
         }
-        drop(self.turn.resume());
-    }
-}
-
-/// The outcome of a ticket as a call answers it.
-pub(super) fn answered(well: bool) -> Result<()> {
-    match well {
-        true => Ok(()),
-        false => Err(Error::TrailUnavailable { reason: "its event could not be written".into() }),
+        self.turns.resume();
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use serde_json::Map;
 
 use super::feeding::feed;
 use super::log::Appending;
-use super::waiting::{Batch, Ticket, answered};
+use super::turn::{Ticket, Turn, answered};
+use super::waiting::Batch;
 use super::words;
 use super::words::source;
 use crate::audit::Event;
@@ -57,9 +59,9 @@ pub(super) fn write_if_many(inner: &Inner, now: u64) {
     }
     if many >= TOO_MANY {
         // Nobody adds to it faster than it is written.
-        let _ = write_waiting(inner, false, false, None);
-    } else if let Some(turn) = trail.register.try_turn() {
-        let _ = write_in_turn(inner, Wait::Not, false, false);
+        let _ = write_waiting(inner, false, false);
+    } else if let Some(mut turn) = trail.register.turns.try_now() {
+        let _ = write_in_turn(inner, &mut turn, Wait::Not, false, false);
         drop(turn);
         feed(inner);
     }
@@ -78,9 +80,9 @@ pub(in crate::keystore) fn attend(inner: &Inner) -> Result<u64> {
     let interval = u64::try_from(inner.options.trail_interval.as_millis()).unwrap_or(u64::MAX).max(1);
     // Before the work, so that one thread does it.
     trail.interval_end.store(now.saturating_add(interval), Ordering::Relaxed);
-    match trail.register.try_turn() {
-        Some(turn) => {
-            let written = write_in_turn(inner, Wait::Not, true, false);
+    match trail.register.turns.try_now() {
+        Some(mut turn) => {
+            let written = write_in_turn(inner, &mut turn, Wait::Not, true, false);
             drop(turn);
             feed(inner);
             if written.is_err() {
@@ -105,7 +107,7 @@ pub(in crate::keystore) fn flush_and_sign(inner: &Inner, sign_now: bool) -> Resu
     if inner.options.read_only {
         return Err(Error::StoreReadOnly);
     }
-    write_waiting(inner, true, sign_now, None)
+    write_waiting(inner, true, sign_now)
 }
 
 /// The last flush; a final checkpoint. Errors have nobody to go to.
@@ -122,33 +124,43 @@ pub(in crate::keystore) fn close(inner: &Inner) {
     if inner.options.trail {
         trail.register.push(words::service("StopLogging", Map::new(), Time::now_millis()), None);
     }
-    let _ = write_waiting(inner, true, true, None);
+    let _ = write_waiting(inner, true, true);
 }
 
-/// Has its turn and writes; with a ticket, until that is answered.
-pub(super) fn write_waiting(inner: &Inner, all: bool, sign_now: bool, ticket: Option<&Ticket>) -> Result<()> {
-    let mut written = Ok(());
-    let mut all = all;
+/// Has its turn and writes.
+pub(super) fn write_waiting(inner: &Inner, all: bool, sign_now: bool) -> Result<()> {
+    let mut turn = inner.trail.register.turns.wait();
+    let written = write_in_turn(inner, &mut turn, Wait::Busy, all, sign_now);
+    drop(turn);
+    feed(inner);
+    written
+}
+
+/// Returns when an event that was queued is on disk: with a transaction of another thread's, or of this one's that takes
+/// all that waits.
+pub(super) fn write_with(inner: &Inner, ticket: &Ticket) -> Result<()> {
     loop {
-        let turn = inner.trail.register.turn();
-        if let Some(well) = ticket.and_then(Ticket::outcome) {
-            drop(turn);
-            feed(inner);
-            // The one who wrote knows more than the ticket does.
-            return if well { Ok(()) } else { written.and(answered(well)) };
-        }
-        written = write_in_turn(inner, Wait::Busy, all, sign_now);
-        all = false;
+        let mut turn = match inner.trail.register.turns.wait_or(ticket) {
+            Ok(turn) => turn,
+            Err(well) => return answered(well),
+        };
+        turn.gather(&inner.trail.register);
+        // Who wrote knows more than the ticket does.
+        let written = write_in_turn(inner, &mut turn, Wait::Busy, false, false);
         drop(turn);
-        if ticket.is_none() || written.is_err() {
-            feed(inner);
-            return written;
-        }
+        feed(inner);
+        written?;
     }
 }
 
-/// Writes all that waits, a batch a transaction. The caller has the turn.
-pub(super) fn write_in_turn(inner: &Inner, wait: Wait, all: bool, sign_now: bool) -> Result<()> {
+/// Writes all that waits, a batch a transaction.
+pub(super) fn write_in_turn(
+    inner: &Inner,
+    turn: &mut Turn<'_>,
+    wait: Wait,
+    all: bool,
+    sign_now: bool,
+) -> Result<()> {
     let trail = &inner.trail;
     inner.check_usable()?;
     let (coarse, wall) = (coarse_millis(), Time::now_millis());
@@ -156,7 +168,7 @@ pub(super) fn write_in_turn(inner: &Inner, wait: Wait, all: bool, sign_now: bool
     trail.queue_due.store(u64::MAX, Ordering::Relaxed);
     let (mut all, mut sign_now) = (all, sign_now);
     loop {
-        let batch = trail.register.take(all, to_wall);
+        let mut batch = trail.register.take(all, to_wall);
         let sign_due = all && trail.uncovered.load(Ordering::Relaxed);
         all = false;
         if batch.is_empty() && !sign_due && !sign_now {
@@ -165,11 +177,16 @@ pub(super) fn write_in_turn(inner: &Inner, wait: Wait, all: bool, sign_now: bool
         if inner.options.read_only {
             continue;
         }
-        match write(inner, wait, &batch, sign_now) {
+        let began = Instant::now();
+        match write(inner, wait, &mut batch, sign_now) {
             Ok(()) => {
+                turn.last.took = began.elapsed();
+                turn.last.threads.clear();
+                turn.last.threads.extend(batch.events.iter().flat_map(|p| &p.ticket).map(|t| t.thread()));
                 trail.register.written(batch);
                 trail.broken.store(false, Ordering::Relaxed);
                 trail.wrote.store(true, Ordering::Relaxed);
+                trail.transactions.fetch_add(1, Ordering::Relaxed);
                 sign_now = false;
             }
             Err(error) => {
@@ -183,7 +200,7 @@ pub(super) fn write_in_turn(inner: &Inner, wait: Wait, all: bool, sign_now: bool
 }
 
 /// One transaction.
-fn write(inner: &Inner, wait: Wait, batch: &Batch, sign_now: bool) -> Result<()> {
+fn write(inner: &Inner, wait: Wait, batch: &mut Batch, sign_now: bool) -> Result<()> {
     let source = source(&inner.options, &inner.actor, &inner.secrets);
     let now = Time::now_millis();
     let (backend, secrets, seen) = (&*inner.backend, &inner.secrets, &*inner.seen);
@@ -192,6 +209,7 @@ fn write(inner: &Inner, wait: Wait, batch: &Batch, sign_now: bool) -> Result<()>
         Wait::Not => Snapshot::try_begin(backend, secrets, seen)?,
     };
     let mut appending = Appending::begin(&mut snapshot, &source)?;
+    inner.trail.register.top_up(batch);
     if !batch.gap.is_empty() {
         appending.add(&snapshot, &words::of_gap(&batch.gap, now))?;
     }
