@@ -70,6 +70,10 @@ func TestAMACIsVerifiedUnderTheVersionItNames(t *testing.T) {
 	code = code[5:]
 	ok(store.RotateKey("sign"))(t)
 	noError(t, key.VerifyMAC([]byte("message"), code))
+	newer := ok(key.GenerateMAC(nil, []byte("message")))(t)
+	equal(t, [2]byte{code[3], newer[3]}, [2]byte{1, 2})
+	noError(t, key.VerifyMAC([]byte("message"), newer))
+	is(t, key.VerifyMAC([]byte("message"), append(code[:6:6], newer[6:]...)), ErrInvalidMAC)
 	is(t, key.VerifyMAC([]byte("massage"), code), ErrInvalidMAC)
 	_, err := key.Encrypt(nil, nil, row, nil)
 	is(t, err, ErrInvalidKeyUsage)
@@ -90,6 +94,25 @@ func TestWhoHasThePublicHalfSealsAndOnlyTheKeyOpens(t *testing.T) {
 	is(t, err, ErrInvalidArgument)
 	_, err = Seal(nil, [][]byte{public[1:]}, nil, row, StoreNone)
 	is(t, err, ErrInvalidKeyMaterial)
+}
+
+func TestWhatWasSealedToAnOlderPublicHalfOpensAfterARotation(t *testing.T) {
+	store := ok(InMemory())(t)
+	defer store.Close()
+	for _, spec := range []string{"HPKE_X25519", "HPKE_X_WING"} {
+		ok(store.CreateKeyWith(spec, KeyOptions{Spec: spec}))(t)
+		key := ok(store.Key(spec))(t)
+		older := ok(key.PublicKey())(t)
+		before := ok(Seal(nil, [][]byte{older}, []byte("before"), row, StoreNone))(t)
+		ok(store.RotateKey(spec))(t)
+		newer := ok(key.PublicKey())(t)
+		equal(t, len(newer), len(older))
+		equal(t, string(newer) == string(older), false)
+		after := ok(Seal(nil, [][]byte{newer}, []byte("after"), row, StoreNone))(t)
+		equal(t, string(ok(key.Decrypt(nil, before, row, nil))(t)), "before")
+		equal(t, string(ok(key.Decrypt(nil, after, row, nil))(t)), "after")
+		key.Close()
+	}
 }
 
 func TestAGrantLetsAnotherPrincipalInAndItsEndKeepsThemOut(t *testing.T) {
@@ -331,6 +354,26 @@ func TestTwoWhoAreVouchedForDoWhatOneMayNot(t *testing.T) {
 	equal(t, ok(alice.ScheduleKeyDeletion("cards", 7))(t).KeyState, "PendingDeletion")
 }
 
+func TestMaterialComesUnder4096BitsToo(t *testing.T) {
+	if Engine() != "aws-lc" {
+		t.Skip("no RSA in this build")
+	}
+	store := ok(InMemory())(t)
+	defer store.Close()
+	ok(store.CreateKeyWith("mine", KeyOptions{External: true}))(t)
+	given := ok(store.ParametersForImport("mine", "RSAES_OAEP_SHA_256/RSA_4096"))(t)
+	public := ok(x509.ParsePKIXPublicKey(given.PublicKey))(t).(*rsa.PublicKey)
+	equal(t, public.Size(), 512)
+	material := make([]byte, 32)
+	noError(t, Random(material))
+	wrapped := ok(rsa.EncryptOAEP(sha256.New(), rand.Reader, public, material, nil))(t)
+	equal(t, ok(store.ImportWrappedKeyMaterial("mine", given.ImportToken, wrapped, "", 0))(t).KeyState, "Enabled")
+	key := ok(store.Key("mine"))(t)
+	defer key.Close()
+	sealed := ok(key.Encrypt(nil, []byte("x"), row, nil))(t)
+	equal(t, string(ok(key.Decrypt(nil, sealed, row, nil))(t)), "x")
+}
+
 func TestMaterialOfOnesOwnComesWrappedGoesAndComesAgain(t *testing.T) {
 	if Engine() != "aws-lc" {
 		t.Skip("no RSA in this build")
@@ -363,7 +406,8 @@ func TestMaterialOfOnesOwnComesWrappedGoesAndComesAgain(t *testing.T) {
 	is(t, err, ErrInvalidKeyState)
 	kind = "NEW_KEY_MATERIAL"
 	equal(t, ok(bring(other))(t).Versions[1].State, "PENDING_ROTATION")
-	turned := ok(store.RotateKey("mine"))(t)
+	equal(t, ok(store.RotateKey("mine"))(t).Version, 2)
+	turned := ok(store.DescribeKey("mine"))(t)
 	equal(t, turned.CurrentVersion, 2)
 	equal(t, turned.Versions[1].Origin, "EXTERNAL")
 	equal(t, string(ok(key.Decrypt(nil, sealed, row, nil))(t)), "x")

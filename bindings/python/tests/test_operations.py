@@ -85,6 +85,12 @@ def test_a_mac_is_verified_under_the_version_it_names(spec: str, size: int) -> N
             assert len(code) == size
             store.rotate_key("sign")
             key.verify_mac(bytearray(b"message"), code)
+            newer = key.generate_mac(b"message")
+            assert [int.from_bytes(one[:4], "big") for one in (code, newer)] == [1, 2]
+            assert newer[6:] != code[6:]
+            key.verify_mac(b"message", newer)
+            with pytest.raises(keyfold.InvalidMac):
+                key.verify_mac(b"message", code[:6] + newer[6:])
             with pytest.raises(keyfold.InvalidMac):
                 key.verify_mac(b"massage", code)
             with pytest.raises(keyfold.InvalidMac):
@@ -110,12 +116,29 @@ def test_who_has_the_public_half_seals_and_only_the_key_opens(spec: str) -> None
                 keyfold.seal([], b"x")
 
 
+@pytest.mark.parametrize("spec", ["HPKE_X25519", "HPKE_X_WING"])
+def test_what_was_sealed_to_an_older_public_half_opens_after_a_rotation(spec: str) -> None:
+    with keyfold.in_memory() as store:
+        store.create_key("inbox", spec=spec)
+        with store.key("inbox") as inbox:
+            older = inbox.public_key()
+            before = keyfold.seal(older, b"before", context=ROW)
+            store.rotate_key("inbox")
+            newer = inbox.public_key()
+            assert newer != older and len(newer) == len(older)
+            after, late = (keyfold.seal(half, b"after", context=ROW) for half in (newer, older))
+            assert [inbox.decrypt(one, context=ROW) for one in (before, after, late)] == [b"before", b"after", b"after"]
+            named = [keyfold.inspect(one)["cells"][0]["version"] for one in (before, after, late)]
+            assert named == [1, 2, 1]
+
+
 # Material of one's own.
 
 
-def oaep(public_key: bytes, message: bytes) -> bytes:
-    """RSAES-OAEP with SHA-256 (RFC 8017, 7.1.1), for a SubjectPublicKeyInfo that ends in a modulus of 3,072 bits and 65537."""
-    size, seed = 384, os.urandom(32)
+def oaep(public_key: bytes, message: bytes, size: int = 384) -> bytes:
+    """RSAES-OAEP with SHA-256 (RFC 8017, 7.1.1), for a SubjectPublicKeyInfo that ends in a modulus of size bytes and 65537."""
+    assert public_key[-5 - size - 1 - 4 : -5 - size] == b"\x02\x82" + (size + 1).to_bytes(2, "big") + b"\0"
+    seed = os.urandom(32)
     modulus = int.from_bytes(public_key[-5 - size : -5], "big")
 
     def masked(data: bytes, by: bytes) -> bytes:
@@ -153,11 +176,22 @@ def test_material_of_ones_own_comes_wrapped_goes_and_comes_again(store: keyfold.
             store.rotate_key("mine")
         waits = bring(bytes(range(1, 33)), "NEW_KEY_MATERIAL")
         assert [version.state for version in waits.versions] == ["CURRENT", "PENDING_ROTATION"]
-        turned = store.rotate_key("mine")
+        assert store.rotate_key("mine").version == 2
+        turned = store.describe_key("mine")
         assert (turned.current_version, turned.versions[1].origin) == (2, "EXTERNAL")
         assert mine.decrypt(sealed) == b"x"
         gone = store.delete_imported_key_material("mine", turned.versions[0].material_id)
         assert [version.state for version in gone.versions] == ["PENDING_IMPORT", "CURRENT"]
+
+
+@pytest.mark.skipif(keyfold.engine() != "aws-lc", reason="no RSA in this build")
+def test_material_comes_under_4096_bits_too(store: keyfold.Store) -> None:
+    store.create_key("mine", external=True)
+    given = store.parameters_for_import("mine", "RSAES_OAEP_SHA_256/RSA_4096")
+    wrapped = oaep(given.public_key, bytes(range(32)), 512)
+    assert store.import_wrapped_key_material("mine", given.import_token, wrapped).key_state == "Enabled"
+    with store.key("mine") as mine:
+        assert mine.decrypt(mine.encrypt(b"x")) == b"x"
 
 
 # Who may.
