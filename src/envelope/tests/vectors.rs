@@ -2,8 +2,8 @@
 //! the given randomness, opened, and refused with the right class.
 
 use serde_json::Value;
-use sha3::Shake128;
-use sha3::digest::{ExtendableOutput, Update, XofReader};
+use shake::Shake128;
+use shake::digest::{ExtendableOutput, Update, XofReader};
 
 use super::super::cells::key_cell;
 use super::super::chunks::{self, Position};
