@@ -161,7 +161,6 @@ pub(super) trait Transaction {
     /// Up to `limit` entries after `after`, in order.
     fn list(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Entry>>;
     /// Places of up to `limit` rows after `after`, in order, whatever their other columns hold.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
     fn places(&mut self, table: Table, after: &[u8], limit: usize) -> Result<Vec<Vec<u8>>>;
     /// Adds events to the trail; their numbers must be free.
     fn append_events(&mut self, events: &[EventRow]) -> Result<()>;

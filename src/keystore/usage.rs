@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use serde::Serialize;
 
+use super::time::Time;
 use super::trail::Register;
 use crate::audit::KeyRef;
 use crate::operation::Operation;
@@ -133,7 +134,11 @@ impl VersionUsage {
     fn begin(self: &Arc<Self>) -> Option<&Counts> {
         let register = self.register.upgrade()?;
         register.enter(self, || self.counts.set(Counts::new()).is_ok());
-        self.counts.get()
+        let counts = self.counts.get();
+        if counts.is_none() {
+            register.uncounted(Time::now_millis());
+        }
+        counts
     }
 
     /// What was counted since [`VersionUsage::taken`]; `wall` turns coarse milliseconds into milliseconds since 1970.

@@ -43,4 +43,6 @@ mod tamper;
 #[cfg(feature = "sqlite")]
 mod trail;
 #[cfg(feature = "sqlite")]
+mod uncounted;
+#[cfg(feature = "sqlite")]
 mod who;

@@ -163,18 +163,23 @@ impl<'a> Appending<'a> {
     }
 }
 
-/// The checkpoints of more than `after` events, by size; for one that is not as it was written, what no key verifies.
+/// The checkpoints of more than `after` events, by size; for one that is not as it was written, whatever is wrong with
+/// its row, what no key verifies.
 pub(in crate::keystore) fn checkpoints(
     snapshot: &mut Snapshot<'_>,
     after: u64,
     limit: usize,
 ) -> Result<Vec<(u64, SignedCheckpoint)>> {
-    let entries = snapshot.rows.list(Table::Checkpoints, &after.to_be_bytes(), limit)?;
-    let mut found = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let broken = || Error::TrailInvalid { what: "a checkpoint has no place in the trail".into() };
-        let size = <[u8; 8]>::try_from(&entry.place[..]).map(u64::from_be_bytes).map_err(|_| broken())?;
-        let row = snapshot.rows.get(Table::Checkpoints, &entry.place)?;
+    let places = snapshot.rows.places(Table::Checkpoints, &after.to_be_bytes(), limit)?;
+    let mut found = Vec::with_capacity(places.len());
+    for place in places {
+        // A place of another length is none; such a row stands before the first entry, where no checkpoint can.
+        let size = <[u8; 8]>::try_from(&place[..]).map_or(0, u64::from_be_bytes);
+        let row = match snapshot.rows.get(Table::Checkpoints, &place) {
+            Ok(row) => row,
+            Err(Error::StoreIntegrity { .. }) => None,
+            Err(error) => return Err(error),
+        };
         let read = row.and_then(|row| SignedCheckpoint::parse_line(&row.document));
         let read = read.filter(|checkpoint| checkpoint.claimed_size() == Some(size));
         found.push((size, read.unwrap_or_else(|| SignedCheckpoint::unreadable(size))));

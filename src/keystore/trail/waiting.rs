@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::audit::{Event, KeyRef};
 use crate::error::{Error, Status};
@@ -19,10 +19,10 @@ use super::turn::{Ticket, Turns};
 
 /// Events that may wait; what comes on top is dropped, counted, and told as a gap.
 const EVENTS: usize = 65_536;
-/// Versions with uses that may wait.
-const VERSIONS: usize = 65_536;
-/// Kinds of refusals told apart in one interval.
-const KINDS: usize = 4_096;
+/// Versions whose uses are counted at a time. A use of one more is told as a gap, and has a flush make room.
+const VERSIONS: usize = if cfg!(test) { 64 } else { 65_536 };
+/// Kinds of refusals told apart in one interval, and versions whose failures are counted; likewise.
+const KINDS: usize = if cfg!(test) { 64 } else { 4_096 };
 /// Where more wait, nobody waits for more.
 const GATHERED: usize = 64;
 /// Events of one transaction.
@@ -37,6 +37,8 @@ pub(in crate::keystore) struct Register {
     pub(super) turns: Turns,
     /// How many events wait: read without the lock.
     pub(super) events: AtomicU64,
+    /// Something could not be counted for want of room: read without the lock.
+    pub(super) full: AtomicBool,
 }
 
 #[derive(Default)]
@@ -92,6 +94,8 @@ struct Failures {
 #[derive(Clone, Default)]
 pub(super) struct Gap {
     pub(super) dropped: u64,
+    /// Uses that stand in no count of a version: neither in the trail, unless by themselves, nor in the counters.
+    pub(super) uncounted: u64,
     /// Attempts to write that failed.
     pub(super) failed: u64,
     pub(super) first: u64,
@@ -125,7 +129,7 @@ fn place(key: KeyRef) -> Place {
 
 impl Gap {
     pub(super) fn is_empty(&self) -> bool {
-        self.dropped == 0 && self.failed == 0
+        self.dropped == 0 && self.uncounted == 0 && self.failed == 0
     }
 
     fn widen(&mut self, at: u64) {
@@ -140,6 +144,7 @@ impl Gap {
             self.first = earlier.first;
             self.last = self.last.max(earlier.last);
             self.dropped += earlier.dropped;
+            self.uncounted += earlier.uncounted;
             self.failed += earlier.failed;
             self.reason = self.reason.or(earlier.reason);
         }
@@ -171,6 +176,17 @@ impl Register {
         if waiting.used.len() < VERSIONS && begin() {
             waiting.used.push(usage.clone());
         }
+    }
+
+    /// Takes note of a use that there was no room to count.
+    pub(in crate::keystore) fn uncounted(&self, at: u64) {
+        self.miss(&mut self.lock(), at);
+    }
+
+    fn miss(&self, waiting: &mut Waiting, at: u64) {
+        waiting.gap.widen(at);
+        waiting.gap.uncounted += 1;
+        self.full.store(true, Ordering::Relaxed);
     }
 
     /// Whether nothing waits but events.
@@ -222,10 +238,11 @@ impl Register {
     /// Counts a use that failed to authenticate.
     pub(super) fn failure(&self, about: KeyRef, operation: Operation, at: u64) {
         let mut waiting = self.lock();
-        if waiting.failures.len() >= KINDS {
-            return;
+        let about = (place(about), operation);
+        if waiting.failures.len() >= KINDS && !waiting.failures.contains_key(&about) {
+            return self.miss(&mut waiting, at);
         }
-        let failures = waiting.failures.entry((place(about), operation));
+        let failures = waiting.failures.entry(about);
         let failures = failures.or_insert(Failures { count: 0, first: at, last: at });
         failures.count += 1;
         failures.last = at;
@@ -241,6 +258,7 @@ impl Register {
         self.events.store(waiting.events.len() as u64, Ordering::Relaxed);
         batch.gap = std::mem::take(&mut waiting.gap);
         if all {
+            self.full.store(false, Ordering::Relaxed);
             let repeats = std::mem::take(&mut waiting.repeats);
             batch.repeats.extend(repeats.into_iter().filter(|(_, repeat)| repeat.count > 0));
             let mut counted = Vec::new();

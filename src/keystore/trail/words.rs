@@ -171,6 +171,7 @@ pub(super) fn of_repeat(kind: &Kind, repeat: &Repeat, now: u64) -> Event {
 pub(super) fn of_gap(gap: &Gap, now: u64) -> Event {
     let mut details = Map::new();
     details.insert("dropped".into(), gap.dropped.into());
+    details.insert("uncounted".into(), gap.uncounted.into());
     details.insert("failedWrites".into(), gap.failed.into());
     details.insert("firstEventTime".into(), millis(gap.first).into());
     details.insert("lastEventTime".into(), millis(gap.last).into());

@@ -73,7 +73,7 @@ pub(in crate::keystore) fn attend(inner: &Inner) -> Result<u64> {
     let trail = &inner.trail;
     let now = coarse_millis();
     let due = trail.interval_end.load(Ordering::Relaxed);
-    if now < due {
+    if now < due && !trail.register.full.load(Ordering::Relaxed) {
         write_if_many(inner, now);
         return Ok(due - now);
     }
