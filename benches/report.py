@@ -72,6 +72,7 @@ def store_rows(store: Report, add: Any) -> None:
         add(f"an event a call, {threads}: of bare SQLite's inserts", events["ratio"], "{:.2f}", 0.5, False)
         add(f"an event a call, {threads}: events a second", events["events_a_second"], "{:.0f}", None, False)
     add("audit verify, events a second", store["verify"]["events_a_second"], "{:.0f}", 1e6, False)
+    add("audit verify, of reading, hashing and MACs on one core", store["verify"]["ratio"], "{:.2f}", None, False)
     rotations = store["rotations"]
     add("rotations that are due, of bare SQLite's updates", rotations["ratio"], "{:.2f}", 0.3, False)
     add("rotations that are due, a second", rotations["rotations_a_second"], "{:.0f}", None, False)

@@ -13,7 +13,7 @@ use super::failpoint;
 use super::founding::put_manifest;
 use super::inner::Inner;
 use super::manifest::{Manifest, WRITER, bucket_digest, roots_digest};
-use super::names::KeyName;
+use super::names::{KeyId, KeyName};
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
 use super::{admin, anchor, states, trail};
 use crate::audit::KeyRef;
@@ -159,6 +159,22 @@ impl<'a> Change<'a> {
     /// in a state that permits it. Every management call comes to its keys through here.
     pub(super) fn key(&mut self, name: &KeyName) -> Result<KeyDocument> {
         let key = self.snapshot.key(name)?;
+        self.permitted(key, name)
+    }
+
+    /// The same for a key that is there and of which `when` holds; None, and nothing decided or told, for another.
+    pub(super) fn key_when(
+        &mut self,
+        id: KeyId,
+        when: impl FnOnce(&KeyDocument) -> bool,
+    ) -> Result<Option<KeyDocument>> {
+        match self.snapshot.key_by_id(id)?.filter(when) {
+            Some(key) => self.permitted(key, &KeyName::Id(id)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn permitted(&mut self, key: KeyDocument, name: &KeyName) -> Result<KeyDocument> {
         self.tell(&key);
         access::authorise_key(self, &key)?;
         states::permit(self.deed.operation, &key, name, self.inner.options.recovery)?;

@@ -115,14 +115,10 @@ fn rotate_when(
     inner.change(deed(), |change| {
         let now = clock::now(change.snapshot());
         // As it stands now: whoever comes second goes on with what the first one made.
-        match change.snapshot().key_by_id(id)? {
-            Some(key) if when(&key, now) => {}
-            _ => {
-                change.nothing_to_do();
-                return Ok(false);
-            }
-        }
-        let mut key = change.key(&name)?;
+        let Some(mut key) = change.key_when(id, |key| when(key, now))? else {
+            change.nothing_to_do();
+            return Ok(false);
+        };
         add_version(change, &mut key, RotationType::Automatic)?;
         Ok(true)
     })
@@ -333,8 +329,7 @@ impl Store {
             let mut rotated = Vec::new();
             for id in ids {
                 let now = clock::now(change.snapshot());
-                if change.snapshot().key_by_id(*id)?.is_some_and(|key| is_due(&key, now)) {
-                    let mut key = change.key(&KeyName::Id(*id))?;
+                if let Some(mut key) = change.key_when(*id, |key| is_due(key, now))? {
                     add_version(change, &mut key, RotationType::Automatic)?;
                     rotated.push(describe(change.snapshot(), &key)?);
                 }

@@ -7,6 +7,8 @@ mod anchor;
 #[cfg(feature = "sqlite")]
 mod backup;
 #[cfg(feature = "sqlite")]
+mod callbacks;
+#[cfg(feature = "sqlite")]
 mod counters;
 #[cfg(feature = "sqlite")]
 mod dry_run;
