@@ -31,7 +31,7 @@ mod work;
 pub use crate::context::Context;
 pub use datakey::{decrypt_data_key_into, generate_data_key};
 pub use explain::{CellFindings, ContextFindings, Explanation, StoreReach, explain};
-pub use file::{Converted, FileOptions, Privacy, Replacement, decrypt_file, encrypt_file};
+pub use file::{Converted, FileOptions, Privacy, Replacement, decrypt_file, encrypt_file, seal_file};
 pub use head::Kind;
 pub use inspect::{CellInfo, CellKey, Inspection, StoredPair, inspect};
 pub(crate) use open::Sealed;

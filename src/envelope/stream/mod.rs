@@ -17,7 +17,9 @@ use crate::keystore::{Key, Store};
 pub use decryptor::Decryptor;
 pub use encryptor::Encryptor;
 pub use pull::{Pull, Source};
+pub(super) use range::Layout;
 pub use range::{CiphertextRange, ciphertext_range};
+pub(super) use reader::read_head;
 pub use reader::{ReadAt, Reader};
 
 /// Which keys may open a stream, held for as long as it needs them.
@@ -30,6 +32,14 @@ pub enum AllowedKeys {
 }
 
 impl AllowedKeys {
+    /// The same keys, held.
+    pub fn of(allowed: &Allowed<'_>) -> AllowedKeys {
+        match allowed {
+            Allowed::Keys(keys) => AllowedKeys::Keys(keys.iter().map(|key| (*key).clone()).collect()),
+            Allowed::AnyKeyOf(store) => AllowedKeys::AnyKeyOf((*store).clone()),
+        }
+    }
+
     /// Runs `f` with the same as a call takes it.
     pub(super) fn with<R>(&self, f: impl FnOnce(Allowed<'_>) -> R) -> R {
         match self {

@@ -33,24 +33,24 @@ pub fn ciphertext_range(head: &[u8], envelope_len: u64, offset: u64, len: u64) -
 
 /// Where the chunks of an envelope lie, if its size is what it should be: nothing of it is authenticated.
 #[derive(Clone, Copy)]
-pub(super) struct Layout {
+pub(in crate::envelope) struct Layout {
     head: u64,
     whole: u64,
     /// Bytes of the message.
-    pub(super) plain: u64,
+    pub(in crate::envelope) plain: u64,
 }
 
 impl Layout {
     /// # Errors
     /// MALFORMED for a head that is cut off, AUTH for a length that no envelope has.
-    pub(super) fn of(head: u64, whole: u64) -> Result<Layout> {
+    pub(in crate::envelope) fn of(head: u64, whole: u64) -> Result<Layout> {
         let payload = whole.checked_sub(head).ok_or(Error::Malformed { why: "it is cut off" })?;
         let plain = plain_len_far(payload).ok_or(Error::Auth)?;
         Ok(Layout { head, whole, plain })
     }
 
     /// The number of the last chunk: the one that is not full.
-    pub(super) fn last(&self) -> u64 {
+    pub(in crate::envelope) fn last(&self) -> u64 {
         self.plain / CHUNK as u64
     }
 
@@ -60,12 +60,12 @@ impl Layout {
     }
 
     /// Where a chunk begins.
-    pub(super) fn chunk_at(&self, chunk: u64) -> u64 {
+    pub(in crate::envelope) fn chunk_at(&self, chunk: u64) -> u64 {
         self.head + chunk * SEALED as u64
     }
 
     /// Where it ends.
-    pub(super) fn chunk_end(&self, chunk: u64) -> u64 {
+    pub(in crate::envelope) fn chunk_end(&self, chunk: u64) -> u64 {
         match chunk == self.last() {
             true => self.whole,
             false => self.chunk_at(chunk + 1),

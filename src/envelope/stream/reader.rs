@@ -268,7 +268,7 @@ fn fetch(source: &dyn ReadAt, from: u64, into: &mut [u8]) -> Result<usize> {
 }
 
 /// The head, or what there is where it is none.
-fn read_head(source: &dyn ReadAt, whole: u64) -> Result<Vec<u8>> {
+pub(in crate::envelope) fn read_head(source: &dyn ReadAt, whole: u64) -> Result<Vec<u8>> {
     let most = |len: usize| usize::try_from(whole).unwrap_or(usize::MAX).min(len);
     let mut head = vec![0; most(FIRST)];
     let got = fetch(source, 0, &mut head)?;

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod chunks;
+mod files;
 mod opening;
 mod pulling;
 mod pushing;
