@@ -29,7 +29,8 @@ from typing import Any, Iterator, Sequence
 from . import _native
 from ._buffers import Data, reading, writing
 from ._context import Context, ContextLike
-from ._key import Key, seal
+from ._files import ciphertext_range, open_encrypted
+from ._key import Key, seal, sealing
 from ._library import LibraryTooOld, checked_unsigned as _checked
 from ._native import (
     AccessDenied,
@@ -39,6 +40,9 @@ from ._native import (
     AuthenticationError,
     BackupInvalid,
     BufferTooSmall,
+    Busy,
+    CallbackFailed,
+    Cancelled,
     ContextRequired,
     CryptoperiodEnded,
     ExpiredImportToken,
@@ -75,6 +79,8 @@ from ._native import (
     StoreNotFound,
     StoreReadOnly,
     StoreRolledBack,
+    StreamEnded,
+    StreamUnfinished,
     TrailInvalid,
     TrailUnavailable,
     UnsupportedOperation,
@@ -83,7 +89,9 @@ from ._native import (
 from ._manage import root_handles as _root_handles
 from ._options import StoreContext, store_options as _options
 from ._roots import KeyFile, Passphrase, Root, opened as _root_opened, path_encoded as _path
+from ._reader import EncryptedFile, EncryptedReader
 from ._store import Store
+from ._streams import DecryptingReader, EncryptingWriter
 from ._trail import Trail, verify_jsonl, verify_tiles
 from ._types import (
     AliasMetadata,
@@ -115,6 +123,7 @@ from ._types import (
     told as _told,
 )
 from ._version import __version__
+from ._work import Cancel
 
 
 def open(  # noqa: A001  (keyfold.open is what it is called)
@@ -410,12 +419,20 @@ __all__ = [
     "BackupReport",
     "BadEntry",
     "BufferTooSmall",
+    "Busy",
+    "CallbackFailed",
+    "Cancel",
+    "Cancelled",
     "Context",
     "ContextLike",
     "ContextRequired",
     "CryptoperiodEnded",
     "DataKey",
+    "DecryptingReader",
     "Destroyed",
+    "EncryptedFile",
+    "EncryptedReader",
+    "EncryptingWriter",
     "ExpiredImportToken",
     "Forked",
     "GrantMetadata",
@@ -473,6 +490,8 @@ __all__ = [
     "StoreReadOnly",
     "StoreRolledBack",
     "StoreSettings",
+    "StreamEnded",
+    "StreamUnfinished",
     "Trail",
     "TrailInvalid",
     "TrailReport",
@@ -482,6 +501,7 @@ __all__ = [
     "VersionCounts",
     "VersionMetadata",
     "__version__",
+    "ciphertext_range",
     "decrypted_size",
     "engine",
     "in_memory",
@@ -489,6 +509,7 @@ __all__ = [
     "inspect",
     "library_version",
     "open",
+    "open_encrypted",
     "open_handles",
     "protection",
     "random_bytes",
@@ -496,6 +517,7 @@ __all__ = [
     "reseed",
     "restore",
     "seal",
+    "sealing",
     "self_test",
     "verify_backup",
     "verify_jsonl",

@@ -23,7 +23,19 @@ from ._options import (
     stored,
 )
 from ._roots import path_encoded
+from ._reader import EncryptedReader, Readable, reader
+from ._streams import (
+    NO_SOURCE,
+    DecryptingReader,
+    EncryptingWriter,
+    Sink,
+    Source,
+    decrypting,
+    encrypting,
+    writer,
+)
 from ._types import DataKey, Rewrapped, key_id_text, rewrapped, taken
+from ._work import Cancel, Progress, Working, unwatched, watched
 
 
 class Key(Managed):
@@ -125,6 +137,7 @@ class Key(Managed):
         store_context: StoreContext = "none",
         also: Sequence[Key] = (),
         free_cells: int = 0,
+        threads: int = 0,
     ) -> bytes:
         """Encrypts a message under a data key of its own.
 
@@ -140,13 +153,18 @@ class Key(Managed):
         :param store_context: what of the context the envelope shows
         :param also: further keys, any one of which opens the envelope too
         :param free_cells: room for so many later wrappings, 0 to 8; one lets `rewrap_file` work in place
+        :param threads: that seal, this one among them; 0: one for each processor where the message is large (4 MiB)
         :raises KeyDisabled: the key is disabled
         :raises InvalidContext: the context breaks a limit
         """
         if type(data) is bytes:  # cannot move or change, so that nothing has to hold it
-            return fresh(*self._encryption(data, len(data), context, store_context, also, free_cells))
+            return fresh(
+                *self._encryption(data, len(data), context, store_context, also, free_cells, threads=threads)
+            )
         with reading(data) as (pointer, size):
-            return fresh(*self._encryption(pointer, size, context, store_context, also, free_cells))
+            return fresh(
+                *self._encryption(pointer, size, context, store_context, also, free_cells, threads=threads)
+            )
 
     def encrypt_into(
         self,
@@ -157,6 +175,7 @@ class Key(Managed):
         store_context: StoreContext = "none",
         also: Sequence[Key] = (),
         free_cells: int = 0,
+        threads: int = 0,
     ) -> int:
         """Encrypts into memory of the caller's and returns the envelope's size; `out` may be longer.
 
@@ -164,7 +183,9 @@ class Key(Managed):
         :raises TypeError: `out` is not writable
         """
         with reading(data) as (pointer, size), writing(out) as (address, capacity):
-            _, call = self._encryption(pointer, size, context, store_context, also, free_cells, ask=False)
+            _, call = self._encryption(
+                pointer, size, context, store_context, also, free_cells, ask=False, threads=threads
+            )
             return call(address or 0, capacity)
 
     def encrypted_size(
@@ -195,20 +216,24 @@ class Key(Managed):
         also: Sequence[Key],
         free_cells: int,
         ask: bool = True,
+        threads: int = 0,
     ) -> tuple[int, Fill]:
         """The capacity needed, and the call that encrypts into (pointer, capacity)."""
         handle, block, n = self._handle, packed(context), ctypes.c_size_t()
         block_len = length(block)
+        working = None if pointer is None or unwatched(threads, size) else Working(threads)
+        work = None if working is None else working.work
         if store_context == "none" and not also and not free_cells:
+            plain = None if work is None else _native.EncryptOptions(work=work)
 
             def simple(address: Pointer, capacity: int) -> int:
-                _native.keyfold_encrypt(handle, pointer, size, block, block_len, None, address, capacity, n)
+                _native.keyfold_encrypt(handle, pointer, size, block, block_len, plain, address, capacity, n)
                 return n.value
 
-            return _plain_size(size) if ask else 0, simple
+            return _plain_size(size) if ask else 0, watched(working, simple)
 
         kind, chosen = stored(store_context)
-        options = _native.EncryptOptions(store_context=kind, free_cells=free_cells)
+        options = _native.EncryptOptions(store_context=kind, free_cells=free_cells, work=work)
         keys = handles([self, *also])
 
         def general(address: Pointer | None, capacity: int) -> int:
@@ -229,33 +254,41 @@ class Key(Managed):
             return n.value
 
         if not ask:
-            return 0, general
+            return 0, watched(working, general)
         if not also and chosen is None:
             _native.keyfold_encrypted_size(checked_unsigned("size", size), block, block_len, options, n)
-            return n.value, general
-        return size_asked(n, lambda: general(None, 0)), general
+            return n.value, watched(working, general)
+        return size_asked(n, lambda: general(None, 0)), watched(working, general)
 
     def decrypt(
-        self, envelope: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+        self,
+        envelope: Data,
+        *,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
     ) -> bytes:
         """Decrypts an envelope under this key, and no other.
 
         :param context: every pair that was given when it was encrypted
         :param accept_stored_context: lets the envelope itself give values it stores; read `authenticated_context`
             then and judge it, since an envelope moved to another row vouches for itself
+        :param threads: that open, this one among them; 0: one for each processor where the message is large (4 MiB)
         :raises AuthenticationError: wrong key, wrong context or changed data; one answer for all
         :raises KeyNotAllowed: the envelope is under other keys than this
         :raises InvalidCiphertext: not an envelope, or a damaged one
         """
         if type(envelope) is bytes:
-            return self._decrypted(envelope, len(envelope), context, accept_stored_context)
+            return self._decrypted(envelope, len(envelope), context, accept_stored_context, threads)
         with reading(envelope, "envelope") as (pointer, size):
-            return self._decrypted(pointer, size, context, accept_stored_context)
+            return self._decrypted(pointer, size, context, accept_stored_context, threads)
 
     def _decrypted(
-        self, pointer: Pointer, size: int, context: ContextLike, accept_stored_context: bool
+        self, pointer: Pointer, size: int, context: ContextLike, accept_stored_context: bool, threads: int
     ) -> bytes:
-        handle, options, block = self._handle, decrypt_options(accept_stored_context), packed(context)
+        working = None if unwatched(threads, size) else Working(threads)
+        options = decrypt_options(accept_stored_context, working)
+        handle, block = self._handle, packed(context)
         block_len, n = length(block), ctypes.c_size_t()
         _native.keyfold_decrypted_size(pointer, size, n)
 
@@ -263,17 +296,143 @@ class Key(Managed):
             _native.keyfold_decrypt(handle, pointer, size, block, block_len, options, out, capacity, n)
             return n.value
 
-        return fresh(n.value, call)
+        return fresh(n.value, watched(working, call))
 
     def decrypt_into(
-        self, envelope: Data, out: Data, *, context: ContextLike = None, accept_stored_context: bool = False
+        self,
+        envelope: Data,
+        out: Data,
+        *,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
     ) -> int:
         """Decrypts into memory of the caller's and returns the message's size. If it fails, `out` is all zero."""
-        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        block, n = packed(context), ctypes.c_size_t()
         with reading(envelope, "envelope") as (pointer, size), writing(out) as (address, capacity):
-            _native.keyfold_decrypt(
-                self._handle, pointer, size, block, length(block), options, address, capacity, n
+            working = None if unwatched(threads, size) else Working(threads)
+            options = decrypt_options(accept_stored_context, working)
+
+            def call(into: Pointer, room: int) -> int:
+                _native.keyfold_decrypt(
+                    self._handle, pointer, size, block, length(block), options, into, room, n
+                )
+                return n.value
+
+            return watched(working, call)(address or 0, capacity)
+
+    # Of any size.
+
+    def encrypting(
+        self,
+        sink: Sink,
+        *,
+        context: ContextLike = None,
+        store_context: StoreContext = "none",
+        also: Sequence[Key] = (),
+        free_cells: int = 0,
+        threads: int = 0,
+    ) -> EncryptingWriter:
+        """A file-like object that encrypts what is written to it into `sink`, an object with a `write`.
+
+        Its `close` writes the end; a `with` block that an exception leaves does not, so that what there is does not open.
+
+        >>> import io, keyfold
+        >>> with keyfold.in_memory() as store:
+        ...     _ = store.create_key("files")
+        ...     with store.key("files") as files:
+        ...         sealed = io.BytesIO()
+        ...         with files.encrypting(sealed) as out:
+        ...             _ = out.write(b"of any ")
+        ...             _ = out.write(b"size")
+        ...         with files.decrypting(io.BytesIO(sealed.getvalue())) as message:
+        ...             print(message.read())
+        b'of any size'
+        """
+        keys = handles([self, *also])
+        return encrypting(keys, sink, context, store_context, free_cells, threads)
+
+    def decrypting(
+        self,
+        source: Source,
+        *,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
+    ) -> DecryptingReader:
+        """A file-like object that reads the message of the envelope that `source`, an object with a `read`, gives.
+
+        :raises AuthenticationError: by the read that meets it: the envelope was changed, or cut off
+        """
+        keys = handles([self])
+        begin = _native.keyfold_stream_decrypt
+        return decrypting(begin, (keys, 1), source, context, accept_stored_context, threads)
+
+    def reader(
+        self,
+        source: Readable,
+        *,
+        size: int | None = None,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
+    ) -> EncryptedReader:
+        """Opens an envelope to be read at any place: a path, a descriptor, or a function of (offset, size) that gives bytes.
+
+        :param size: bytes of the whole envelope, with a function
+        """
+        keys = (handles([self]), 1)
+        calls = _native.keyfold_reader_open_fd, _native.keyfold_reader_open
+        return reader(*calls, keys, source, size, context, accept_stored_context, threads)
+
+    def encrypt_file(
+        self,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        *,
+        context: ContextLike = None,
+        store_context: StoreContext = "none",
+        also: Sequence[Key] = (),
+        free_cells: int = 0,
+        threads: int = 0,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> int:
+        """Encrypts a file into another, which is there whole in its old or its new state; returns the envelope's size.
+
+        :param progress: told the bytes done and those of the whole; False stops it
+        :raises Cancelled: `cancel` was set, or `progress` returned False
+        """
+        kind, chosen = stored(store_context)
+        working, n, block = Working(threads, progress, cancel), ctypes.c_uint64(), packed(context)
+        options = _native.EncryptOptions(store_context=kind, free_cells=free_cells, work=working.work)
+        keys, paths = handles([self, *also]), (path_encoded(source), path_encoded(target))
+        names = (chosen, length(chosen))
+        working.run(
+            lambda _: _native.keyfold_encrypt_file(
+                keys, len(keys), *paths, block, length(block), *names, options, n
             )
+        )
+        return n.value
+
+    def decrypt_file(
+        self,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        *,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> int:
+        """Decrypts a file into another, as `encrypt_file`; returns the message's size."""
+        working, n, block = Working(threads, progress, cancel), ctypes.c_uint64(), packed(context)
+        options = decrypt_options(accept_stored_context, working)
+        keys, paths = handles([self]), (path_encoded(source), path_encoded(target))
+        working.run(
+            lambda _: _native.keyfold_decrypt_file(keys, 1, *paths, block, length(block), options, n, None)
+        )
         return n.value
 
     def authenticated_context(
@@ -562,6 +721,22 @@ def seal(
             return n.value
 
         return fresh(n.value, call)
+
+
+def sealing(
+    public_keys: bytes | Sequence[bytes],
+    sink: Sink,
+    *,
+    context: ContextLike = None,
+    store_context: StoreContext = "none",
+    threads: int = 0,
+) -> EncryptingWriter:
+    """As `seal`, for messages of any size: a file-like object, as `Key.encrypting` gives it."""
+    several = [public_keys] if isinstance(public_keys, (bytes, bytearray)) else list(public_keys)
+    block, offsets, pairs = b"".join(several), _offsets(map(len, several)), packed(context)
+    options = _native.EncryptOptions(store_context=one_of_three(store_context))
+    given = (block, len(block), offsets, checked_unsigned("public_keys", len(several)), pairs, length(pairs))
+    return writer(lambda out: _native.keyfold_stream_seal(*given, options, *NO_SOURCE, out), sink, threads)
 
 
 def handles(keys: Sequence[Key]) -> Any:

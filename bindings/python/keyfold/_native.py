@@ -439,6 +439,10 @@ class BufferTooSmall(UsageError, ValueError):
     """
 
 
+class Busy(UsageError):
+    """BUSY: Another thread is using an object that serves one at a time."""
+
+
 class Forked(UsageError):
     """FORKED: The call was made in a forked child that may not make it."""
 
@@ -447,6 +451,24 @@ class InvalidContext(UsageError, ValueError):
     """INVALID_CONTEXT: The encryption context is not in the canonical encoding, or breaks one of its
     limits.
     """
+
+
+class Cancelled(UsageError):
+    """CANCELLED: The caller stopped the call, by its flag or its callback."""
+
+
+class StreamEnded(UsageError, ValueError):
+    """STREAM_ENDED: The stream has ended, well or not: no more can be pushed or pulled."""
+
+
+class StreamUnfinished(UsageError):
+    """STREAM_UNFINISHED: The stream was closed before its end: what it gave is worth nothing (encrypting)
+    or a front only (decrypting).
+    """
+
+
+class CallbackFailed(UsageError):
+    """CALLBACK_FAILED: A callback of the caller's reported a failure."""
 
 
 class KeyNotFound(KeyPolicyError):
@@ -593,8 +615,13 @@ _CLASSES: dict[int, type[KeyfoldError]] = {
     101: InvalidHandle,
     102: InvalidArgument,
     103: BufferTooSmall,
+    107: Busy,
     108: Forked,
     109: InvalidContext,
+    111: Cancelled,
+    112: StreamEnded,
+    113: StreamUnfinished,
+    114: CallbackFailed,
     200: KeyNotFound,
     201: KeyDisabled,
     202: AlreadyExists,

@@ -9,6 +9,7 @@ from typing import Callable, Collection, Union
 from . import _native
 from ._context import names_only
 from ._roots import path_text
+from ._work import Working
 
 StoreContext = Union[str, Collection[str]]
 """What of a context is written into the envelope, readable by anyone: "none", "names", "all", or the names whose
@@ -92,11 +93,14 @@ def one_of_three(store_context: StoreContext) -> int:
     return kind
 
 
-def decrypt_options(accept_stored_context: bool) -> _native.DecryptOptions | None:
+def decrypt_options(
+    accept_stored_context: bool, working: Working | None = None
+) -> _native.DecryptOptions | None:
     """None is the default, and costs nothing."""
-    return (
-        _native.DecryptOptions(flags=_native.DECRYPT_ACCEPT_STORED_CONTEXT) if accept_stored_context else None
-    )
+    flags = _native.DECRYPT_ACCEPT_STORED_CONTEXT if accept_stored_context else 0
+    if not flags and working is None:
+        return None
+    return _native.DecryptOptions(flags=flags, work=None if working is None else working.work)
 
 
 def reencrypt_options(

@@ -13,7 +13,9 @@ from ._library import Encoded, Unsigned, checked_unsigned, encoded, encoded_or_n
 from ._key import Key, handles
 from ._manage import Management, Policy, pages
 from ._options import StoreContext, decrypt_options, reencrypt_options
+from ._reader import EncryptedReader, Readable, reader
 from ._roots import Root, opened as root_opened, path_encoded
+from ._streams import DecryptingReader, Source, decrypting
 from ._types import (
     AliasMetadata,
     KeyMetadata,
@@ -31,6 +33,7 @@ from ._types import (
     told,
 )
 from ._trail import Trail
+from ._work import Cancel, Progress, Working, unwatched, watched
 
 Lister = Callable[[Any, Union[Encoded, None], Unsigned, _native.Buffer], None]
 
@@ -216,6 +219,7 @@ class Store(Management):
         keys: Sequence[Key] | None = None,
         context: ContextLike = None,
         accept_stored_context: bool = False,
+        threads: int = 0,
     ) -> Opened:
         """Decrypts under any of `keys`, or, without them, under whichever key of this store opens the envelope.
 
@@ -223,9 +227,11 @@ class Store(Management):
 
         :raises AuthenticationError: wrong key, wrong context or changed data; one answer for all
         """
-        options, block, n = decrypt_options(accept_stored_context), packed(context), ctypes.c_size_t()
+        block, n = packed(context), ctypes.c_size_t()
         report, some = _native.Opened(), None if keys is None else handles(keys)
         with reading(envelope, "envelope") as (pointer, size):
+            working = None if unwatched(threads, size) else Working(threads)
+            options = decrypt_options(accept_stored_context, working)
             _native.keyfold_decrypted_size(pointer, size, n)
 
             def call(address: Pointer, capacity: int) -> int:
@@ -236,7 +242,61 @@ class Store(Management):
                     _native.keyfold_decrypt_with_keys(some, len(some), *rest)
                 return n.value
 
-            return opened(fresh(n.value, call), report)
+            return opened(fresh(n.value, watched(working, call)), report)
+
+    def decrypting(
+        self,
+        source: Source,
+        *,
+        keys: Sequence[Key] | None = None,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
+    ) -> DecryptingReader:
+        """As `Key.decrypting`, under any of `keys`, or whichever key of this store opens it: look at the reader's `key_id`."""
+        begin: Callable[..., None]
+        if keys is None:
+            first: tuple[Any, ...] = (self._handle,)
+            begin = _native.keyfold_stream_decrypt_any
+        else:
+            first = (handles(keys), len(keys))
+            begin = _native.keyfold_stream_decrypt
+        return decrypting(begin, first, source, context, accept_stored_context, threads)
+
+    def reader(
+        self,
+        source: Readable,
+        *,
+        size: int | None = None,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
+    ) -> EncryptedReader:
+        """As `Key.reader`, under whichever key of this store opens it: look at the reader's `key_id`."""
+        calls = _native.keyfold_reader_open_fd_any, _native.keyfold_reader_open_any
+        return reader(*calls, (self._handle,), source, size, context, accept_stored_context, threads)
+
+    def decrypt_file(
+        self,
+        source: str | os.PathLike[str],
+        target: str | os.PathLike[str],
+        *,
+        context: ContextLike = None,
+        accept_stored_context: bool = False,
+        threads: int = 0,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> int:
+        """As `Key.decrypt_file`, under whichever key of this store opens it."""
+        working, n, block = Working(threads, progress, cancel), ctypes.c_uint64(), packed(context)
+        options = decrypt_options(accept_stored_context, working)
+        paths = path_encoded(source), path_encoded(target)
+        working.run(
+            lambda _: _native.keyfold_decrypt_file_any(
+                self._handle, *paths, block, length(block), options, n, None
+            )
+        )
+        return n.value
 
     def authenticated_context(
         self, envelope: Data, *, context: ContextLike = None, accept_stored_context: bool = False

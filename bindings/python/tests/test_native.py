@@ -116,9 +116,9 @@ def test_everything_of_the_low_layer_is_used_by_the_classes() -> None:
     own = {"keyfold_abi_version", "keyfold_last_error", "keyfold_status_name", "keyfold_status_text"}
     own.add("keyfold_status_retryable")
     own.add("keyfold_store_add_root")  # keyfold_store_add_root_as does that too
-    assert [
-        name for name in NAMES if f"{name}(" not in text and f"{name}," not in text and name not in own
-    ] == []
+    own.add("keyfold_stream_read")  # the classes read their sources themselves, and push
+    words = set(re.findall(r"keyfold_\w+", text))
+    assert [name for name in NAMES if name not in words and name not in own] == []
 
 
 def test_the_types_are_strict() -> None:
