@@ -48,7 +48,7 @@ export XDG_STATE_HOME := $(CURDIR)/target/state
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help set-up build install dist demo test bench fuzz clean header generate fixtures sizes \
+.PHONY: help set-up build install dist demo test bench bench-peers fuzz clean header generate fixtures sizes \
         test-rust test-long test-c test-package test-embedding test-python test-go test-cli test-audit test-interop test-documents
 
 help:
@@ -59,8 +59,8 @@ help:
 	@echo '  make test      every suite; make test-rust, -c, -package, -embedding, -python, -go, -cli,'
 	@echo '                 -audit, -interop, -documents run one each'
 	@echo '  make test-long the Rust suites with as many rounds as a release gets (KEYFOLD_LONG=1; not part of make test)'
-	@echo '  make bench     the measurements of docs/BENCHMARKS.md, on this machine'
-	@echo '  make fuzz      a bounded search for inputs that crash a parser (SECONDS=60 each)'
+	@echo '  make bench     the measurements of docs/BENCHMARKS.md, on this machine; beside peers after make bench-peers'
+	@echo '  make fuzz      a bounded search for inputs that crash a parser (SECONDS=60 each), random and guided'
 	@echo '  make install   PREFIX=/usr/local LIBDIR=lib DESTDIR='
 	@echo '  make dist      source and binary tarballs, wheel, sdist and their checksums in build/dist'
 	@echo '  make header    writes include/keyfold.h from src/ffi'
@@ -265,19 +265,43 @@ SECONDS ?= 60
 
 fuzz: | $(TOOLS)
 	$(CARGO) run --locked --quiet --features cli,failpoints --example fuzz $(SECONDS)
+	scripts/fuzz $(SECONDS)
 
 # --- measurements ----------------------------------------------------------------------------------------------
 
 BENCH := $(BUILD)/bench
 RECORD ?=
 
-bench: build $(INSTALLED) $(BENCH)/call-c $(BENCH)/call-cpp $(BENCH)/call-go
-	$(SHIPPED) $(CARGO) bench --locked --quiet --bench abi --features floor > $(BENCH)/abi.json
-	$(SHIPPED) $(CARGO) bench --locked --quiet --bench store --features floor > $(BENCH)/store.json
+bench: build $(INSTALLED) $(BENCH)/call-c $(BENCH)/call-cpp $(BENCH)/call-go $(BENCH)/instructions $(BENCH)/once
+	for bench in abi store stream; do \
+	  $(SHIPPED) $(CARGO) bench --locked --quiet --bench $$bench --features floor > $(BENCH)/$$bench.json || exit 1; \
+	done
 	for language in c cpp go; do $(BENCH)/call-$$language || exit 1; done > $(BENCH)/calls.jsonl
 	$(BUILD)/venv/bin/python benches/call.py >> $(BENCH)/calls.jsonl
+	benches/instructions.py $(BENCH)/instructions $(if $(RECORD),--record) > $(BENCH)/instructions.json
+	benches/files.py $(BENCH)/once $(COMMAND) $(if $(wildcard $(PEERS)/.ready),--peers $(PEERS)) > $(BENCH)/files.json
 	benches/report.py $(BENCH)/abi.json $(BENCH)/calls.jsonl $(SHARED) $(STATIC) \
-	  --store $(BENCH)/store.json --json $(BENCH)/report.json --svg $(if $(RECORD),docs,$(BENCH))/throughput.svg $(if $(RECORD),--markdown docs/BENCHMARKS.md)
+	  $(foreach more,store stream files instructions,--more $(BENCH)/$(more).json) --json $(BENCH)/report.json \
+	  --pictures $(if $(RECORD),docs,$(BENCH)) $(if $(RECORD),--markdown docs/BENCHMARKS.md)
+
+# Peers for `make bench`, in an environment of their own: age and Tink in Go, the AWS Encryption SDK in Python.
+PEERS := $(BENCH)/peers
+
+bench-peers: $(PEERS)/.ready
+$(PEERS)/.ready: $(wildcard benches/peers/*)
+	@mkdir -p $(@D)
+	cd benches/peers && $(GO) build -o ../../$(@D)/peers .
+	$(PYTHON) -m venv $(@D)/venv
+	$(@D)/venv/bin/pip install --quiet --disable-pip-version-check -r benches/peers/requirements.txt
+	@touch $@
+
+$(BENCH)/once: benches/once.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra $< -o $@
+
+$(BENCH)/instructions: benches/instructions.c include/keyfold.h $(SHARED)
+	@mkdir -p $(@D)
+	$(CC) -std=c99 -O2 -Wall -Wextra $< -o $@ $(SHARED_FLAGS)
 
 $(BENCH)/call-c: benches/call.c include/keyfold.h $(SHARED)
 	@mkdir -p $(@D)

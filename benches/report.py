@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
-"""Makes the table, the JSON and the plot of a bench run.
+"""Makes the table, the JSON and the plots of a bench run.
 
-    benches/report.py ABI.json CALLS.jsonl [--store FILE] [--json FILE] [--svg FILE] [--markdown FILE] [LIBRARY…]
+    benches/report.py ABI.json CALLS.jsonl [--more FILE]… [--json FILE] [--pictures FOLDER] [--markdown FILE] [LIBRARY…]
 
-ABI.json is what `benches/abi` printed, --store what `benches/store` did, CALLS.jsonl one line a language, LIBRARY the files whose sizes are reported.
+ABI.json is what `benches/abi` printed, CALLS.jsonl one line a language, --more what the other benches did (store, stream, files,
+instructions), LIBRARY the files whose sizes are reported. The pictures are throughput.svg and files.svg.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import platform
 from pathlib import Path
 from typing import Any
+
+from plot import BLUE, GREEN, GREY, ORANGE, RED, VIOLET, Line, size_name, speeds
 
 Report = dict[str, Any]
 
@@ -51,8 +53,14 @@ def rows(report: Report) -> list[tuple[str, str, str, str]]:
     add("44 random bytes, generator alone, ns", draw["generator_ns"], "{:.0f}", None, True)
     add("44 random bytes by the system call, ns", draw["system_call_ns"], "{:.0f}", None, True)
     add("bytes over the plaintext, one key", report["overhead_bytes"], "{:d}", 164, True)
-    if "store" in report:
+    if "large" in report.get("store", {}):
         store_rows(report["store"], add)
+    if "memory" in report:
+        stream_rows(report, add)
+    if "files" in report:
+        file_rows(report["files"], add)
+    for name, count in report.get("instructions", {}).items():
+        add(f"{name.replace(' ', ', ')} B: instructions (callgrind)", count, "{:d}", None, True)
     for name, size in report["libraries"].items():
         aim = 6.0 if name.endswith(".a") else 4.0 if ".so" in name else None
         add(f"{name}, MB", size / 1e6, "{:.2f}", aim, True)
@@ -89,6 +97,56 @@ def store_rows(store: Report, add: Any) -> None:
     add(f"{keys}: peak memory, times that of 1,000 keys", memory, "{:.2f}", 1.5, True)
 
 
+def stream_rows(report: Report, add: Any) -> None:
+    """Any size, memory to memory, and ranges."""
+    for size in (1 << 20, 1 << 26, 1 << 30):
+        for row in report["memory"]:
+            if row["bytes"] != size:
+                continue
+            name = size_name(size.bit_length() - 1)
+            for way in ("encrypt", "decrypt"):
+                one, two, pushed = (row[way][how] for how in ("one", "two", "pushed"))
+                add(f"{name} {way}, one thread, of the engine's speed", one["ratio"], "{:.2f}", 0.9, False)
+                if size > 1 << 20:
+                    more = two["speed"] / one["speed"]
+                    add(f"{name} {way}, two threads, times one", more, "{:.2f}", 1.8, False)
+                add(f"{name} {way}, pushed, of the engine's speed", pushed["ratio"], "{:.2f}", None, False)
+    ranges = report["ranges"]
+    add("ranges of 4 KiB a second", ranges["a_second"], "{:.0f}", None, False)
+    add("ranges of 4 KiB, of the bare engine's chunks a second", ranges["ratio"], "{:.2f}", None, False)
+
+
+def file_rows(files: list[Report], add: Any) -> None:
+    """256 MiB from file to file, against `cp`, with what starting up takes left out on both sides."""
+    for place, where in (("memory", "in memory"), ("disk", "on disk")):
+        for way in ("encrypt", "decrypt"):
+            speeds = file_speeds(files, place, way, 256 << 20)
+            for tool, speed in speeds.items():
+                if tool != "cp":
+                    aim = 0.85 if tool == "keyfold" else None
+                    what = f"256 MiB file {where}, {tool} {way}, of cp's speed"
+                    add(what, speed / speeds["cp"], "{:.2f}", aim, False)
+            if "cp" in speeds and way == "encrypt":
+                add(f"256 MiB file {where}, cp, MiB/s", speeds["cp"] / (1 << 20), "{:.0f}", None, False)
+    peaks = [row["peak_kib"] for row in files if row["tool"] == "keyfold" and row["bytes"] >= 256 << 20]
+    if peaks:
+        add("peak memory of the command, largest file, MiB", max(peaks) / 1024, "{:.1f}", 16, True)
+
+
+def file_speeds(files: list[Report], place: str, way: str, size: int) -> dict[str, float]:
+    """Bytes a second of each tool, without the time that it takes for an empty file."""
+    taken = {
+        (row["tool"], row["bytes"]): row["seconds"]
+        for row in files
+        if (row["place"], row["direction"]) == (place, way)
+    }
+    return {
+        tool: size / max(seconds - taken[tool, 0], 1e-9)
+        for (tool, at), seconds in taken.items()
+        if at == size
+    }
+
+
 def table(report: Report) -> str:
     """The table as Markdown, columns aligned so that a terminal reads it too."""
     lines = [("measured", "here", "aim", "met"), *rows(report)]
@@ -111,60 +169,35 @@ def machine() -> str:
     return platform.processor() or platform.machine()
 
 
-# --- the plot -------------------------------------------------------------------------------------------------------
-
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 400, 70, 20, 40, 50
-LINES = (
-    ("engine", "#999999", "bare engine, ready key"),
-    ("encrypt", "#1f6f4a", "encrypt"),
-    ("decrypt", "#b5541c", "decrypt"),
-)
-
-
-def plot(report: Report) -> str:
-    """Throughput over message size, both on logarithmic axes."""
-    points = report["curve"]
-    powers = [math.log2(point["bytes"]) for point in points]
-    speeds = [point[name] / 1e9 for point in points for name, _, _ in LINES]
-    low, high = math.floor(math.log10(min(speeds))), math.ceil(math.log10(max(speeds)))
-
-    def x(size: float) -> float:
-        return LEFT + (math.log2(size) - powers[0]) / (powers[-1] - powers[0]) * (WIDTH - LEFT - RIGHT)
-
-    def y(speed: float) -> float:
-        return TOP + (high - math.log10(speed)) / (high - low) * (HEIGHT - TOP - BOTTOM)
-
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
-        f'<text x="{LEFT}" y="22" font-size="14">One thread through the C ABI: GB/s over the size of the message</text>',
+def pictures(report: Report, folder: Path) -> None:
+    """Throughput of calls, and of files."""
+    curve = [
+        Line(label, colour, [(point["bytes"], point[name]) for point in report["curve"]])
+        for name, label, colour in (
+            ("engine", "bare engine, ready key", GREY),
+            ("encrypt", "encrypt", GREEN),
+            ("decrypt", "decrypt", ORANGE),
+        )
     ]
-    for exponent in range(low, high + 1):
-        for factor in (1, 2, 5) if exponent < high else (1,):
-            value = factor * 10.0**exponent
-            out.append(
-                f'<path d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}" stroke="#{"ccc" if factor == 1 else "eee"}"/>'
-            )
-            out.append(
-                f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#555">{value:g}</text>'
-            )
-    for power in range(int(powers[0]), int(powers[-1]) + 1, 2):
-        label = (
-            f"{2**power} B"
-            if power < 10
-            else f"{2**(power - 10)} KiB" if power < 20 else f"{2**(power - 20)} MiB"
-        )
-        out.append(f'<path d="M{x(2**power):.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#eee"/>')
-        out.append(
-            f'<text x="{x(2**power):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle" fill="#555">{label}</text>'
-        )
-    for number, (name, colour, label) in enumerate(LINES):
-        path = "L".join(f"{x(p['bytes']):.1f} {y(p[name] / 1e9):.1f}" for p in points)
-        out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        at = HEIGHT - BOTTOM - 20 - 18 * (len(LINES) - number)
-        out.append(f'<path d="M{WIDTH - 210} {at}h24" stroke="{colour}" stroke-width="2"/>')
-        out.append(f'<text x="{WIDTH - 180}" y="{at + 4}">{label}</text>')
-    return "\n".join([*out, "</svg>", ""])
+    title = "One thread through the C interface: GB/s over the size of the message"
+    (folder / "throughput.svg").write_text(speeds(title, curve), encoding="utf-8")
+    if "files" not in report:
+        return
+    tools = {row["tool"]: None for row in report["files"]}
+    colours = dict(zip(tools, (GREY, GREEN, BLUE, ORANGE, RED, VIOLET)))
+    lines = []
+    for way, dashed in (("encrypt", False), ("decrypt", True)):
+        for tool in tools:
+            points = [
+                (row["bytes"], row["bytes"] / row["seconds"])
+                for row in report["files"]
+                if (row["tool"], row["direction"], row["place"]) == (tool, way, "memory") and row["bytes"] > 0
+            ]
+            if tool != "cp" or not dashed:
+                label = tool if tool == "cp" else f"{tool}, {way}"
+                lines.append(Line(label, colours[tool], points, dashed))
+    title = "File to file in memory, starting up included: GB/s over the size of the file"
+    (folder / "files.svg").write_text(speeds(title, lines), encoding="utf-8")
 
 
 def main() -> None:
@@ -172,15 +205,15 @@ def main() -> None:
     parser.add_argument("abi", type=Path)
     parser.add_argument("calls", type=Path)
     parser.add_argument("libraries", type=Path, nargs="*")
-    parser.add_argument("--store", type=Path)
-    for name in ("json", "svg", "markdown"):
+    parser.add_argument("--more", type=Path, action="append", default=[])
+    for name in ("json", "pictures", "markdown"):
         parser.add_argument(f"--{name}", type=Path)
     options = parser.parse_args()
 
     report: Report = json.loads(options.abi.read_text(encoding="utf-8"))
     report["calls"] = [json.loads(line) for line in options.calls.read_text(encoding="utf-8").splitlines()]
-    if options.store:
-        report["store"] = json.loads(options.store.read_text(encoding="utf-8"))
+    for path in options.more:
+        report |= json.loads(path.read_text(encoding="utf-8"))
     report["libraries"] = {path.name: path.stat().st_size for path in options.libraries}
     report["machine"] = {
         "processor": machine(),
@@ -193,8 +226,8 @@ def main() -> None:
     )
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if options.svg:
-        options.svg.write_text(plot(report), encoding="utf-8")
+    if options.pictures:
+        pictures(report, options.pictures)
     if options.markdown:
         page = options.markdown.read_text(encoding="utf-8")
         start, end = "<!-- table: begin (written by make bench) -->\n", "<!-- table: end -->"
