@@ -16,8 +16,8 @@ use std::os::unix::fs::FileExt;
 
 use keyfold::Result;
 use keyfold::envelope::{
-    self, Allowed, AllowedKeys, Context, DecryptOptions, Decryptor, EncryptOptions, Encryptor, ReadAt, Reader,
-    StoredContext, Work,
+    self, Allowed, AllowedKeys, Context, DecryptOptions, Decryptor, EncryptOptions, Encryptor, ReadAt,
+    Reader, StoredContext, Work,
 };
 use keyfold::floor::Floor;
 use keyfold::keystore::{CreateKey, Key, Store};
@@ -49,12 +49,14 @@ fn by(threads: u32) -> Work<'static> {
 
 fn encrypt(key: &Key, plaintext: &[u8], threads: u32, out: &mut [u8]) -> usize {
     let options = EncryptOptions { work: by(threads), ..EncryptOptions::default() };
-    envelope::encrypt_into(&[key], plaintext, &Context::EMPTY, &StoredContext::None, &options, out).expect("room")
+    envelope::encrypt_into(&[key], plaintext, &Context::EMPTY, &StoredContext::None, &options, out)
+        .expect("room")
 }
 
 fn decrypt(key: &Key, sealed: &[u8], threads: u32, out: &mut [u8]) {
     let options = DecryptOptions { work: by(threads), ..DecryptOptions::default() };
-    envelope::decrypt_into(Allowed::Keys(&[key]), sealed, &Context::EMPTY, &options, out).expect("what was sealed");
+    envelope::decrypt_into(Allowed::Keys(&[key]), sealed, &Context::EMPTY, &options, out)
+        .expect("what was sealed");
 }
 
 /// One size: whole messages by one thread against the engine, by two against one, and as a stream against the engine.
@@ -123,7 +125,8 @@ fn of(size: usize, pair: &Pair) -> Value {
 }
 
 fn push(key: &Key, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
-    let mut stream = Encryptor::new(&[key], &Context::EMPTY, &StoredContext::None, &EncryptOptions::default())?;
+    let mut stream =
+        Encryptor::new(&[key], &Context::EMPTY, &StoredContext::None, &EncryptOptions::default())?;
     let mut at = 0;
     for piece in plaintext.chunks(PIECE) {
         at += stream.update(piece, &mut out[at..], &by(1))?;
@@ -184,7 +187,8 @@ fn ranges(key: &Key, size: usize) -> Result<Value> {
     File::create(&path).and_then(|mut file| file.write_all(&sealed[..len])).expect("room on disk");
     let open = || File::open(&path).expect("a file");
     let allowed = AllowedKeys::Keys(vec![key.clone()]);
-    let reader = Reader::open(&allowed, Box::new(Opened(open())), &Context::EMPTY, &DecryptOptions::default())?;
+    let reader =
+        Reader::open(&allowed, Box::new(Opened(open())), &Context::EMPTY, &DecryptOptions::default())?;
 
     let mut engine = Floor::new()?;
     engine.set_key(&[3; 32]);
@@ -198,7 +202,7 @@ fn ranges(key: &Key, size: usize) -> Result<Value> {
     let chunks = size / CHUNK;
     let place = |n: usize| n * 7919 % chunks;
     let (mut ours, mut theirs) = (0, 0);
-    let (mut out, mut raw, mut plain) = ([0; RANGE], [0; SEALED], [0; CHUNK]);
+    let (mut out, mut bare_out, mut raw, mut plain) = ([0; RANGE], [0; RANGE], [0; SEALED], [0; CHUNK]);
     let read = pair(
         400,
         || {
@@ -212,9 +216,9 @@ fn ranges(key: &Key, size: usize) -> Result<Value> {
             let at = place(theirs);
             bare.read_exact_at(&mut raw, (at * SEALED) as u64).expect("a file");
             engine.open(&nonce(at), &raw, &mut plain).expect("what was sealed");
-            out.copy_from_slice(&plain[8192..8192 + RANGE]);
+            bare_out.copy_from_slice(&plain[8192..8192 + RANGE]);
         },
     );
-    assert_eq!(out, [7; RANGE]);
+    assert_eq!((out, bare_out), ([7; RANGE], [7; RANGE]));
     Ok(json!({ "bytes": RANGE, "a_second": 1e9 / read.first_ns, "ratio": 1.0 / read.ratio }))
 }
