@@ -60,7 +60,7 @@ help:
 	@echo '                 -audit, -interop, -documents run one each'
 	@echo '  make test-long the Rust suites with as many rounds as a release gets (KEYFOLD_LONG=1; not part of make test)'
 	@echo '  make bench     the measurements of docs/BENCHMARKS.md, on this machine; beside peers after make bench-peers'
-	@echo '  make fuzz      a bounded search for inputs that crash a parser (SECONDS=60 each), random and guided'
+	@echo '  make fuzz      a bounded search for inputs that crash a parser (SECONDS=60 each)'
 	@echo '  make install   PREFIX=/usr/local LIBDIR=lib DESTDIR='
 	@echo '  make dist      source and binary tarballs, wheel, sdist and their checksums in build/dist'
 	@echo '  make header    writes include/keyfold.h from src/ffi'
@@ -265,7 +265,6 @@ SECONDS ?= 60
 
 fuzz: | $(TOOLS)
 	$(CARGO) run --locked --quiet --features cli,failpoints --example fuzz $(SECONDS)
-	scripts/fuzz $(SECONDS)
 
 # --- measurements ----------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-//! Every input that a search for crashes found worth keeping goes through its target again.
+//! Every input that is worth keeping, from the searches for crashes, goes through its target again. KEYFOLD_BLESS=1 writes those
+//! that a search begins with.
 
 #[path = "fuzz/corpus.rs"]
 mod corpus;
@@ -22,6 +23,11 @@ fn what_the_searches_found_worth_keeping_does_no_harm() {
 fn the_inputs_that_a_search_begins_with_do_no_harm() {
     for (name, target) in targets::TARGETS {
         let seeds = targets::on_ground(|ground| ground.seeds(name)).unwrap();
-        seeds.iter().for_each(|seed| target(seed));
+        for (number, seed) in seeds.iter().enumerate() {
+            target(seed);
+            if std::env::var_os("KEYFOLD_BLESS").is_some() {
+                corpus::keep(name, &format!("begin-{number:02}"), seed);
+            }
+        }
     }
 }

@@ -17,3 +17,12 @@ pub fn of(target: &str) -> Vec<(String, Vec<u8>)> {
     inputs.sort();
     inputs
 }
+
+/// Adds an input.
+#[allow(dead_code)] // the search only reads
+pub fn keep(target: &str, name: &str, input: &[u8]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(folder.join(name), input))
+        .expect("room on disk");
+}

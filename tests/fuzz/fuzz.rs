@@ -3,8 +3,7 @@
 //!     fuzz SECONDS [SEED]
 //!
 //! Mutates what the corpus holds, by bits, cuts, splices and the numbers that lengths like to be, and gives it to the targets in
-//! turns. A panic ends the program with the seed and the input. Needs nothing but the library; `make fuzz` also runs the
-//! coverage-guided search in `guided/`.
+//! turns. A panic ends the program with the seed and the input.
 
 mod corpus;
 mod targets;

@@ -1,5 +1,5 @@
-//! What is given hostile bytes, and what must be true of the answer. The random search (`fuzz.rs`), the coverage-guided one
-//! (`guided/`) and the replay of the corpus (`tests/fuzz_corpus.rs`) all run these.
+//! What is given hostile bytes, and what must be true of the answer. The random search (`fuzz.rs`) and the
+//! replay of the corpus (`tests/fuzz_corpus.rs`) both run these.
 
 use std::cell::OnceCell;
 use std::io::Read;
