@@ -19,7 +19,7 @@ mod tiles;
 mod tree;
 mod verify;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 pub(crate) use base64::decode as decode_base64;
 pub use event::EventType;
 pub(crate) use event::{Event, KeyRef, Source, redacted};

@@ -23,7 +23,7 @@ mod armed {
     }
 
     /// Has this thread do something when it next comes to the point.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(in crate::keystore) fn meanwhile(point: &'static str, work: impl FnOnce() + 'static) {
         MEANWHILE.set(Some((point, Box::new(work))));
     }
@@ -81,10 +81,12 @@ mod armed {
 pub(super) use armed::fail_once;
 #[cfg(all(feature = "sqlite", any(test, feature = "failpoints")))]
 pub(super) use armed::fails;
+#[cfg(all(test, feature = "sqlite"))]
+pub(super) use armed::meanwhile;
+#[cfg(test)]
+pub(super) use armed::set_clock_ahead;
 #[cfg(any(test, feature = "failpoints"))]
 pub(super) use armed::{clock_ahead_seconds, hit};
-#[cfg(test)]
-pub(super) use armed::{meanwhile, set_clock_ahead};
 
 #[cfg(not(any(test, feature = "failpoints")))]
 #[inline(always)]

@@ -12,12 +12,14 @@ use super::founding::put_manifest;
 use super::json::hex;
 use super::manifest::{Group, Manifest, bucket_digest, roots_digest};
 use super::names::KeyId;
+#[cfg_attr(not(feature = "sqlite"), allow(unused_imports))] // a change of root is a store's on disk
 use super::reseal::{Reseal, Resealed};
 use super::secrets::Secrets;
 use super::snapshot::{BUCKET_LIMIT, Bucket, ROOTS_LIMIT, Snapshot, bucket_of, page_place};
 use super::types::{KeyState, VersionState};
 use super::version::{PageDocument, VersionDocument};
 use crate::audit::leaf_hash;
+#[cfg_attr(not(feature = "sqlite"), allow(unused_imports))]
 use crate::crypto::{ct_eq, ed25519_public, fill_random};
 use crate::error::{Error, Result};
 

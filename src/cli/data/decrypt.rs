@@ -52,6 +52,7 @@ impl Decrypt {
             return range.run(session, &opening, &context, &input, &output, self.threads.get());
         }
         let progress = Progress::of_bytes(session, "decrypting");
+        progress.expect(input.len().unwrap_or(0));
         let source = input.source()?;
         let name = input.name();
         let file_to_file = input.len().is_some() && matches!(output, Output::File { .. });
@@ -114,7 +115,10 @@ impl Decrypt {
             // Text or nothing, which is known when all of it is.
             let mut message = zeroize::Zeroizing::new(Vec::new());
             let mut show = |bytes: &[u8]| match message.len() + bytes.len() {
-                ..=MAX_SHOWN => Ok(message.extend_from_slice(bytes)),
+                ..=MAX_SHOWN => {
+                    message.extend_from_slice(bytes);
+                    Ok(())
+                }
                 _ => Err(Failure::usage(format!("{name} is too long to be shown"))
                     .hint("use -o FILE, or -o - to force it")),
             };

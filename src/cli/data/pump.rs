@@ -73,6 +73,7 @@ impl Pump<'_> {
 
     /// Decrypts what begins with `first`. A file whose head does not open is read once more (`again`) under a shared lock,
     /// since a rewrap in place may have been under way (FORMAT.md 9.8).
+    #[expect(clippy::too_many_arguments, reason = "what a decryption is made from")]
     pub(in crate::cli) fn decrypt(
         &self,
         from: &File,

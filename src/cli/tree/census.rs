@@ -185,7 +185,7 @@ impl CensusOf {
     pub(in crate::cli) fn to_json(&self, keys: &Keys<'_>) -> Value {
         let versions: Vec<Value> = self.all(keys).iter().map(Line::to_json).collect();
         json!({
-            "scope": self.scope.iter().map(|path| absolute(path)).collect::<Vec<_>>(),
+            "scope": self.scope.iter().map(absolute).collect::<Vec<_>>(),
             "as_of": self.date(),
             "envelopes": self.envelopes,
             "data_keys": self.data_keys,

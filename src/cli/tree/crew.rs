@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn every_job_is_done_once_and_a_panic_comes_out_at_the_end() {
         let sum = AtomicU64::new(0);
-        crew(3, |job| drop(sum.fetch_add(job, Ordering::Relaxed)), |give| (1..=1000).for_each(give));
+        crew(3, |job| _ = sum.fetch_add(job, Ordering::Relaxed), |give| (1..=1000).for_each(give));
         assert_eq!(sum.load(Ordering::Relaxed), 500_500);
 
         let done = AtomicU64::new(0);

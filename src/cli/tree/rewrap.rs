@@ -92,7 +92,7 @@ pub(in crate::cli) fn rewrap_trees(session: &Session, tree: &RewrapTree<'_>) -> 
 
 impl Run<'_> {
     fn find(&self, give: &dyn Fn(Found)) {
-        for path in &self.tree.paths[..] {
+        for path in self.tree.paths {
             let finder = Finder { run: self, give };
             match std::fs::metadata(path) {
                 Ok(m) if m.is_dir() => match Folder::open(path) {
@@ -234,7 +234,10 @@ impl Run<'_> {
             return report.outcome(get(&self.files));
         }
         report.session.say(words)?;
-        census.print(&keys, failures)?;
+        // Of a rewrap it is a remark; of a census, the result.
+        if !(rewraps && report.session.global.quiet) {
+            census.print(&keys, failures)?;
+        }
         report.note_skips()?;
         report.note_count(
             get(&self.hard_links),

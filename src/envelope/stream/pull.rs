@@ -76,12 +76,11 @@ impl<S: Source> Pull<S> {
             return Err(error.clone());
         }
         work.check()?;
-        self.fill(out, work).map_err(|error| {
+        self.fill(out, work).inspect_err(|error| {
             out.fill(0);
             wipe(&mut self.ready.0);
             self.ready.0.clear();
             self.failed = Some(error.clone());
-            error
         })
     }
 

@@ -93,6 +93,7 @@ impl Reader {
     ///
     /// # Errors
     /// AUTH, FORKED, and the source's.
+    #[allow(clippy::len_without_is_empty)] // a length is asked of the source, and may fail
     pub fn len(&self) -> Result<u64> {
         self.key.check()?;
         if self.known.get().is_none() {

@@ -1,4 +1,5 @@
 //! Random access: docs/STREAMS.md 3.
+#![allow(clippy::single_range_in_vec_init)] // what was asked of an object is a list of ranges
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -103,7 +103,7 @@ impl Trail {
         self.redaction.as_ref().map_or(Value::Null, |redaction| redaction.pairs(pairs, redact))
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(super) fn waiting_events(&self) -> u64 {
         self.register.events.load(Ordering::Relaxed)
     }
