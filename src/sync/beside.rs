@@ -62,7 +62,7 @@ mod tests {
         }
     }
 
-    /// Mutation seen to fail it: threads begun outside `without_signals`.
+    /// Meant to fail with: threads begun outside `without_signals`.
     #[test]
     fn threads_beside_take_no_signals_and_are_gone_afterwards() {
         let (ran, deaf) = (AtomicUsize::new(0), AtomicUsize::new(0));

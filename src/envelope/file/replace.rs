@@ -148,7 +148,7 @@ mod tests {
         names
     }
 
-    /// Mutation seen to fail it: `published` never set, and so the new file removed again.
+    /// Meant to fail with: `published` never set, and so the new file removed again.
     #[test]
     fn a_file_is_replaced_whole_or_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();

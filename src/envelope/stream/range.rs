@@ -117,7 +117,7 @@ mod tests {
     }
 
     proptest! {
-        /// Mutation seen to fail it: the end rounded down to a chunk's beginning.
+        /// Meant to fail with: the end rounded down to a chunk's beginning.
         #[test]
         fn a_range_holds_its_bytes_and_no_chunk_more(
             plain in 0usize..100_000, offset in 0u64..120_000, len in 1u64..120_000,

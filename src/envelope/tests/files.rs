@@ -87,7 +87,7 @@ fn collected<R>(f: impl FnOnce(&File) -> R) -> (R, Vec<u8>) {
     })
 }
 
-/// Mutations seen to fail it: a part's position not that of its first chunk; the message's end taken for a part's.
+/// Meant to fail with: a part's position not that of its first chunk; the message's end taken for a part's.
 #[test]
 fn a_file_becomes_the_envelope_that_one_call_makes_and_back() {
     let (_, key) = store_and_key();
@@ -149,7 +149,7 @@ fn files_are_taken_from_where_they_stand_and_appended_to() {
     assert!(decrypt(&key, &out).unwrap().starts_with(b"Name:"));
 }
 
-/// T-33, T-36. Mutation seen to fail it: the output left as it was when an error came.
+/// T-33, T-36. Meant to fail with: the output left as it was when an error came.
 #[test]
 fn a_failure_leaves_nothing_in_a_regular_output_and_whole_chunks_in_a_pipe() {
     let (store, key) = store_and_key();
@@ -205,7 +205,7 @@ fn errors_of_the_system_name_the_file_that_the_user_gave() {
     assert!(error.to_string().starts_with("writing OUTPUT failed: "), "{error}");
 }
 
-/// Mutation seen to fail it: the flag looked at once, at the beginning.
+/// Meant to fail with: the flag looked at once, at the beginning.
 #[test]
 fn long_work_on_a_file_stops_within_a_part_and_says_how_far_it_is() {
     let (_, key) = store_and_key();
@@ -252,7 +252,7 @@ fn long_work_on_a_file_stops_within_a_part_and_says_how_far_it_is() {
     assert_eq!(failed, Err(Error::Cancelled));
 }
 
-/// FORMAT 9.8. Mutation seen to fail it: the first answer taken for the last.
+/// FORMAT 9.8. Meant to fail with: the first answer taken for the last.
 #[test]
 fn a_head_that_does_not_open_is_read_again_when_the_rewrap_is_over() {
     let (_, key) = store_and_key();

@@ -70,7 +70,7 @@ fn sizes() -> impl Strategy<Value = Vec<usize>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// Mutation seen to fail it: what is put aside for want of room forgotten.
+    /// Meant to fail with: what is put aside for want of room forgotten.
     #[test]
     fn what_is_pulled_is_what_is_pushed_whatever_is_asked_for(
         plain in prop_oneof![0usize..40, (0usize..6, 0usize..3).prop_map(|(k, d)| (k * CHUNK + d).saturating_sub(1))],
@@ -89,7 +89,7 @@ proptest! {
         prop_assert_eq!(pull.opened().unwrap().len, plain.len());
     }
 
-    /// T-31: a reader that copies until 0 comes never takes a part for the whole. Mutation seen to fail it: the end of the
+    /// T-31: a reader that copies until 0 comes never takes a part for the whole. Meant to fail with: the end of the
     /// source answered as the end of the message.
     #[test]
     fn a_message_that_was_cut_off_is_never_read_to_an_end(

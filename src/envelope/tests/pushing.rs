@@ -97,7 +97,7 @@ const SIZES: [usize; 11] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// Mutations seen to fail it: `sealed` not moved on behind the chunk that was waiting; what is left of the input put at
+    /// Meant to fail with: `sealed` not moved on behind the chunk that was waiting; what is left of the input put at
     /// the front of what waits in place of behind it.
     #[test]
     fn any_split_gives_the_bytes_that_one_call_gives(
@@ -125,7 +125,7 @@ proptest! {
     }
 
     /// T-29: whatever byte is changed, and wherever the envelope is cut or lengthened, what comes out is the front of the
-    /// message up to a chunk's end, and finish fails. Mutation seen to fail it: `finish` that takes an empty rest.
+    /// message up to a chunk's end, and finish fails. Meant to fail with: `finish` that takes an empty rest.
     #[test]
     fn what_comes_out_of_a_changed_envelope_is_whole_chunks_and_an_error(
         size in prop::sample::select(&SIZES[..]), change in 0usize..5, at in any::<usize>(),
@@ -204,7 +204,7 @@ fn two_chunks_that_changed_places_stop_the_stream_at_the_first() {
     }
 }
 
-/// Mutation seen to fail it: a `check` that looks at no state.
+/// Meant to fail with: a `check` that looks at no state.
 #[test]
 fn nothing_comes_after_the_end_and_nothing_after_an_error() {
     let (_, key) = store_and_key();
@@ -229,7 +229,7 @@ fn nothing_comes_after_the_end_and_nothing_after_an_error() {
     assert!(out.iter().all(|byte| *byte == 0));
 }
 
-/// Mutation seen to fail it: the head cleared before the output's size is looked at.
+/// Meant to fail with: the head cleared before the output's size is looked at.
 #[test]
 fn a_buffer_that_is_too_small_changes_nothing() {
     let (_, key) = store_and_key();
@@ -358,7 +358,7 @@ fn streams_are_sealed_to_public_halves_without_a_store() {
     }
 }
 
-/// Mutations seen to fail it: `go_on` left out of `update`; a failed `update` that leaves the stream open.
+/// Meant to fail with: `go_on` left out of `update`; a failed `update` that leaves the stream open.
 #[test]
 fn a_flag_or_a_refusing_callback_cancels_and_ends_the_stream() {
     let (_, key) = store_and_key();

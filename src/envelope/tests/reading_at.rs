@@ -84,7 +84,7 @@ fn same(reader: &Reader, plain: &[u8], offset: usize, len: usize, work: &Work<'_
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// T-32. Mutations seen to fail it: the cache not told which chunk it holds; a full chunk at the end of a range read at
+    /// T-32. Meant to fail with: the cache not told which chunk it holds; a full chunk at the end of a range read at
     /// the index of the first.
     #[test]
     fn any_range_is_what_an_array_gives_from_eight_threads_at_once(
@@ -116,7 +116,7 @@ proptest! {
     }
 }
 
-/// The ranges asked for are those that `ciphertext_range` tells, and no chunk twice. Mutation seen to fail it: every read
+/// The ranges asked for are those that `ciphertext_range` tells, and no chunk twice. Meant to fail with: every read
 /// begun with `len`.
 #[test]
 fn only_the_chunks_that_are_needed_are_touched() {
@@ -150,7 +150,7 @@ fn only_the_chunks_that_are_needed_are_touched() {
     assert_eq!(object.asked(), []);
 }
 
-/// Mutation seen to fail it: `authenticate_end` left out of `read`.
+/// Meant to fail with: `authenticate_end` left out of `read`.
 #[test]
 fn a_shortened_or_lengthened_object_fails_at_its_end_and_for_its_size() {
     let (_, key) = store_and_key();
