@@ -173,7 +173,10 @@ def _callback(callback: Callback) -> str:
     ctypes = ["ctypes.c_void_p" if t.pointers else CTYPES[t.base] for t in types]
     if callback.returns == Type("void"):
         ctypes.insert(0, "None")
-    return f"\n\n{name} = ctypes.CFUNCTYPE({', '.join(ctypes)})\n{_doc(callback.doc)}"
+    line = f"{name} = ctypes.CFUNCTYPE({', '.join(ctypes)})"
+    if len(line) > WIDTH:
+        line = f"{name} = ctypes.CFUNCTYPE(\n    {', '.join(ctypes)}\n)"
+    return f"\n\n{line}\n{_doc(callback.doc)}"
 
 
 def _struct(header: Header, struct: Struct) -> str:

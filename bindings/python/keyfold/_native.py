@@ -739,7 +739,9 @@ the stream or the files of the call it is called from, and must not throw or jum
 """
 
 
-SourceCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+SourceCallback = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p
+)
 """Gives a stream its input: writes at most into_cap bytes at into and puts how many into *out_len.
 
 0 bytes, and nothing else, say that the end has come. Answers KEYFOLD_CALLBACK_OK; anything else, an
@@ -754,7 +756,9 @@ SourceRelease = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 """Gives back what a source or pread callback needed; called exactly once, after the callback's last call."""
 
 
-PreadCallback = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+PreadCallback = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p
+)
 """Gives a reader bytes of its envelope: writes at most into_cap bytes from offset on at into and puts how
 many into *out_len; fewer than asked may come, none only at the end.
 
