@@ -451,8 +451,8 @@ static void who_may_is_asked(const std::string &folder)
         CHECK(again.verify() == 1);
     }
     const auto next = keyfold::Root::passphrase("something else");
-    const auto changed = [&](std::initializer_list<const keyfold::Root *> who, const keyfold::Root &to) {
-        return keyfold::Store::change_compromised_root(folder + "/again.db", who, to, {&second});
+    const auto changed = [&](std::initializer_list<const keyfold::Root *> who, const keyfold::Root &by) {
+        return keyfold::Store::change_compromised_root(folder + "/again.db", who, by, {&second});
     };
     CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_APPROVAL_REQUIRED, [&] { changed({&root}, next); }));
     CHECK(throws<keyfold::Error>(KEYFOLD_STATUS_ALREADY_EXISTS, [&] { changed({&root, &second}, root); }));

@@ -438,7 +438,7 @@ func TestAChangeOfACompromisedRootLeavesTheOldOneNothing(t *testing.T) {
 	before := ok(store.Info())(t)
 	key.Close()
 	noError(t, store.Close())
-	next := ok(CreateKeyFile(filepath.Join(t.TempDir(), "next.key")))(t)
+	next := ok(CreateKeyFile(filepath.Join(t.TempDir(), "root", "next.key")))(t)
 	report := ok(ChangeCompromisedRoot(location, []Root{root}, next, nil, nil))(t)
 	equal(t, report.Rotated, 1)
 	equal(t, report.Fingerprint != before.Fingerprint, true)
