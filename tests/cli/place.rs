@@ -134,9 +134,12 @@ impl Place {
 pub fn with_input(command: &mut Command, stdin: &[u8]) -> Done {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The command may end without reading it.
-    let _ = child.stdin.take().unwrap().write_all(stdin);
-    done(child.wait_with_output().unwrap())
+    let mut pipe = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        // What it prints has to be read meanwhile. It may end without reading all.
+        scope.spawn(move || drop(pipe.write_all(stdin)));
+        done(child.wait_with_output().unwrap())
+    })
 }
 
 pub fn done(output: Output) -> Done {
