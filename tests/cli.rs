@@ -10,14 +10,22 @@ mod case;
 mod damage;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/full.rs"]
+mod full;
 #[path = "cli/interrupts.rs"]
 mod interrupts;
 #[path = "cli/json.rs"]
 mod json;
+#[path = "cli/large.rs"]
+mod large;
 #[path = "cli/life.rs"]
 mod life;
 #[path = "cli/place.rs"]
 mod place;
+#[path = "cli/ranges.rs"]
+mod ranges;
+#[path = "cli/rewraps.rs"]
+mod rewraps;
 #[path = "cli/terminal.rs"]
 mod terminal;
 #[path = "cli/trail.rs"]

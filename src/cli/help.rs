@@ -66,7 +66,7 @@ impl Man {
 
 fn write_pages(command: &clap::Command, name: &str, dir: &std::path::Path) -> Result<()> {
     let path = dir.join(format!("{name}.1"));
-    Output::File { path, privacy: Privacy::Ordinary }.write(&page(command, name)?)?;
+    Output::File { target: path.clone(), path, privacy: Privacy::Ordinary }.write(&page(command, name)?)?;
     command.get_subcommands().try_for_each(|sub| write_pages(sub, &format!("{name}-{}", sub.get_name()), dir))
 }
 

@@ -62,6 +62,12 @@ impl<'a> Opening<'a> {
         }
     }
 
+    /// The same for a call.
+    pub(super) fn with_allowed<R>(&self, f: impl FnOnce(Allowed<'_>) -> R) -> R {
+        let keys: Vec<&Key> = self.keys.iter().collect();
+        f(if keys.is_empty() { Allowed::AnyKeyOf(self.store) } else { Allowed::Keys(&keys) })
+    }
+
     pub(super) fn options(&self) -> DecryptOptions<'static> {
         DecryptOptions { accept_stored_context: self.args.accept_stored_context, ..Default::default() }
     }

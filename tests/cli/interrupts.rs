@@ -110,7 +110,7 @@ fn an_interrupted_folder_says_so_and_is_gone_on_with() {
 #[test]
 fn pipes_and_files_stop_at_an_interrupt_whatever_they_wait_for() {
     let place = Place::with_key();
-    sparse(&place, "endless", 3 << 30);
+    sparse(&place, "endless", 2 << 30);
     place.write("old", b"precious");
     // A file to a file; a file to a pipe that nobody reads; a pipe that nobody fills.
     for (arguments, stdin) in [
@@ -124,7 +124,7 @@ fn pipes_and_files_stop_at_an_interrupt_whatever_they_wait_for() {
             command.stdin(Stdio::piped());
         }
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(700));
+        std::thread::sleep(Duration::from_millis(400));
         if child.try_wait().unwrap().is_some() {
             panic!("{arguments:?}: {}", super::place::done(child.wait_with_output().unwrap()).stderr);
         }

@@ -1,12 +1,14 @@
 //! One file into another, by the library's file engine.
 
+use std::cell::Cell;
 use std::fs::File;
 
 use super::super::exit::Result;
-use super::super::opening::Opening;
+use super::super::opening::{Opening, failure};
 use super::super::progress::Progress;
-use super::super::session;
-use crate::envelope::{Context, EncryptOptions, Encryptor, Opened, StoredContext};
+use super::super::{session, sys};
+use super::FREE_CELL_FROM;
+use crate::envelope::{self, Context, EncryptOptions, FileOptions, Opened, StoredContext, Work};
 use crate::keystore::{Key, Store};
 
 /// What is done with a file.
@@ -50,36 +52,37 @@ pub(in crate::cli) struct Job<'a> {
 /// Does it; bytes read and written, and what opened it (nothing, where it was encrypted). What was written is whole, and
 /// not yet on disk.
 pub(in crate::cli) fn convert_file(direction: &Direction<'_>, job: &Job<'_>) -> Result<((u64, u64), Opened)> {
-    let whole = job.from.metadata().map_or(0, |m| m.len());
-    let pump = super::Pump { input: job.input, whole: None, threads: job.threads, progress: job.progress };
-    let mut to = job.to;
-    let mut written = 0;
-    let mut write = |bytes: &[u8]| {
-        written += bytes.len() as u64;
-        std::io::Write::write_all(&mut to, bytes)
-            .map_err(|e| super::super::files::failed("writing", job.output.as_ref(), &e))
+    let told = Cell::new(0);
+    let progress = |done: u64, _: u64| {
+        job.progress.add(done.saturating_sub(told.replace(done)));
+        true
     };
-    match direction {
+    let options = FileOptions {
+        work: Work { threads: job.threads, cancel: Some(sys::cancel_flag()), progress: Some(&progress) },
+        input: job.input,
+        output: job.output,
+    };
+    let converted = match direction {
         Direction::Encrypt { store, keys, stored, free_cells } => {
-            let start = |large| {
-                let free_cells = free_cells.unwrap_or(u8::from(large));
-                Encryptor::new(
-                    keys,
-                    job.context,
-                    stored,
-                    &EncryptOptions { free_cells, ..Default::default() },
-                )
-            };
-            let done =
-                pump.encrypt(job.from, &mut write, start, &|e| session::by_an_alias(store, e).into())?;
-            Ok((done, Opened::nothing()))
+            let large = job.from.metadata().is_ok_and(|m| m.len() >= FREE_CELL_FROM as u64);
+            let encrypt =
+                EncryptOptions { free_cells: free_cells.unwrap_or(u8::from(large)), ..Default::default() };
+            envelope::encrypt_file(keys, job.from, job.to, job.context, stored, &encrypt, &options)
+                .map(|done| (done, Opened::nothing()))
+                .map_err(|e| session::by_an_alias(store, e).into())
         }
         Direction::Decrypt { opening } => {
-            let failure =
-                |e| super::super::opening::failure(opening.store, job.context_pairs, job.input, job.input, e);
-            let first = pump.first(job.from)?;
-            let opened = pump.decrypt(job.from, first, opening, job.context, None, &failure, &mut write)?;
-            Ok(((whole, written), opened))
+            let decrypt = opening.options();
+            opening
+                .with_allowed(|allowed| {
+                    envelope::decrypt_file(allowed, job.from, job.to, job.context, &decrypt, &options)
+                })
+                .map(|(opened, done)| (done, opened))
+                .map_err(|e| failure(opening.store, job.context_pairs, job.input, job.input, e))
         }
-    }
+    };
+    let (done, opened) = converted?;
+    // What is left below the engine's last word, so that bars of whole folders add up.
+    job.progress.add(done.read.saturating_sub(told.get()));
+    Ok(((done.read, done.written), opened))
 }

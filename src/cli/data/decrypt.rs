@@ -52,6 +52,7 @@ impl Decrypt {
             return range.run(session, &opening, &context, &input, &output, self.threads.get());
         }
         let progress = Progress::of_bytes(session, "decrypting");
+        progress.expect(input.len().unwrap_or(0));
         let source = input.source()?;
         let name = input.name();
         let file_to_file = input.len().is_some() && matches!(output, Output::File { .. });

@@ -58,6 +58,7 @@ impl Encrypt {
 
         let _patience = sys::Patience::new();
         let progress = Progress::of_bytes(session, "encrypting");
+        progress.expect(input.len().unwrap_or(0));
         let mut sink = output.begin()?;
         let (read, written) = match input.len() {
             Some(_) if !sink.is_stream() => {

@@ -114,7 +114,6 @@ pub(in crate::cli) fn failed(doing: &str, path: &Path, error: &io::Error) -> Fai
     }
     let words = match error.raw_os_error() {
         Some(libc::ELOOP) => "a symbolic link is there, which is not followed".to_owned(),
-        Some(libc::EFBIG) => "a file may not become that large here (see ulimit -f)".into(),
         _ => reason(error),
     };
     Failure::new(Status::Io, format!("{doing} {} failed: {words}", path.display()))

@@ -27,7 +27,10 @@ pub(in crate::cli) enum Output {
     Terminal,
     /// Replaced in one step.
     File {
+        /// As the user named it.
         path: PathBuf,
+        /// Where that leads.
+        target: PathBuf,
         privacy: Privacy,
     },
     /// A device or pipe: written as it is.
@@ -54,7 +57,9 @@ impl Output {
             Some(p) => p,
         };
         match std::fs::metadata(path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Output::File { path: path.into(), privacy }),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                Ok(Output::File { path: path.into(), target: path.into(), privacy })
+            }
             Err(e) => Err(failed("writing", path, &e)),
             Ok(m) if m.is_dir() => Err(Failure::new(Status::Io, format!("{} is a folder", path.display()))),
             Ok(m)
@@ -69,10 +74,10 @@ impl Output {
                     .hint("write to another name, and rename it when it is right"))
             }
             // Through a symbolic link, the file it leads to is replaced and not the link.
-            Ok(_) => Ok(Output::File {
-                path: path.canonicalize().map_err(|e| failed("writing", path, &e))?,
-                privacy,
-            }),
+            Ok(_) => {
+                let target = path.canonicalize().map_err(|e| failed("writing", path, &e))?;
+                Ok(Output::File { path: path.into(), target, privacy })
+            }
         }
     }
 
@@ -115,12 +120,12 @@ impl Output {
                 let file = file.map_err(|e| failed("writing", path, &e))?;
                 Ok(Sink { to: Target::Stream(file), path: Some(path.clone()) })
             }
-            Output::File { path, privacy } => {
+            Output::File { path, target, privacy } => {
                 let mode = if *privacy == Privacy::Secret { 0o600 } else { 0o666 };
-                let temporary = Folder::open(path.parent().unwrap_or(Path::new("/")))
+                let temporary = Folder::open(target.parent().unwrap_or(Path::new("/")))
                     .and_then(|folder| Temporary::within(&Arc::new(folder), mode));
                 let temporary = temporary.map_err(|e| failed("writing", path, &e))?;
-                Ok(Sink { to: Target::File(temporary), path: Some(path.clone()) })
+                Ok(Sink { to: Target::File(temporary, target.clone()), path: Some(path.clone()) })
             }
         }
     }
@@ -134,7 +139,7 @@ pub(in crate::cli) struct Sink {
 }
 
 enum Target {
-    File(Temporary),
+    File(Temporary, PathBuf),
     Stream(File),
 }
 
@@ -146,7 +151,7 @@ impl Sink {
 
     pub(in crate::cli) fn file(&self) -> &File {
         match &self.to {
-            Target::File(temporary) => temporary.file(),
+            Target::File(temporary, _) => temporary.file(),
             Target::Stream(file) => file,
         }
     }
@@ -166,13 +171,13 @@ impl Sink {
     /// Puts a file in its place: contents, then name, then the folder's record of the name, each on disk before the
     /// next. A file that was there keeps its mode.
     pub(in crate::cli) fn finish(self) -> Result<()> {
-        let (Target::File(temporary), Some(path)) = (self.to, self.path) else { return Ok(()) };
+        let (Target::File(temporary, target), Some(path)) = (self.to, self.path) else { return Ok(()) };
         let publish = || {
-            if let Ok(old) = std::fs::metadata(&path) {
+            if let Ok(old) = std::fs::metadata(&target) {
                 temporary.file().set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
             }
             let folder = temporary.folder();
-            temporary.publish(path.file_name().ok_or(ErrorKind::IsADirectory)?, true)?;
+            temporary.publish(target.file_name().ok_or(ErrorKind::IsADirectory)?, true)?;
             folder.sync()
         };
         publish().map_err(|e| failed("writing", &path, &e))

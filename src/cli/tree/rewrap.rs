@@ -234,7 +234,10 @@ impl Run<'_> {
             return report.outcome(get(&self.files));
         }
         report.session.say(words)?;
-        census.print(&keys, failures)?;
+        // Of a rewrap it is a remark; of a census, the result.
+        if !(rewraps && report.session.global.quiet) {
+            census.print(&keys, failures)?;
+        }
         report.note_skips()?;
         report.note_count(
             get(&self.hard_links),
