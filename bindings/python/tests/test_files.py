@@ -259,7 +259,9 @@ def test_files_are_encrypted_with_progress_and_stopped(key: keyfold.Key, tmp_pat
 
 
 CHILD = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
+# Also where whoever runs the suite had it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {package!r})
 import keyfold
 with keyfold.in_memory() as store:
