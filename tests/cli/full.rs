@@ -34,7 +34,7 @@ impl Drop for Small {
     }
 }
 
-// Seen to fail when write errors are swallowed, and when the target itself is written.
+// Seen to fail when the target itself is written.
 #[test]
 fn a_disk_that_is_full_at_any_write_is_said_and_leaves_the_target_as_it_was() {
     let place = Place::with_key();

@@ -69,9 +69,9 @@ fn a_signal_while_a_file_waits_for_its_name_leaves_nothing_behind() {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         if named {
             wait(&mut child, || place.list("out").len() == 2);
-        } else {
-            std::thread::sleep(Duration::from_millis(1500));
         }
+        // It pauses when its contents are on disk, which shows nowhere.
+        std::thread::sleep(Duration::from_millis(1500));
         signal(&child, number);
         if twice {
             std::thread::sleep(Duration::from_millis(100));
@@ -83,7 +83,6 @@ fn a_signal_while_a_file_waits_for_its_name_leaves_nothing_behind() {
     }
 }
 
-// Seen to fail when the work is not given the cancel flag: patience ends the process then, and says nothing.
 #[test]
 fn an_interrupted_folder_says_so_and_is_gone_on_with() {
     let place = Place::with_key();

@@ -13,7 +13,7 @@ fn planted(size: u32) -> (Place, Vec<u8>) {
     (place, message)
 }
 
-// Seen to fail when an offset is taken from the wrong end, and when a range is read one byte short.
+// Seen to fail when the last bytes are counted one too many.
 #[test]
 fn any_range_is_what_the_whole_has_there() {
     let (place, message) = planted(2_500_000);
@@ -41,6 +41,7 @@ fn any_range_is_what_the_whole_has_there() {
     }
 }
 
+// Seen to fail when an offset behind the end is read as nothing.
 #[test]
 fn what_is_no_range_of_the_message_is_said() {
     let (place, _) = planted(20_000);

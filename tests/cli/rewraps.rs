@@ -146,7 +146,7 @@ fn times_are_kept_when_that_is_asked_for() {
     assert!(after[0] != before[0] && after[1] != before[1]);
 }
 
-// Seen to fail when the old cell is overwritten first (rewrap_file.rs, `in_place`).
+// Seen to fail when the old cell is overwritten first (`in_place` of rewrap_file.rs).
 #[test]
 fn a_rewrap_that_is_killed_leaves_all_open_and_is_gone_on_with() {
     let place = Place::with_key();

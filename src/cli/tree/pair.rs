@@ -14,7 +14,7 @@ use super::super::sys;
 use super::report::Report;
 use super::walk::Found;
 
-/// A folder of the target. When nobody works in it any more, and before the one it lies in, it gets the time and mode of
+/// A folder of the target. When nobody works in it any more it gets the time and mode of
 /// the folder it stands for, and its names are put on disk.
 pub(super) struct Pair<'r> {
     pub(super) target: Arc<Folder>,
@@ -22,8 +22,6 @@ pub(super) struct Pair<'r> {
     /// None for a folder that was there and is the user's.
     like: Option<Metadata>,
     keep_owner: bool,
-    /// Finished after this one.
-    _parent: Option<Arc<Pair<'r>>>,
 }
 
 impl<'r> Pair<'r> {
@@ -50,11 +48,11 @@ impl<'r> Pair<'r> {
             let set = opened.as_file().and_then(|folder| folder.set_permissions(mode));
             set.map_err(|e| failed("making", target, &e))?;
         }
-        Ok(Arc::new(Pair { target: Arc::new(opened), report, like, keep_owner, _parent: None }))
+        Ok(Arc::new(Pair { target: Arc::new(opened), report, like, keep_owner }))
     }
 
     /// The folder of the same name in the target. What is not ours to walk through is refused: a link, a file.
-    pub(super) fn child(self: &Arc<Self>, found: &Found, source: &Folder) -> Result<Arc<Pair<'r>>> {
+    pub(super) fn child(&self, found: &Found, source: &Folder) -> Result<Arc<Pair<'r>>> {
         let path = self.target.path_of(&found.name);
         let (target, _) = self.target.child_or_new(&found.name).map_err(|e| {
             match self.target.stat(&found.name, false).map(|stat| stat.kind()) {
@@ -78,7 +76,6 @@ impl<'r> Pair<'r> {
             report: self.report,
             like: Some(like),
             keep_owner: self.keep_owner,
-            _parent: Some(self.clone()),
         }))
     }
 }
