@@ -66,7 +66,7 @@ fn over_four_gib_go_through_pipes_in_little_memory() {
 fn files_of_any_size_take_little_memory() {
     let place = Place::with_key();
     // On the disk, so that the default run does not write much; the long one goes over 4 GiB.
-    let size = if std::env::var_os("KEYFOLD_LONG").is_some() { (4 << 30) + 1 } else { (256 << 20) + 1 };
+    let size = if std::env::var_os("KEYFOLD_LONG").is_some() { (4 << 30) + 1 } else { (96 << 20) + 1 };
     File::create(place.path("sparse")).unwrap().set_len(size).unwrap();
     fs::create_dir(place.path("source")).unwrap();
     fs::hard_link(place.path("sparse"), place.path("source/sparse")).unwrap();
