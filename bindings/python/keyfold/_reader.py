@@ -21,7 +21,7 @@ from ._options import decrypt_options
 from ._roots import path_text
 from ._streams import EncryptingWriter
 from ._types import key_id_text, taken
-from ._work import Cancel, Progress, Working
+from ._work import CALLED, Cancel, Progress, Working
 
 Fetch = Callable[[int, int], Any]
 """Gives at most so many bytes (the second number) of an envelope from an offset (the first) on; none only at its end."""
@@ -225,6 +225,7 @@ def _release(number: int) -> None:
     _SOURCES.pop(number, None)
 
 
+CALLED.add(_fetch)
 _FETCH, _RELEASE = _native.PreadCallback(_fetch), _native.SourceRelease(_release)
 
 

@@ -17,6 +17,9 @@ Progress = Callable[[int, int], object]
 
 LARGE: int = _native.LARGE
 
+CALLED: set[Callable[..., int]] = set()
+"""What C calls besides `progress` while a call runs: an interrupt before its first line stops the call too."""
+
 
 class Cancel:
     """A flag that stops the calls it is given to, from any thread: they raise `Cancelled` within one chunk."""
@@ -59,6 +62,8 @@ class Working:
 
     def _told(self, _: int | None, done: int, total: int) -> int:
         try:
+            if self._raised is not None:
+                return 0
             if self._progress is not None and self._progress(done, total) is False:
                 return 0
             return _native.CALLBACK_OK
@@ -74,7 +79,10 @@ class Working:
             # A signal's handler may raise before the first line of the callback: what Python would print is kept.
             sys.unraisablehook = lambda told: self._unraisable(told, before)
         try:
-            return call(self.work)
+            made = call(self.work)
+            # What ctypes answers for a callback whose first line was not reached is whatever lay there, OK too.
+            if self._raised is None:
+                return made
         except _native.KeyfoldError:
             if self._raised is None:
                 raise
@@ -87,7 +95,8 @@ class Working:
             self._raised = None  # its traceback holds this frame
 
     def _unraisable(self, told: Any, before: Callable[[Any], object]) -> None:
-        if told.object == self._callback and told.exc_value is not None:
+        ours = told.object == self._callback or told.object in CALLED
+        if ours and told.exc_value is not None:
             self._raised = told.exc_value
         else:
             before(told)
