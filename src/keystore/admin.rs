@@ -2,10 +2,10 @@
 //! the store. The manifest bears an Ed25519 signature (RFC 8032), which every reader verifies. `docs/KEYSTORE.md`,
 //! "Admin root".
 
-use super::access::Actor;
 use super::epochs::Mark;
 use super::json::{from_hex, hex};
 use super::manifest::Manifest;
+use super::principal::Actor;
 use super::secrets::Secrets;
 use crate::crypto::{ed25519_public, ed25519_sign, ed25519_verify};
 use crate::error::{Error, Result};

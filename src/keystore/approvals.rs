@@ -11,6 +11,7 @@ use super::clock;
 use super::inner::Inner;
 use super::names::{KeyId, KeyName};
 use super::parameters;
+use super::principal::check_principal;
 use super::snapshot::Snapshot;
 use super::time::Time;
 use super::trail;
@@ -121,7 +122,7 @@ impl StoreSettings {
         if checked.approval_seconds > WINDOW_LIMIT {
             return bad("approval_seconds: 604,800 (a week) at most");
         }
-        checked.administrators.iter().try_for_each(|name| access::check_principal(name))?;
+        checked.administrators.iter().try_for_each(|name| check_principal(name))?;
         let least = if checked.dual_control.is_empty() { 1 } else { 2 };
         match checked.administrators.len() {
             0 => bad("administrators: a store has one at least"),

@@ -5,13 +5,14 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::access::{Actor, check_principal, is_grantable};
 use super::backend::Table;
 use super::constraint::Constraint;
 use super::document::{Unknown, Unreadable, read_date, read_time};
 use super::grants::GrantMetadata;
 use super::json::{Fields, Refused, from_hex, hex};
 use super::names::KeyId;
+use super::principal::{Actor, check_principal};
+use super::scope::is_grantable;
 use super::snapshot::Snapshot;
 use super::time::Time;
 use crate::error::Result;

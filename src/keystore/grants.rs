@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
-use super::access::{self, Access, check_principal};
+use super::access::{self, Access};
 use super::backend::Table;
 use super::change::{Change, Deed, refuse};
 use super::clock;
@@ -16,6 +16,8 @@ use super::handle::Wish;
 use super::inner::Inner;
 use super::list::{key_of, walk};
 use super::names::{KeyId, KeyName};
+use super::principal::check_principal;
+use super::scope;
 use super::snapshot::Snapshot;
 use super::time::Time;
 use super::trail;
@@ -101,7 +103,7 @@ impl CreateGrant {
         self.retiring_principal.as_deref().map_or(Ok(()), check_principal)?;
         let grantable = |name: &String| {
             let operation = Operation::from_name(name)?;
-            match access::is_grantable(operation) {
+            match scope::is_grantable(operation) {
                 true => Ok(operation),
                 false => Err(Error::InvalidField {
                     field: format!("operations: {operation}").into(),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::access::Actor;
 use super::anchor::{self, Anchor};
 use super::backend::{Access, Backend, DataVersion};
 use super::change::{Change, Deed, change};
@@ -15,6 +14,7 @@ use super::fork::{self, Guarded};
 use super::key_inner::KeyInner;
 use super::names::KeyId;
 use super::options::{ForkPolicy, OpenOptions};
+use super::principal::Actor;
 use super::secrets::Secrets;
 use super::snapshot::Snapshot;
 use super::trail;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::access::Actor;
 use super::backend::{Backend, Entry, EventRow, Row, Table, Transaction};
 use super::document::{AliasDocument, KeyDocument};
 use super::epochs::Mark;
 use super::json::hex;
 use super::manifest::{Group, Manifest, Settings, bucket_digest};
 use super::names::KeyId;
+use super::principal::Actor;
 use super::rebuild::Rebuild;
 use super::repair::strictest;
 use super::secrets::Secrets;

@@ -79,6 +79,7 @@ mod parameters;
 #[cfg(any(test, feature = "failpoints", feature = "floor"))]
 mod plant;
 mod policy;
+mod principal;
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 mod rebuild;
 #[cfg(feature = "sqlite")]
@@ -91,6 +92,7 @@ mod restore;
 mod root_change;
 mod roots;
 mod rotation;
+mod scope;
 mod sealing;
 mod secrets;
 mod settle;

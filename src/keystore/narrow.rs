@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::access::Operations;
 use super::constraint::Constraint;
 use super::handle::{Key, Wish};
 use super::names::KeyId;
+use super::scope::Operations;
 use super::time::Time;
 use crate::error::{Error, Result};
 use crate::operation::{Kind, Operation};

@@ -1,7 +1,6 @@
 //! Making and opening a store.
 
 use super::Store;
-use super::access::Actor;
 use super::anchor::Anchor;
 use super::epochs;
 use super::fork;
@@ -10,6 +9,7 @@ use super::inner::Inner;
 use super::manifest::Settings;
 use super::memory::Memory;
 use super::options::{ForkPolicy, InitOptions, Location, OpenOptions};
+use super::principal::Actor;
 use super::roots::draw_store;
 use super::secrets::Secrets;
 use super::trail;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::Store;
-use super::access::{Actor, not_permitted};
+use super::access::not_permitted;
 use super::anchor::{self, Anchor};
 use super::approvals::{DUAL_CONTROL, StoreSettings, two_principals};
 use super::backend::{Access, Backend, Entry, Row, Table, Transaction};
@@ -17,6 +17,7 @@ use super::manifest::{Manifest, Settings, claimed_identity, roots_digest};
 use super::mend::{Found, lenient, mend};
 use super::open::{on_fork, start};
 use super::options::{Location, OpenOptions};
+use super::principal::Actor;
 use super::roots::Slot;
 use super::secrets::Secrets;
 use super::snapshot::ROOTS_LIMIT;

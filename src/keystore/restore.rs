@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Store;
-use super::access::{Actor, not_permitted};
+use super::access::not_permitted;
 use super::anchor::{Anchor, confirm};
 use super::approvals::two_principals;
 use super::backend::Table;
@@ -16,6 +16,7 @@ use super::inner::Inner;
 use super::json::hex;
 use super::open::{on_fork, start};
 use super::options::{Location, OpenOptions};
+use super::principal::Actor;
 use super::rebuild::Rebuild;
 use super::secrets::Secrets;
 use super::snapshot::bucket_of;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::Store;
-use super::access::{Actor, not_permitted};
+use super::access::not_permitted;
 use super::anchor::{self, Anchor};
 use super::anchor_file::Anchored;
 use super::approvals::two_principals;
@@ -18,6 +18,7 @@ use super::json::hex;
 use super::manifest::Manifest;
 use super::open::{claimed_slots, on_fork, start};
 use super::options::{Location, OpenOptions};
+use super::principal::Actor;
 use super::rebuild::Rebuild;
 use super::reseal::{Reseal, Resealed};
 use super::roots::{Slot, draw_store, read_slots};

@@ -4,11 +4,12 @@
 use serde_json::{Map, Value};
 
 use super::Store;
-use super::access::{self, check_principal};
+use super::access;
 use super::backend::Row;
 use super::change::{Deed, refuse};
 use super::document::{Unknown, Unreadable, read_time};
 use super::json::{Fields, bytes, from_hex, hex};
+use super::principal::check_principal;
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
 use super::time::Time;
 use super::types::RootSlot;
