@@ -256,9 +256,14 @@ impl Key {
     pub(super) fn open(store: &Store, name: &KeyName) -> Result<Key> {
         let inner = &*store.inner;
         inner.check_usable()?;
-        if let KeyName::Id(id) = name
-            && let Some(kept) = inner.kept_handle(*id)
-        {
+        let kept = match name {
+            KeyName::Id(id) => inner.kept_handle(*id),
+            KeyName::Alias(alias) => inner.kept_by_alias(alias)?,
+        };
+        if let Some(kept) = kept {
+            if kept.generation.load(Ordering::Acquire) != inner.seen.generation() {
+                kept.follow(inner)?;
+            }
             kept.refuse_destroyed()?;
             return Ok(Key { store: store.clone(), inner: kept, narrowed: None });
         }
@@ -267,12 +272,11 @@ impl Key {
             let document = snapshot.key(name)?;
             State::load(inner, snapshot, &document, None)
         })?;
-        let id = state.id;
         if state.key_state == KeyState::Destroyed {
             return Err(Error::KeyDestroyed { name: name.to_string().into() });
         }
-        let key = KeyInner::new(state, generation);
-        Ok(Key { store: store.clone(), inner: inner.keep_handle(id, Arc::new(key)), narrowed: None })
+        let key = inner.keep_handle(name, generation, Arc::new(KeyInner::new(state, generation)));
+        Ok(Key { store: store.clone(), inner: key, narrowed: None })
     }
 }
 

@@ -11,8 +11,9 @@ use super::change::{Change, Deed, change};
 use super::clock::Opening;
 use super::epochs::{self, Seen};
 use super::fork::{self, Guarded};
+use super::kept::Kept;
 use super::key_inner::KeyInner;
-use super::names::KeyId;
+use super::names::{Alias, KeyId, KeyName};
 use super::options::{ForkPolicy, OpenOptions};
 use super::principal::Actor;
 use super::secrets::Secrets;
@@ -21,9 +22,6 @@ use super::trail;
 use super::trail::Trail;
 use crate::error::{Error, Result};
 use crate::sync::{ForkLock, coarse_millis, fork_id};
-
-/// Handles kept for `key_by_id`; beyond that the one unused longest is let go.
-const HANDLES: usize = 256;
 
 pub(super) struct Inner {
     pub(super) backend: Box<dyn Backend>,
@@ -44,14 +42,16 @@ pub(super) struct Inner {
     /// Until when what is known may be used without a look for changes by others: coarse milliseconds, counted from the
     /// beginning of the last look that found everything well. `u64::MAX` where nobody else can reach the store.
     fresh_until: AtomicU64,
+    /// Snapshots taken so far.
+    #[cfg(test)]
+    reads: AtomicU64,
 }
 
 /// What handles of one open store share and change. A leaf among the locks.
 pub(super) struct Local(ForkLock<Shared>);
 
 pub(super) struct Shared {
-    /// Recently used key handles, the latest last.
-    handles: Vec<(KeyId, Arc<KeyInner>)>,
+    pub(super) kept: Kept,
     /// The root slot that opened the store.
     pub(super) slot_in_use: Option<[u8; 16]>,
     last_look: Option<DataVersion>,
@@ -68,7 +68,7 @@ impl Inner {
         slot_in_use: Option<[u8; 16]>,
     ) -> Arc<Inner> {
         let trail = Trail::new(&options, &actor, &secrets);
-        let shared = Shared { handles: Vec::new(), slot_in_use, last_look: None };
+        let shared = Shared { kept: Kept::default(), slot_in_use, last_look: None };
         let local = Arc::new(Local(ForkLock::new(shared)));
         fork::register(local.clone());
         Arc::new(Inner {
@@ -83,6 +83,8 @@ impl Inner {
             opening: Opening::draw(),
             born: fork_id(),
             fresh_until: AtomicU64::new(0),
+            #[cfg(test)]
+            reads: AtomicU64::new(0),
         })
     }
 
@@ -108,6 +110,8 @@ impl Inner {
         let deadline = Instant::now() + self.options.busy_timeout;
         loop {
             self.check_usable()?;
+            #[cfg(test)]
+            self.reads.fetch_add(1, Ordering::Relaxed);
             let mut snapshot = Snapshot::begin(&*self.backend, &self.secrets, &self.seen, Access::Read)?;
             let result = work(&mut snapshot);
             match snapshot.end(&self.seen) {
@@ -179,29 +183,40 @@ impl Inner {
         self.local.0.lock().last_look.is_some()
     }
 
-    /// The handle kept for a key, if there is one.
-    pub(super) fn kept_handle(&self, id: KeyId) -> Option<Arc<KeyInner>> {
-        let mut shared = self.local.0.lock();
-        let at = shared.handles.iter().position(|(kept, _)| *kept == id)?;
-        shared.handles[at..].rotate_left(1);
-        shared.handles.last().map(|(_, handle)| handle.clone())
+    /// How many snapshots were taken so far.
+    #[cfg(all(test, feature = "sqlite"))]
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
-    /// Keeps a handle; the one that is kept already wins over a new one.
-    pub(super) fn keep_handle(&self, id: KeyId, handle: Arc<KeyInner>) -> Arc<KeyInner> {
-        let mut let_go = None;
-        let kept = {
+    /// The handle kept for a key, if there is one.
+    pub(super) fn kept_handle(&self, id: KeyId) -> Option<Arc<KeyInner>> {
+        self.local.0.lock().kept.by_id(id)
+    }
+
+    /// The handle kept for the key that an alias leads to. It is valid for one generation of the store: until this
+    /// process changes anything in it, or finds in a look (at most a refresh interval apart) that others did.
+    pub(super) fn kept_by_alias(&self, alias: &Alias) -> Result<Option<Arc<KeyInner>>> {
+        self.look_if_due()?;
+        let generation = self.seen.generation();
+        Ok(self.local.0.lock().kept.by_alias(alias, generation))
+    }
+
+    /// Keeps a handle, read under this name in a snapshot begun at this generation; the one that is kept already wins
+    /// over a new one.
+    pub(super) fn keep_handle(
+        &self,
+        name: &KeyName,
+        generation: u64,
+        handle: Arc<KeyInner>,
+    ) -> Arc<KeyInner> {
+        let id = handle.id();
+        let (kept, let_go) = {
             let mut shared = self.local.0.lock();
-            match shared.handles.iter().find(|(kept, _)| *kept == id) {
-                Some((_, kept)) => kept.clone(),
-                None => {
-                    if shared.handles.len() == HANDLES {
-                        let_go = Some(shared.handles.remove(0));
-                    }
-                    shared.handles.push((id, handle.clone()));
-                    handle
-                }
+            if let KeyName::Alias(alias) = name {
+                shared.kept.keep_alias(alias, id, generation);
             }
+            shared.kept.keep(id, handle)
         };
         drop(let_go);
         kept

@@ -8,7 +8,7 @@
 //! | `open`, `roots`, `unlock` | making and opening a store; what unlocks it |
 //! | `manage` | every management call on keys and aliases, read top down |
 //! | `handle`, `key_view` | [`Key`] and its views: the data path |
-//! | `key_inner`, `key_state`, `key_version` | a key as its handles share it, kept up to date |
+//! | `key_inner`, `key_state`, `key_version`, `kept` | a key as its handles share it, kept up to date |
 //! | `change`, `change_rows`, `founding` | the one place where a store is changed; its first state |
 //! | `snapshot` | verified reading: row, bucket, group, manifest |
 //! | `document`, `version`, `manifest`, `json` | what stands in rows |
@@ -58,6 +58,7 @@ mod import;
 mod import_token;
 mod inner;
 mod json;
+mod kept;
 mod key_inner;
 mod key_state;
 mod key_version;

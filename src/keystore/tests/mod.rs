@@ -20,6 +20,8 @@ mod granting;
 #[cfg(feature = "sqlite")]
 mod group_commit;
 #[cfg(feature = "sqlite")]
+mod kept;
+#[cfg(feature = "sqlite")]
 mod later;
 #[cfg(feature = "sqlite")]
 mod life;

@@ -280,6 +280,12 @@ fn elsewhere() {
                 }
             }
         }
+        "move" => {
+            let (moving, key) = with.split_once(' ').unwrap();
+            let store = open(&OpenOptions::default()).unwrap();
+            store.move_alias(&alias(moving), &named(key)).unwrap();
+        }
+        "delete alias" => open(&OpenOptions::default()).unwrap().delete_alias(&alias(&with)).unwrap(),
         "rotate" => drop(open(&OpenOptions::default()).unwrap().rotate_key(&named(&with)).unwrap()),
         // Ends without closing the store, right after it was told that this is done.
         "disable, anchored, and end" => {
