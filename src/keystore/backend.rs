@@ -152,6 +152,10 @@ pub(super) trait Transaction {
     /// The hash of the tables' definitions, as found in this snapshot.
     fn schema(&mut self) -> Result<[u8; 32]>;
     fn get(&mut self, table: Table, place: &[u8]) -> Result<Option<Row>>;
+    /// Whether the row there is this one, to the last byte. Makes no copy of it.
+    fn holds(&mut self, table: Table, place: &[u8], row: &Row) -> Result<bool> {
+        Ok(self.get(table, place)?.as_ref() == Some(row))
+    }
     /// Writes a row if the one there has the revision `was` (`None`: if there is none).
     fn put_if(&mut self, table: Table, place: &[u8], was: Option<u64>, row: &Row) -> Result<()>;
     /// Removes a row if it has the revision `was`.

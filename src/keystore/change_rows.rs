@@ -220,6 +220,9 @@ impl Change<'_> {
         let was = self.snapshot.manifest.groups.contains_key(&number).then_some(group.revision);
         let row = self.seal(Table::Groups, &[number], group.revision + 1, group.write());
         self.snapshot.manifest.groups.insert(number, row.mac);
+        self.snapshot.group(number)?.revision = row.revision;
+        let now = self.snapshot.group(number)?.clone();
+        self.snapshot.secrets.known.keep_group(number, row.mac, now);
         self.snapshot.rows.put_if(Table::Groups, &[number], was, &row)
     }
 }

@@ -4,7 +4,8 @@ use super::admin;
 use super::backend::{Access, Backend, Table};
 use super::clock::Opening;
 use super::epochs::Seen;
-use super::manifest::{Manifest, roots_digest};
+use super::known::Held;
+use super::manifest::{Manifest, READER, roots_digest};
 use super::secrets::Secrets;
 use super::snapshot::{ROOTS_LIMIT, Snapshot};
 use super::trail;
@@ -36,8 +37,13 @@ pub(super) fn found(
     let slots = rows.index(Table::Roots, &[], ROOTS_LIMIT)?;
     manifest.roots = roots_digest(secrets, &incarnation, &slots);
     manifest.advance(Opening([0; 8]));
-    let mut snapshot =
-        Snapshot { rows, secrets, manifest, groups: Default::default(), buckets: Default::default() };
+    let mut snapshot = Snapshot {
+        rows,
+        secrets,
+        manifest: Held::new(manifest),
+        groups: Default::default(),
+        buckets: Default::default(),
+    };
     trail::first(&mut snapshot, source)?;
     put_manifest(&mut snapshot, None, None)?;
     let mark = snapshot.manifest.mark();
@@ -58,5 +64,9 @@ pub(super) fn put_manifest(
     let row = secrets.seal(Table::Manifest, &manifest.incarnation, place, manifest.epoch, text);
     snapshot.rows.put_if(Table::Manifest, place, was, &row)?;
     snapshot.manifest.mac = row.mac;
+    // One for later libraries alone is left for reading to refuse.
+    if snapshot.manifest.min_reader <= READER {
+        secrets.known.keep_manifest(row, snapshot.manifest.clone());
+    }
     Ok(())
 }

@@ -216,7 +216,10 @@ impl Store {
             }
             drop_over(change, &mut key, now)?;
             if key.grants.len() == GRANTS {
-                return Err(Error::LimitExceeded { what: "grants of a key", limit: GRANTS as u64 });
+                return Err(Error::LimitExceeded {
+                    what: "the number of a key's grants (revoke one that is not needed)",
+                    limit: GRANTS as u64,
+                });
             }
             made.created = now;
             if made.uses.is_some() {

@@ -13,6 +13,7 @@ use super::epochs::{self, Seen};
 use super::fork::{self, Guarded};
 use super::kept::Kept;
 use super::key_inner::KeyInner;
+use super::known::Known;
 use super::names::{Alias, KeyId, KeyName};
 use super::options::{ForkPolicy, OpenOptions};
 use super::principal::Actor;
@@ -48,7 +49,7 @@ pub(super) struct Inner {
 }
 
 /// What handles of one open store share and change. A leaf among the locks.
-pub(super) struct Local(ForkLock<Shared>);
+pub(super) struct Local(ForkLock<Shared>, Arc<Known>);
 
 pub(super) struct Shared {
     pub(super) kept: Kept,
@@ -69,7 +70,7 @@ impl Inner {
     ) -> Arc<Inner> {
         let trail = Trail::new(&options, &actor, &secrets);
         let shared = Shared { kept: Kept::default(), slot_in_use, last_look: None };
-        let local = Arc::new(Local(ForkLock::new(shared)));
+        let local = Arc::new(Local(ForkLock::new(shared), secrets.known.clone()));
         fork::register(local.clone());
         Arc::new(Inner {
             backend,
@@ -245,8 +246,10 @@ impl Drop for Inner {
 impl Guarded for Local {
     fn hold(&self) {
         self.0.lock().keep_across_fork();
+        self.1.hold();
     }
     fn release(&self, _in_child: bool) {
+        self.1.release();
         drop(self.0.resume());
     }
 }

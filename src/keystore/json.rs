@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Why a text is not taken; the caller adds what it was reading.
@@ -19,15 +19,27 @@ pub(super) struct Fields(Map<String, Value>);
 impl Fields {
     /// Reads one object of at most `limit` bytes and eight levels.
     pub(super) fn parse(text: &str, limit: usize) -> Refused<Fields> {
-        if text.len() > limit {
-            return Err("it is too large");
-        }
-        if depth(text) > DEPTH {
-            return Err("it is nested too deeply");
-        }
+        check_bounds(text, limit)?;
         match serde_json::from_str::<Strict>(text) {
             Ok(Strict(Value::Object(fields))) => Ok(Fields(fields)),
             _ => Err("it is not a JSON object in the form this store writes"),
+        }
+    }
+
+    /// The same for an object with a field `name` that maps numbers of two hexadecimal digits to digests: hundreds of
+    /// them, which are read without a detour over values. They come second, in order.
+    pub(super) fn parse_with_digests(
+        text: &str,
+        limit: usize,
+        name: &'static str,
+    ) -> Refused<(Fields, Vec<(u8, Digest)>)> {
+        check_bounds(text, limit)?;
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let read = WithDigests(name).deserialize(&mut reader).and_then(|read| reader.end().map(|()| read));
+        match read {
+            Ok((fields, Some(digests))) => Ok((Fields(fields), digests)),
+            Ok((_, None)) => Err("a field is missing"),
+            Err(_) => Err("it is not a JSON object in the form this store writes"),
         }
     }
 
@@ -108,38 +120,58 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|n| char::from(DIGITS[usize::from(n)])).collect()
 }
 
+/// What each character is worth as a lower-case hexadecimal digit; 255 for those that are none.
+const WORTH: [u8; 256] = {
+    let mut worth = [u8::MAX; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        worth[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    worth
+};
+
 /// Fills `out` from lower-case hexadecimal of exactly its size.
 pub(super) fn from_hex(text: &str, out: &mut [u8]) -> bool {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    text.len() == out.len() * 2
-        && out.iter_mut().zip(text.as_bytes().chunks_exact(2)).all(|(byte, pair)| {
-            match (digit(pair[0]), digit(pair[1])) {
-                (Some(high), Some(low)) => {
-                    *byte = high << 4 | low;
-                    true
-                }
-                _ => false,
-            }
-        })
+    if text.len() != out.len() * 2 {
+        return false;
+    }
+    let mut all = 0;
+    for (byte, pair) in out.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let [high, low] = [WORTH[usize::from(pair[0])], WORTH[usize::from(pair[1])]];
+        all |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    all < 16
+}
+
+fn check_bounds(text: &str, limit: usize) -> Refused<()> {
+    if text.len() > limit {
+        return Err("it is too large");
+    }
+    match depth(text) > DEPTH {
+        true => Err("it is nested too deeply"),
+        false => Ok(()),
+    }
 }
 
 /// The deepest nesting of brackets outside strings; an upper bound for well-formed text.
 fn depth(text: &str) -> usize {
-    let (mut now, mut deepest, mut quoted, mut escaped) = (0usize, 0, false, false);
-    for c in text.bytes() {
-        match (quoted, c) {
-            (true, _) if escaped => escaped = false,
-            (true, b'\\') => escaped = true,
-            (_, b'"') => quoted = !quoted,
-            (false, b'[' | b'{') => {
+    let (mut now, mut deepest) = (0usize, 0);
+    let mut rest = text.as_bytes().iter();
+    while let Some(c) = rest.next() {
+        match c {
+            b'"' => {
+                while let Some(b'\\') = rest.find(|c| matches!(c, b'"' | b'\\')) {
+                    // Whatever stands behind it is of the string.
+                    rest.next();
+                }
+            }
+            b'[' | b'{' => {
                 now += 1;
                 deepest = deepest.max(now);
             }
-            (false, b']' | b'}') => now = now.saturating_sub(1),
+            b']' | b'}' => now = now.saturating_sub(1),
             _ => {}
         }
     }
@@ -195,6 +227,96 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 }
 
+/// 32 bytes, in hexadecimal.
+pub(super) type Digest = [u8; 32];
+
+/// Reads an object, and the field of this name in it as a map of digests.
+struct WithDigests(&'static str);
+
+impl<'de> DeserializeSeed<'de> for WithDigests {
+    type Value = (Map<String, Value>, Option<Vec<(u8, Digest)>>);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for WithDigests {
+    type Value = (Map<String, Value>, Option<Vec<(u8, Digest)>>);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object with digests")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let (mut object, mut digests) = (Map::new(), None);
+        while let Some(name) = fields.next_key::<String>()? {
+            let twice = match name == self.0 {
+                true => digests.replace(fields.next_value::<Digests>()?.0).is_some(),
+                false => object.insert(name, fields.next_value::<Strict>()?.0).is_some(),
+            };
+            if twice {
+                return Err(A::Error::custom("a name stands twice"));
+            }
+        }
+        Ok((object, digests))
+    }
+}
+
+struct Digests(Vec<(u8, Digest)>);
+
+impl<'de> Deserialize<'de> for Digests {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digests, D::Error> {
+        deserializer.deserialize_map(DigestsVisitor)
+    }
+}
+
+struct DigestsVisitor;
+
+impl<'de> Visitor<'de> for DigestsVisitor {
+    type Value = Digests;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("digests by numbers of two hexadecimal digits")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Digests, A::Error> {
+        let mut all = Vec::new();
+        while let Some((Hex([number]), Hex(digest))) = fields.next_entry()? {
+            all.push((number, digest));
+        }
+        all.sort_unstable_by_key(|(number, _)| *number);
+        match all.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            true => Err(A::Error::custom("a name stands twice")),
+            false => Ok(Digests(all)),
+        }
+    }
+}
+
+/// Exactly so many bytes, in lower-case hexadecimal.
+struct Hex<const N: usize>([u8; N]);
+
+impl<'de, const N: usize> Deserialize<'de> for Hex<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Hex<N>, D::Error> {
+        deserializer.deserialize_str(HexVisitor)
+    }
+}
+
+struct HexVisitor<const N: usize>;
+
+impl<const N: usize> Visitor<'_> for HexVisitor<N> {
+    type Value = Hex<N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes in lower-case hexadecimal")
+    }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Hex<N>, E> {
+        let mut out = [0; N];
+        match from_hex(text, &mut out) {
+            true => Ok(Hex(out)),
+            false => Err(E::custom("bytes in lower-case hexadecimal are expected")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,6 +360,36 @@ mod tests {
             serde_json::to_string(&fields.rest()).unwrap(),
             "{\"x\":{\"deep\":[1,null,-3]},\"y\":\"\u{fc}\"}"
         );
+    }
+
+    /// Mutations seen to fail it: no look at what stands twice, at either place.
+    #[test]
+    fn digests_are_read_as_strictly_as_everything_else() {
+        let digest = "07".repeat(32);
+        let text = format!("{{\"x\":[1],\"d\":{{\"0b\":\"{digest}\", \"0\\u0061\":\"{digest}\"}},\"y\":2}}");
+        let (fields, digests) = Fields::parse_with_digests(&text, 200, "d").unwrap();
+        assert_eq!(digests, [(10, [7; 32]), (11, [7; 32])]);
+        assert_eq!(serde_json::to_string(&fields.rest()).unwrap(), "{\"x\":[1],\"y\":2}");
+        assert_eq!(Fields::parse_with_digests("{\"d\":{}}", 200, "d").unwrap().1, []);
+        for text in [
+            "",
+            "[]",
+            "{}",
+            "{\"d\":[]}",
+            "{\"d\":{},\"d\":{}}",
+            "{\"d\":{},\"x\":1,\"x\":1}",
+            "{\"d\":{},\"x\":1.0}",
+            "{\"d\":{}} {}",
+            "{\"d\":{\"00\":\"07\"}}",
+            "{\"d\":{\"00\":7}}",
+            &format!("{{\"d\":{{\"0\":\"{digest}\"}}}}"),
+            &format!("{{\"d\":{{\"0B\":\"{digest}\"}}}}"),
+            &format!("{{\"d\":{{\"00\":\"{}\"}}}}", "0A".repeat(32)),
+            &format!("{{\"d\":{{\"00\":\"{digest}\",\"00\":\"{digest}\"}}}}"),
+        ] {
+            assert!(Fields::parse_with_digests(text, 1_000, "d").is_err(), "{text}");
+        }
+        assert!(Fields::parse_with_digests(&text, text.len() - 1, "d").is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::backend::{Entry, Mac};
 use super::clock::{self, Opening, Sighting};
 use super::document::{Unknown, Unreadable, read_time};
 use super::epochs::Mark;
-use super::json::{Fields, Refused, bytes, from_hex, hex};
+use super::json::{Fields, Refused, bytes, hex};
 use super::secrets::{MacInput, Secrets};
 use super::time::Time;
 
@@ -106,7 +106,7 @@ impl Manifest {
     }
 
     pub(super) fn read(text: &str, epoch: u64, mac: Mac) -> Read<Manifest> {
-        let mut fields = Fields::parse(text, LIMIT)?;
+        let (mut fields, groups) = Fields::parse_with_digests(text, LIMIT, "groups")?;
         let unknown = Unknown::begin(&mut fields, MANIFEST_FIELDS)?;
         let min_reader = fields.number("min_reader")?;
         if min_reader > READER {
@@ -128,7 +128,7 @@ impl Manifest {
             keys: fields.number("keys")?,
             trail_size: fields.number("trail_size")?,
             trail_root: fields.bytes("trail_root")?,
-            groups: read_digests(fields.object("groups")?)?,
+            groups: groups.into_iter().collect(),
             previous: fields.bytes("previous")?,
             time: Time::parse(&fields.text("time")?).ok_or("a date is malformed")?,
             stepped: Sighting::read(fields.take_if_there("clock_stepped"))?,
@@ -209,7 +209,7 @@ fn read_admin(fields: &mut Fields) -> Refused<Option<[u8; 32]>> {
 
 /// Reads who a store says it is, before anything can be verified: its id and incarnation, for unwrapping its secret.
 pub(super) fn claimed_identity(text: &str) -> Read<([u8; 16], [u8; 16])> {
-    let mut fields = Fields::parse(text, LIMIT)?;
+    let (mut fields, _) = Fields::parse_with_digests(text, LIMIT, "groups")?;
     Unknown::begin(&mut fields, MANIFEST_FIELDS)?;
     Ok((fields.bytes("store_id")?, fields.bytes("incarnation")?))
 }
@@ -290,10 +290,9 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn read(text: &str, revision: u64) -> Read<Group> {
-        let mut fields = Fields::parse(text, LIMIT)?;
+        let (mut fields, buckets) = Fields::parse_with_digests(text, LIMIT, "buckets")?;
         let unknown = Unknown::begin(&mut fields, &["buckets"])?;
-        let buckets = read_digests(fields.object("buckets")?)?;
-        Ok(Group { revision, buckets, unknown: unknown.end(fields) })
+        Ok(Group { revision, buckets: buckets.into_iter().collect(), unknown: unknown.end(fields) })
     }
 
     pub(super) fn write(&self) -> String {
@@ -335,18 +334,6 @@ fn write_entry(input: &mut MacInput, entry: &Entry) {
     input.field(&entry.place);
     input.field(&entry.revision.to_be_bytes());
     input.field(&entry.mac);
-}
-
-fn read_digests(object: Map<String, Value>) -> Refused<BTreeMap<u8, Mac>> {
-    let mut digests = BTreeMap::new();
-    for (name, value) in &object {
-        let mut number = [0];
-        if !from_hex(name, &mut number) {
-            return Err("a number of two hexadecimal digits is expected");
-        }
-        digests.insert(number[0], bytes(value)?);
-    }
-    Ok(digests)
 }
 
 fn write_digests(digests: &BTreeMap<u8, Mac>) -> Value {

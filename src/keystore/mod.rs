@@ -10,7 +10,7 @@
 //! | `handle`, `key_view` | [`Key`] and its views: the data path |
 //! | `key_inner`, `key_state`, `key_version`, `kept` | a key as its handles share it, kept up to date |
 //! | `change`, `change_rows`, `founding` | the one place where a store is changed; its first state |
-//! | `snapshot` | verified reading: row, bucket, group, manifest |
+//! | `snapshot`, `known` | verified reading: row, bucket, group, manifest; what need not be parsed again |
 //! | `document`, `version`, `manifest`, `json` | what stands in rows |
 //! | `secrets`, `material` | keys derived from the store secret; wrapped key material |
 //! | `backend`, `memory`, `sqlite` | where rows are kept |
@@ -63,6 +63,7 @@ mod key_inner;
 mod key_state;
 mod key_version;
 mod key_view;
+mod known;
 mod lifecycle;
 mod list;
 mod mac;

@@ -10,6 +10,7 @@ use super::document::{AliasDocument, KeyDocument};
 use super::epochs::Mark;
 use super::founding::put_manifest;
 use super::json::hex;
+use super::known::Held;
 use super::manifest::{Group, Manifest, bucket_digest, roots_digest};
 use super::names::KeyId;
 #[cfg_attr(not(feature = "sqlite"), allow(unused_imports))] // a change of root is a store's on disk
@@ -193,13 +194,13 @@ impl<'a> Rebuild<'a> {
         let mut snapshot = Snapshot {
             rows: self.rows,
             secrets: self.secrets,
-            manifest: self.now,
+            manifest: Held::new(self.now),
             groups: BTreeMap::new(),
             buckets: BTreeMap::new(),
         };
         tell(&mut snapshot)?;
         put_manifest(&mut snapshot, None, None)?;
-        let manifest = snapshot.manifest.clone();
+        let manifest = Manifest::clone(&snapshot.manifest);
         super::failpoint::hit("before rebuilt");
         snapshot.rows.commit()?;
         Ok(manifest)

@@ -91,7 +91,7 @@ pub(super) fn repair(
             change.renew_manifest();
             Ok(())
         })?;
-        let manifest = inner.read(|snapshot| Ok(snapshot.manifest.clone()))?;
+        let manifest = inner.read(|snapshot| Ok(Manifest::clone(&snapshot.manifest)))?;
         Ok((told, manifest))
     })();
     drop(rows);

@@ -1,7 +1,10 @@
 //! The store secret and what is derived from it: one key a purpose (docs/KEYSTORE.md, "Secrets").
 
+use std::sync::Arc;
+
 use super::Fingerprint;
 use super::backend::{Mac, Row, Table};
+use super::known::Known;
 use super::names::KeyId;
 use crate::audit::SigningKey;
 use crate::crypto::{Kek, ct_eq, hkdf_sha256, hmac_sha256, sha256_into};
@@ -20,6 +23,8 @@ pub(super) struct Secrets {
     events: Key32,
     rows: [Key32; Table::ALL.len()],
     fingerprint: Fingerprint,
+    /// What was verified under these secrets.
+    pub(super) known: Arc<Known>,
 }
 
 impl Secrets {
@@ -44,6 +49,7 @@ impl Secrets {
             events: derive("event")?,
             fingerprint: Fingerprint(first(&hash)),
             store_secret,
+            known: Arc::new(Known::new()),
         })
     }
 

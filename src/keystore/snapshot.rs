@@ -8,6 +8,7 @@ use super::backend::{Access, Backend, Entry, Row, Table, Transaction};
 use super::document::{AliasDocument, KeyDocument, Unreadable, VERSIONS_A_PAGE};
 use super::epochs::{Mark, Seen};
 use super::json::hex;
+use super::known::Held;
 use super::manifest::{Group, Manifest, Settings, bucket_digest, roots_digest};
 use super::names::{Alias, KeyId, KeyName};
 use super::secrets::Secrets;
@@ -23,8 +24,8 @@ pub(super) const ROOTS_LIMIT: usize = 16;
 pub(super) struct Snapshot<'a> {
     pub(super) rows: Box<dyn Transaction + 'a>,
     pub(super) secrets: &'a Secrets,
-    pub(super) manifest: Manifest,
-    pub(super) groups: BTreeMap<u8, Group>,
+    pub(super) manifest: Held<Manifest>,
+    pub(super) groups: BTreeMap<u8, Held<Group>>,
     pub(super) buckets: BTreeMap<u16, Bucket>,
 }
 
@@ -229,15 +230,24 @@ impl<'a> Snapshot<'a> {
     }
 
     /// A group of buckets, verified against the manifest.
-    pub(super) fn group(&mut self, number: u8) -> Result<&mut Group> {
+    pub(super) fn group(&mut self, number: u8) -> Result<&mut Held<Group>> {
         if !self.groups.contains_key(&number) {
             let row = self.rows.get(Table::Groups, &[number])?;
             let group = match (self.manifest.groups.get(&number), row) {
-                (None, None) => Group::default(),
+                (None, None) => Held::new(Group::default()),
                 (Some(named), Some(row)) if ct_eq(named, &row.mac) => {
                     self.secrets.verify(Table::Groups, &self.manifest.incarnation, &[number], &row)?;
-                    Group::read(&row.document, row.revision)
-                        .map_err(|unreadable| unreadable.error(&format!("groups row {number:02x}")))?
+                    match self.secrets.known.group(number, named) {
+                        Some(group) => group,
+                        None => {
+                            let group = Group::read(&row.document, row.revision).map_err(|unreadable| {
+                                unreadable.error(&format!("groups row {number:02x}"))
+                            })?;
+                            let group = Held::new(group);
+                            self.secrets.known.keep_group(number, *named, group.clone());
+                            group
+                        }
+                    }
                 }
                 _ => return Err(Table::Groups.broken(&[number], "it is not the row the manifest names")),
             };
@@ -249,13 +259,29 @@ impl<'a> Snapshot<'a> {
 }
 
 /// The one manifest, verified: MAC, identity, signature, schema.
-fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets, before: Mark) -> Result<Manifest> {
-    let Claimed { store_id, incarnation, row } = claimed_manifest(rows, Some(secrets.store_id))?;
-    let place = &store_id;
-    secrets.verify(Table::Manifest, &incarnation, place, &row)?;
-    let manifest = Manifest::read(&row.document, row.revision, row.mac)
-        .map_err(|unreadable| unreadable.error("the store"))?;
-    admin::verify(&manifest, &row.document, before)?;
+fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets, before: Mark) -> Result<Held<Manifest>> {
+    let place = &secrets.store_id;
+    let known = match secrets.known.manifest() {
+        Some(known)
+            if the_manifest(rows)?.place == place && rows.holds(Table::Manifest, place, &known.0)? =>
+        {
+            Some(known.1.clone())
+        }
+        _ => None,
+    };
+    let manifest = match known {
+        Some(known) => known,
+        None => {
+            let Claimed { incarnation, row, .. } = claimed_manifest(rows, Some(*place))?;
+            secrets.verify(Table::Manifest, &incarnation, place, &row)?;
+            let manifest = Manifest::read(&row.document, row.revision, row.mac)
+                .map_err(|unreadable| unreadable.error("the store"))?;
+            admin::verify(&manifest, &row.document, before)?;
+            let manifest = Held::new(manifest);
+            secrets.known.keep_manifest(row, manifest.clone());
+            manifest
+        }
+    };
     match rows.schema()? == manifest.schema {
         true => Ok(manifest),
         false => Err(Error::SchemaChanged { what: "it is not the one the manifest names".into() }),
@@ -272,8 +298,7 @@ pub(super) struct Claimed {
 /// What a store says of itself, of the store with this id when one is given.
 pub(super) fn claimed_manifest(rows: &mut dyn Transaction, store_id: Option<[u8; 16]>) -> Result<Claimed> {
     let broken = |why: &str| Error::StoreIntegrity { what: format!("manifest: {why}").into() };
-    let entries = rows.list(Table::Manifest, &[], 2)?;
-    let [entry] = &entries[..] else { return Err(broken("there is not exactly one")) };
+    let entry = the_manifest(rows)?;
     let row = rows.get(Table::Manifest, &entry.place)?.ok_or_else(|| broken("it is missing"))?;
     let (store_claimed, incarnation) = super::manifest::claimed_identity(&row.document)
         .map_err(|unreadable: Unreadable| unreadable.error("the store"))?;
@@ -281,6 +306,15 @@ pub(super) fn claimed_manifest(rows: &mut dyn Transaction, store_id: Option<[u8;
         return Err(broken("it is another store's"));
     }
     Ok(Claimed { store_id: store_claimed, incarnation, row })
+}
+
+/// The one row that there may be.
+fn the_manifest(rows: &mut dyn Transaction) -> Result<Entry> {
+    let mut entries = rows.list(Table::Manifest, &[], 2)?;
+    match (entries.pop(), entries.is_empty()) {
+        (Some(entry), true) => Ok(entry),
+        _ => Err(Error::StoreIntegrity { what: "manifest: there is not exactly one".into() }),
+    }
 }
 
 pub(super) fn bucket_of(place: &[u8]) -> u16 {

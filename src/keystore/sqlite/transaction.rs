@@ -104,6 +104,19 @@ impl Transaction for SqliteTransaction<'_> {
         }
     }
 
+    fn holds(&mut self, table: Table, place: &[u8], row: &Row) -> Result<bool> {
+        let sql = format!("SELECT revision, mac, document FROM {} WHERE id = ?1", table.name());
+        let document = row.document.as_bytes();
+        self.run("reading", &sql, |statement| {
+            let same = statement.query_row([place], |found| {
+                Ok(revision(found.get_ref(0)?) == Some(row.revision)
+                    && mac(found.get_ref(1)?) == Some(row.mac)
+                    && matches!(found.get_ref(2)?, ValueRef::Text(text) if text == document))
+            });
+            Ok(same.optional()? == Some(true))
+        })
+    }
+
     fn put_if(&mut self, table: Table, place: &[u8], was: Option<u64>, row: &Row) -> Result<()> {
         let name = table.name();
         let revision = stored(row.revision)?;
