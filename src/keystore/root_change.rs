@@ -151,7 +151,7 @@ impl Old<'_> {
         let source = trail::source(options, actor, &next);
         let mut made = None;
         Sqlite::make(finished, options, |backend| {
-            let mut rebuild = Rebuild::begin(backend, &next, was, seen.mark(), &destroyed)?;
+            let mut rebuild = Rebuild::begin(backend, &next, Manifest::clone(&was), seen.mark(), &destroyed)?;
             let by = actor.principal.clone();
             rebuild.reseal(Reseal { from: &self.secrets, by, told: Resealed::default() });
             for slot in &fresh {
