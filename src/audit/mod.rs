@@ -35,5 +35,5 @@ pub(crate) use sink::Sinks;
 pub(crate) use tiles::export_tiles;
 pub use tiles::verify_tiles;
 pub(crate) use tree::{Hash, RightEdge, leaf_hash};
+pub(crate) use verify::{BATCH, Log, verify};
 pub use verify::{BadEntry, TrailReport};
-pub(crate) use verify::{Log, verify};

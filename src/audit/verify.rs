@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::sync::processors;
 
 /// Entries read at a time.
-const BATCH: usize = 2_048;
+pub(crate) const BATCH: usize = 2_048;
 /// Fewer are hashed by the calling thread alone.
 const WORTH_A_THREAD: usize = 512;
 /// Clock steps and bad segments that a report lists.

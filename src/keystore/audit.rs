@@ -1,6 +1,8 @@
 //! The trail as callers see it: reading, verifying, exporting, sinks. `docs/AUDIT.md`.
 
 use std::path::Path;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,15 +14,18 @@ use super::snapshot::Snapshot;
 use super::trail::{self, Head};
 use super::{Store, access};
 use crate::audit::{
-    BadEntry, FileSink, Filter, Hash, Log, SignedCheckpoint, SinkStatus, TrailReport, export_tiles,
+    BATCH, BadEntry, FileSink, Filter, Hash, Log, SignedCheckpoint, SinkStatus, TrailReport, export_tiles,
     leaf_hash, verify,
 };
 use crate::crypto::ct_eq;
 use crate::error::{Error, Result};
 use crate::operation::Operation;
+use crate::sync::processors;
 
 /// Events read in one transaction.
 const STRIDE: u64 = 512;
+/// A trail of fewer events is read by the thread alone that verifies it.
+const WORTH_A_THREAD: u64 = if cfg!(test) { 8 } else { 16_384 };
 /// Events looked at for one page: what matches none of them is found by asking for the next page.
 const LOOKED_AT: u64 = 65_536;
 
@@ -100,8 +105,16 @@ impl Store {
         self.told(Operation::VerifyAuditTrail, |inner| {
             let key = inner.secrets.signing_key()?.verifier();
             let mut log = StoreLog::begin(inner, Operation::VerifyAuditTrail)?;
-            let mut report = verify(&mut log, &key, expected, progress)?;
-            if let Some(detail) = log.wrong.take()
+            let wrong = log.wrong.take();
+            let mut report = std::thread::scope(|scope| {
+                if log.size >= WORTH_A_THREAD && processors() > 1 {
+                    log.ahead = ahead(scope, inner);
+                }
+                // The thread ends when nobody takes what it read.
+                let mut log = log;
+                verify(&mut log, &key, expected, progress)
+            })?;
+            if let Some(detail) = wrong
                 && report.first_bad.is_none()
             {
                 report.ok = false;
@@ -302,6 +315,29 @@ struct StoreLog<'a> {
     wrong: Option<String>,
     /// MACs of the entries read last, from this number on.
     macs: (u64, Vec<[u8; 32]>),
+    /// What another thread reads meanwhile.
+    ahead: Option<Receiver<Stretch>>,
+}
+
+/// Events read in one transaction, and the number that was read from.
+type Stretch = (u64, Result<Vec<EventRow>>);
+
+/// Reads the trail from its beginning in a thread of its own, two stretches ahead; None where no thread is to be had.
+fn ahead<'scope>(scope: &'scope Scope<'scope, '_>, inner: &'scope Inner) -> Option<Receiver<Stretch>> {
+    let (give, take) = sync_channel(2);
+    let read = move || {
+        let mut next = 0;
+        loop {
+            let rows = inner.read(|snapshot| snapshot.rows.events(next, BATCH));
+            let last = rows.as_ref().ok().and_then(|rows| rows.last()).map(|row| row.seq);
+            if give.send((next, rows)).is_err() {
+                break;
+            }
+            let Some(last) = last else { break };
+            next = last + 1;
+        }
+    };
+    std::thread::Builder::new().spawn_scoped(scope, read).is_ok().then_some(take)
 }
 
 impl<'a> StoreLog<'a> {
@@ -310,7 +346,7 @@ impl<'a> StoreLog<'a> {
             access::authorise_read(inner, snapshot, operation, None)?;
             let (size, claimed, wrong) = claimed(snapshot)?;
             let covered = Head::read(snapshot).map_or(0, |head| head.covered);
-            Ok(StoreLog { inner, size, claimed, covered, wrong, macs: (0, Vec::new()) })
+            Ok(StoreLog { inner, size, claimed, covered, wrong, macs: (0, Vec::new()), ahead: None })
         })
     }
 }
@@ -338,7 +374,13 @@ fn claimed(snapshot: &mut Snapshot<'_>) -> Result<Claimed> {
 
 impl Log for StoreLog<'_> {
     fn entries(&mut self, from: u64, limit: usize) -> Result<Vec<(u64, String)>> {
-        let rows = self.inner.read(|snapshot| snapshot.rows.events(from, limit))?;
+        let rows = match self.ahead.as_ref().and_then(|ahead| ahead.recv().ok()) {
+            Some((began, rows)) if began == from && limit == BATCH => rows?,
+            _ => {
+                self.ahead = None;
+                self.inner.read(|snapshot| snapshot.rows.events(from, limit))?
+            }
+        };
         let rows: Vec<EventRow> = rows.into_iter().take_while(|row| row.seq < self.size).collect();
         self.macs = (from, Vec::new());
         // Only rows in a run can be found by their number; those after a hole are asked for again.
