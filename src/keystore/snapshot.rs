@@ -272,8 +272,8 @@ fn read_manifest(rows: &mut dyn Transaction, secrets: &Secrets, before: Mark) ->
     let manifest = match known {
         Some(known) => known,
         None => {
-            let Claimed { incarnation, row, .. } = claimed_manifest(rows, Some(*place))?;
-            secrets.verify(Table::Manifest, &incarnation, place, &row)?;
+            let Claimed { store_id, incarnation, row } = claimed_manifest(rows, Some(*place))?;
+            secrets.verify(Table::Manifest, &incarnation, &store_id, &row)?;
             let manifest = Manifest::read(&row.document, row.revision, row.mac)
                 .map_err(|unreadable| unreadable.error("the store"))?;
             admin::verify(&manifest, &row.document, before)?;
