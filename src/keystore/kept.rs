@@ -84,7 +84,7 @@ impl Kept {
     }
 
     /// Handles and aliases kept.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sqlite"))]
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.handles.len(), self.aliases.len())
     }
