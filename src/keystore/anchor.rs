@@ -13,7 +13,13 @@ use super::inner::Inner;
 use super::names::KeyId;
 use super::options::{AnchorPolicy, OpenOptions};
 use super::secrets::Secrets;
+#[cfg(feature = "sqlite")]
+use super::snapshot::Snapshot;
 use crate::audit::KeyRef;
+#[cfg(feature = "sqlite")]
+use crate::crypto::ct_eq;
+#[cfg(feature = "sqlite")]
+use crate::error::Error;
 use crate::error::Result;
 use crate::operation::Operation;
 use crate::sync::coarse_millis;
@@ -22,6 +28,8 @@ use crate::sync::coarse_millis;
 const EPOCHS: u64 = 100;
 /// … or so many milliseconds.
 const MILLIS: u64 = 1_000;
+/// … the trail by itself after so many events and so many milliseconds; and with every checkpoint that is asked for.
+const EVENTS: u64 = 1_024;
 
 const NONE: u8 = 0;
 const FRESH: u8 = 1;
@@ -38,12 +46,16 @@ pub(super) struct Anchor {
     /// The epoch that is known to be anchored, and when that was last seen to: coarse milliseconds.
     epoch: AtomicU64,
     at: AtomicU64,
+    /// Events of the trail that are known to be anchored.
+    events: AtomicU64,
+    /// What it knew of the trail when the store was opened, and of which life.
+    trail: Option<(u64, u64, [u8; 32])>,
 }
 
 impl Anchor {
     pub(super) fn none() -> Anchor {
-        let (epoch, at) = (AtomicU64::new(0), AtomicU64::new(0));
-        Anchor { path: None, required: false, state: AtomicU8::new(NONE), epoch, at }
+        let (epoch, at, events) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Anchor { path: None, required: false, state: AtomicU8::new(NONE), epoch, at, events, trail: None }
     }
 
     /// Finds the anchor of a store, and takes what it knows into the process's memory of it. To be called before the
@@ -64,18 +76,47 @@ impl Anchor {
             AnchorPolicy::Automatic => (automatic(store, &secrets.store_id), false),
         };
         let Some(file) = &path else { return Ok(Anchor::none()) };
-        let (state, epoch) = match anchor_file::load(file, secrets) {
+        let (state, epoch, trail) = match anchor_file::load(file, secrets) {
             Ok(Some(anchored)) => {
                 seen.note(anchored.mark());
-                (FRESH, anchored.epoch)
+                let trail = anchored.trail.map(|(size, root)| (anchored.life, size, root));
+                (FRESH, anchored.epoch, trail)
             }
-            Ok(None) => (MISSING, 0),
+            Ok(None) => (MISSING, 0, None),
             // One of another user's, say; one that can be read and was changed is refused whoever named it.
-            Err(_) if !required && std::fs::File::open(file).is_err() => (UNWRITABLE, 0),
+            Err(_) if !required && std::fs::File::open(file).is_err() => (UNWRITABLE, 0, None),
             Err(error) => return Err(error),
         };
         let (epoch, at) = (AtomicU64::new(epoch), AtomicU64::new(coarse_millis()));
-        Ok(Anchor { path, required, state: AtomicU8::new(state), epoch, at })
+        let events = AtomicU64::new(trail.map_or(0, |(_, size, _)| size));
+        Ok(Anchor { path, required, state: AtomicU8::new(state), epoch, at, events, trail })
+    }
+
+    /// Holds the trail that a store has when it is opened against what the anchor knew of it.
+    ///
+    /// # Errors
+    /// TRAIL_INVALID, for a trail that has lost events since.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn check_trail(&self, snapshot: &mut Snapshot<'_>) -> Result<()> {
+        match self.trail {
+            Some((life, size, root)) if life == snapshot.manifest.life => {
+                let edge = super::trail::Head::read(snapshot)?.edge;
+                let what = match edge.size() {
+                    found if found < size => format!("it has {found} events; the anchor knows of {size}"),
+                    found if found == size && !ct_eq(&edge.root(), &root) => {
+                        format!("its {size} events are not those that the anchor knows")
+                    }
+                    _ => return Ok(()),
+                };
+                Err(Error::TrailInvalid { what: what.into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The events that the anchor knew of when the store was opened, if they are of this life.
+    pub(super) fn knew_events(&self, of: u64) -> u64 {
+        self.trail.map_or(0, |(life, size, _)| if life == of { size } else { 0 })
     }
 
     /// As [`super::StoreInfo`] says it.
@@ -176,7 +217,9 @@ pub(super) fn attend(inner: &Inner) {
     }
     let behind = inner.seen.mark().epoch.saturating_sub(anchor.epoch.load(Ordering::Relaxed));
     let since = coarse_millis().saturating_sub(anchor.at.load(Ordering::Relaxed));
-    if behind > 0 && (behind >= EPOCHS || since >= MILLIS) {
+    // Uses of keys grow the trail, which no epoch tells.
+    let grown = inner.trail.events_seen().saturating_sub(anchor.events.load(Ordering::Relaxed)) >= EVENTS;
+    if behind >= EPOCHS || (behind > 0 || grown) && since >= MILLIS {
         // A lazy one may fail: it is tried again, and `info` tells.
         let _ = record(inner, &[], Duration::ZERO);
     }
@@ -185,7 +228,9 @@ pub(super) fn attend(inner: &Inner) {
 /// The last time, when a store is closed: whatever this process has seen.
 pub(super) fn close(inner: &Inner) {
     let anchor = &inner.anchor;
-    if anchor.path.is_some() && inner.seen.mark().epoch > anchor.epoch.load(Ordering::Relaxed) {
+    let behind = inner.seen.mark().epoch > anchor.epoch.load(Ordering::Relaxed);
+    let grown = inner.trail.events_seen() > anchor.events.load(Ordering::Relaxed);
+    if anchor.path.is_some() && (behind || grown) {
         let _ = record(inner, &[], Duration::ZERO);
     }
 }
@@ -195,6 +240,8 @@ fn record(inner: &Inner, destroyed: &[KeyId], wait: Duration) -> Result<()> {
     let Some(path) = &anchor.path else { return Ok(()) };
     anchor.at.store(coarse_millis(), Ordering::Relaxed);
     let state = inner.read(|snapshot| {
+        // One that is not whole is told by everything that appends to it; what is anchored of it stays.
+        let trail = super::trail::Head::read(snapshot).ok().map(|head| (head.edge.size(), head.edge.root()));
         let manifest = &snapshot.manifest;
         Ok(Anchored {
             incarnation: manifest.incarnation,
@@ -202,14 +249,16 @@ fn record(inner: &Inner, destroyed: &[KeyId], wait: Duration) -> Result<()> {
             epoch: manifest.epoch,
             manifest: manifest.mac,
             admin: manifest.admin_public,
+            trail,
             destroyed: destroyed.iter().map(|id| id.0).collect(),
         })
     })?;
-    let epoch = state.epoch;
+    let (epoch, events) = (state.epoch, state.trail.map_or(0, |(size, _)| size));
     super::failpoint::hit("before anchor");
     match anchor_file::raise(path, &inner.secrets, state, wait) {
         Ok(_) => {
             anchor.epoch.fetch_max(epoch, Ordering::Relaxed);
+            anchor.events.fetch_max(events, Ordering::Relaxed);
             // One that was missing is told so until the store is opened again.
             let _ = anchor.state.compare_exchange(UNWRITABLE, FRESH, Ordering::Relaxed, Ordering::Relaxed);
             Ok(())

@@ -21,8 +21,18 @@ use crate::error::{Error, Result};
 pub(super) const DESTROYED: usize = 10_000;
 /// An anchor: bytes at most.
 const LIMIT: usize = 1 << 20;
-const FIELDS: &[&str] =
-    &["store_id", "fingerprint", "incarnation", "life", "epoch", "manifest", "admin_public", "destroyed"];
+const FIELDS: &[&str] = &[
+    "store_id",
+    "fingerprint",
+    "incarnation",
+    "life",
+    "epoch",
+    "manifest",
+    "admin_public",
+    "trail_size",
+    "trail_root",
+    "destroyed",
+];
 
 /// What an anchor remembers of a store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +42,8 @@ pub(super) struct Anchored {
     pub(super) epoch: u64,
     pub(super) manifest: [u8; 32],
     pub(super) admin: Option<[u8; 32]>,
+    /// Events in the trail and their root hash, which grow without the epoch.
+    pub(super) trail: Option<(u64, [u8; 32])>,
     /// Ids of keys that were destroyed, in the order in which that was seen.
     pub(super) destroyed: Vec<[u8; 16]>,
 }
@@ -48,6 +60,10 @@ impl Anchored {
             return Err(Error::StoreForked { epoch: self.epoch });
         }
         let (mut later, earlier) = if place(&self) > place(&other) { (self, other) } else { (other, self) };
+        // A new life's trail is that of what it was made from, and may have lost events.
+        if later.life == earlier.life {
+            later.trail = longer(later.trail, earlier.trail)?;
+        }
         let mut destroyed = earlier.destroyed;
         destroyed.retain(|id| !later.destroyed.contains(id));
         destroyed.append(&mut later.destroyed);
@@ -68,6 +84,10 @@ impl Anchored {
         put("manifest", hex(&self.manifest).into());
         if let Some(public) = &self.admin {
             put("admin_public", hex(public).into());
+        }
+        if let Some((size, root)) = &self.trail {
+            put("trail_size", (*size).into());
+            put("trail_root", hex(root).into());
         }
         put("destroyed", self.destroyed.iter().map(|id| hex(id)).collect());
         let text = Value::Object(out).to_string();
@@ -98,6 +118,18 @@ impl Anchored {
     }
 }
 
+type Trail = Option<(u64, [u8; 32])>;
+
+/// The longer of two trails of one life. TRAIL_INVALID where they are of one length and not one.
+fn longer(a: Trail, b: Trail) -> Result<Trail> {
+    match (a, b) {
+        (Some(a), Some(b)) if a.0 == b.0 && a.1 != b.1 => Err(Error::TrailInvalid {
+            what: format!("the anchor knows other events than these {}", a.0).into(),
+        }),
+        (a, b) => Ok(a.max(b)),
+    }
+}
+
 fn read_document(text: &str, secrets: &Secrets) -> std::result::Result<(Anchored, String), Unreadable> {
     let mut fields = Fields::parse(text, LIMIT)?;
     Unknown::begin(&mut fields, FIELDS)?;
@@ -111,6 +143,12 @@ fn read_document(text: &str, secrets: &Secrets) -> std::result::Result<(Anchored
         epoch: fields.number("epoch")?,
         manifest: fields.bytes("manifest")?,
         admin: fields.take_if_there("admin_public").as_ref().map(bytes).transpose()?,
+        trail: match fields.take_if_there("trail_size") {
+            None => None,
+            Some(size) => {
+                Some((size.as_u64().ok_or("a whole number is expected")?, fields.bytes("trail_root")?))
+            }
+        },
         destroyed,
     };
     // Another store's anchor is told by its fingerprint, which the caller compares.

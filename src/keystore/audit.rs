@@ -120,6 +120,13 @@ impl Store {
                 report.ok = false;
                 report.first_bad = Some(BadEntry { seq: report.events, kind: "changed", detail });
             }
+            let life = inner.read(|snapshot| Ok(snapshot.manifest.life))?;
+            let known = inner.anchor.knew_events(life);
+            if report.events < known && report.first_bad.is_none() {
+                report.ok = false;
+                let detail = format!("the anchor knows of {known} events");
+                report.first_bad = Some(BadEntry { seq: report.events, kind: "missing", detail });
+            }
             Ok(report)
         })
     }
@@ -130,6 +137,7 @@ impl Store {
     /// STORE_READ_ONLY and the store's; TRAIL_INVALID.
     pub fn checkpoint_trail(&self) -> Result<String> {
         trail::flush_and_sign(&self.inner, true)?;
+        super::anchor::close(&self.inner);
         self.inner.newest_checkpoint().map(|checkpoint| checkpoint.note)
     }
 

@@ -85,6 +85,10 @@ impl Store {
             let mut snapshot = Snapshot::begin(&backend, &secrets, &seen, Access::Read)?;
             confirm(&mut snapshot)?;
             snapshot.settings()?;
+            // Who only reads may look at what became of it.
+            if !options.read_only {
+                anchor.check_trail(&mut snapshot)?;
+            }
             let signed = snapshot.manifest.admin_public.is_some();
             if slot.admin && !(signed && admin::may_change(&snapshot.manifest, &secrets)) {
                 return Err(Error::StoreIntegrity {

@@ -94,6 +94,7 @@ pub(super) fn change(
             epoch: manifest.epoch,
             manifest: manifest.mac,
             admin: manifest.admin_public,
+            trail: Some((manifest.trail_size, manifest.trail_root)),
             destroyed: known.map(|known| known.destroyed).unwrap_or_default(),
         };
         anchor.succeed(&next, &state)?;

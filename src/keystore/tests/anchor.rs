@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::support::{Place, named, status, with_alias};
 use crate::error::Status;
-use crate::keystore::{AnchorPolicy, InitOptions, KeyState, OpenOptions, Store};
+use crate::keystore::{AnchorPolicy, InitOptions, KeyState, OpenOptions, Store, anchor_file};
 
 fn init(place: &Place) -> Store {
     let options = InitOptions { open: place.anchored(), ..InitOptions::default() };
@@ -199,4 +199,45 @@ fn raising_operations_are_anchored_after_a_hundred_epochs_and_on_closing() {
     let reopened = place.open_with(&place.anchored()).unwrap();
     let known = reopened.inner.anchor.load(&reopened.inner.secrets).unwrap().unwrap();
     assert_eq!(known.epoch, last + 1);
+}
+
+/// S-05 on the trail, whose uses move no epoch: events that were anchored are missed after a restart. Mutation seen to fail
+/// it: `open` without `check_trail`.
+#[test]
+fn a_trail_that_lost_anchored_events_is_refused_for_writing_and_told() {
+    let place = Place::new();
+    let store = init(&place);
+    store.create_key(&with_alias("k")).unwrap();
+    let uses = |store: &Store| {
+        let key = store.key(&named("k")).unwrap();
+        super::support::use_key(&key, crate::operation::Operation::Encrypt, &[]).unwrap();
+        store.flush_trail().unwrap();
+    };
+    uses(&store);
+    drop(store);
+    let old = fs::read(&place.path).unwrap();
+    let store = place.open_with(&place.anchored()).unwrap();
+    let epoch = store.info().unwrap().epoch;
+    uses(&store);
+    assert_eq!(store.info().unwrap().epoch, epoch, "uses move no epoch");
+    drop(store);
+    let new = fs::read(&place.path).unwrap();
+    place.write_file(&old);
+    place.forget();
+    assert_eq!(anchored(&place), Status::TrailInvalid);
+    let looking = OpenOptions { read_only: true, ..place.anchored() };
+    let store = place.open_with(&looking).unwrap();
+    let report = store.verify_trail(None, &mut |_, _| {}).unwrap();
+    assert_eq!(report.first_bad.map(|bad| bad.kind), Some("missing"));
+    drop(store);
+    place.write_file(&new);
+    place.forget();
+    let store = place.open_with(&place.anchored()).unwrap();
+    assert!(store.verify_trail(None, &mut |_, _| {}).unwrap().ok);
+    // Another trail of the same length is none of this one either.
+    let known = store.inner.anchor.load(&store.inner.secrets).unwrap().unwrap();
+    let (size, root) = known.trail.unwrap();
+    let other = anchor_file::Anchored { trail: Some((size, [root[0] ^ 1; 32])), ..known };
+    let raised = anchor_file::raise(&place.anchor(), &store.inner.secrets, other, std::time::Duration::ZERO);
+    assert_eq!(status(raised), Status::TrailInvalid);
 }

@@ -33,6 +33,8 @@ mod narrowing;
 #[cfg(feature = "sqlite")]
 mod opening;
 #[cfg(feature = "sqlite")]
+mod outside;
+#[cfg(feature = "sqlite")]
 mod principals;
 #[cfg(feature = "sqlite")]
 mod refusals;

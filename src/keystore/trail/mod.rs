@@ -142,6 +142,11 @@ impl Drop for Trail {
 }
 
 impl Trail {
+    /// The most events that this handle wrote or saw.
+    pub(super) fn events_seen(&self) -> u64 {
+        self.highest.load(Ordering::Relaxed)
+    }
+
     /// A trail that is shorter than one this process saw was put back.
     fn saw(&self, head: &Head) -> Result<()> {
         let size = head.edge.size();
