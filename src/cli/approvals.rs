@@ -5,16 +5,18 @@ use serde_json::{Map, Value, json};
 
 use super::args::ContextArgs;
 use super::exit::{Failure, Result};
+use super::operations;
 use super::output;
-use super::session::{self, Session, by_the_name, key_name, pairs_of};
+use super::session::{Session, by_the_name, key_name, pairs_of};
 use crate::envelope::Context;
 use crate::keystore::ApprovalRequest;
 use crate::{Operation, Status};
 
 #[derive(Args)]
 pub(super) struct Can {
-    /// The operation, as the trail spells it: Encrypt, Decrypt, DisableKey …
-    operation: String,
+    /// The operation, as the trail spells it
+    #[arg(value_parser = operations::tried())]
+    operation: Operation,
     /// Key id or alias
     name: String,
     #[command(flatten)]
@@ -23,8 +25,9 @@ pub(super) struct Can {
 
 #[derive(Args)]
 pub(super) struct Approve {
-    /// The operation, as the trail spells it: ScheduleKeyDeletion, ExportKey, RemoveRoot …
-    operation: String,
+    /// The operation, as the trail spells it
+    #[arg(value_parser = operations::approved())]
+    operation: Operation,
     /// The key it is about: id or alias
     #[arg(long, short, value_name = "NAME")]
     key: Option<String>,
@@ -49,9 +52,8 @@ pub(super) enum ApprovalsCommand {
 
 impl Can {
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let operation =
-            Operation::from_name(&self.operation).map_err(|e| no_operation(&self.operation, e))?;
-        let packed = session::context(&self.context.context)?;
+        let operation = self.operation;
+        let packed = session.context(&self.context.context)?;
         let context = Context::unpack(&packed)?;
         let (name, store) = (key_name(&self.name)?, session.store()?);
         store.dry_run(operation, &name, &context).map_err(|e| by_the_name(&self.name, e))?;
@@ -65,8 +67,7 @@ impl Can {
 
 impl Approve {
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let operation =
-            Operation::from_name(&self.operation).map_err(|e| no_operation(&self.operation, e))?;
+        let operation = self.operation;
         let mut request = Map::new();
         if let Some(key) = &self.key {
             // Checked here, so that a name that is none is not approved.
@@ -143,17 +144,6 @@ pub(super) fn needed(mut failure: Failure, line: &str) -> Failure {
         )];
     }
     failure
-}
-
-/// The operation that was meant, where it is spelled almost so.
-pub(super) fn no_operation(given: &str, error: crate::Error) -> Failure {
-    let failure = Failure::new(error.status(), format!("there is no operation \"{given}\""));
-    match Operation::ALL.iter().find(|operation| operation.name().eq_ignore_ascii_case(given)) {
-        Some(meant) => failure.hint(format!("it is spelled {meant}")),
-        None => {
-            failure.hint("docs/KEYS.md lists them; names are those of AWS KMS, such as Decrypt or DisableKey")
-        }
-    }
 }
 
 #[cfg(test)]

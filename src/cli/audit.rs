@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::audit_check::Verify;
 use super::exit::{Failure, Result};
 use super::files::{Output, Privacy};
+use super::operations::{EventParser, unknown_event};
 use super::output::{self, safe};
 use super::session::{Session, key_name};
 use crate::audit::Filter;
@@ -47,7 +48,7 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "PRINCIPAL")]
     by: Option<String>,
     /// Only events of this name, such as Decrypt
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = EventParser, hide_possible_values = true)]
     event: Option<String>,
     /// Only events from this time on: RFC 3339, such as 2026-11-25T00:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -104,7 +105,10 @@ impl AuditCommand {
 
 impl FilterArgs {
     /// The key is looked up, so that its alias finds events that name its id.
-    fn filter(self, store: &Store) -> Result<Filter> {
+    fn filter(self, session: &Session, store: &Store) -> Result<Filter> {
+        if let Some(word) = self.event.as_deref().and_then(unknown_event) {
+            session.note(&word)?;
+        }
         let key_id = match &self.key {
             Some(name) => Some(store.describe_key(&key_name(name)?)?.key_id.to_string()),
             None => None,
@@ -130,7 +134,7 @@ impl FilterArgs {
 impl Tail {
     fn run(self, session: &Session) -> Result<()> {
         let store = session.store()?;
-        let filter = self.filter.filter(&store)?;
+        let filter = self.filter.filter(session, &store)?;
         if !self.follow {
             return print(session, &store.tail_trail(&filter, self.number)?.events);
         }
@@ -176,7 +180,7 @@ impl Show {
             }
             return told_apart(session, std::slice::from_ref(event));
         }
-        let filter = self.filter.filter(&store)?;
+        let filter = self.filter.filter(session, &store)?;
         let (mut from, mut left) = (0, self.limit.unwrap_or(u64::MAX));
         while left > 0 {
             let page = store.read_trail(&filter, from, u32::try_from(left.min(1000)).unwrap_or(1000))?;

@@ -7,9 +7,11 @@ use serde_json::json;
 
 use super::doctor::counted;
 use super::exit::{Failure, Result};
+use super::life::Sure;
 use super::output;
 use super::progress::Progress;
 use super::session::{NewPassphrase, Session};
+use crate::Status;
 use crate::keystore::{BackupReport, Location, Store};
 use crate::root::Root;
 
@@ -41,6 +43,8 @@ pub(super) struct Restore {
     to: String,
     #[command(flatten)]
     second: SecondRoot,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 /// The root of a second principal, where two are needed.
@@ -97,6 +101,21 @@ impl Restore {
         let root = session.root()?;
         let second = self.second.root(session)?;
         let roots: Vec<&dyn Root> = std::iter::once(&*root).chain(second.as_deref()).collect();
+        if let Some(anchor) = Store::known_here(&self.file, &to, &session.open_options())? {
+            let question = format!(
+                "this host knows the backup's store as one in use ({}): once it is restored, what is in use now is refused here as rolled back. For a drill use --anchor off. Restore it in the place of that one?",
+                anchor.display()
+            );
+            self.sure.confirm(session, &question).map_err(|failure| match failure.status {
+                Status::InvalidArgument => Failure::usage(format!(
+                    "this host knows the backup's store as one in use ({}), which is refused here once its backup is restored",
+                    anchor.display()
+                ))
+                .hint("for a drill beside it, which it does not notice: --anchor off")
+                .hint("to restore in its place: --yes"),
+                _ => failure,
+            })?;
+        }
         let store = Store::restore(&self.file, &to, &roots, &session.open_options())?;
         let info = session.with_sink(store)?.info()?;
         match session.global.json {

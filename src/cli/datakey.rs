@@ -69,7 +69,7 @@ impl Datakey {
             return Err(Failure::usage("the data key and its blob need two outputs")
                 .hint("name another file with -o"));
         }
-        let packed = session::context(&self.context.context)?;
+        let packed = session.context(&self.context.context)?;
         let context = Context::unpack(&packed)?;
         let stored = self.store_context.of();
         let store = session.store()?;

@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::exit::Result;
-use super::output;
 use super::session::{Session, by_the_name, key_name, on_key, pairs_of};
-use crate::Status;
+use super::{operations, output};
 use crate::keystore::{CreateGrant, GrantMetadata, GrantPage, PageRequest};
+use crate::{Operation, Status};
 
 #[derive(Subcommand)]
 pub(super) enum GrantCommand {
@@ -23,7 +23,8 @@ pub(super) enum GrantCommand {
     /// List the grants, of all keys, that a principal may retire
     Retirable {
         /// The principal
-        principal: String,
+        #[arg(value_name = "PRINCIPAL")]
+        whose: String,
     },
     /// End a grant that you have or may retire
     Retire(One),
@@ -38,9 +39,9 @@ pub(super) struct Create {
     /// Who gets it
     #[arg(long, value_name = "PRINCIPAL")]
     to: String,
-    /// What it permits: Encrypt, Decrypt, GenerateMac … (docs/KEYS.md). May be given several times, or with commas
-    #[arg(long, value_name = "OPERATION", required = true, value_delimiter = ',')]
-    operation: Vec<String>,
+    /// What it permits. May be given several times, or with commas
+    #[arg(long, value_name = "OPERATION", required = true, value_delimiter = ',', value_parser = operations::granted())]
+    operation: Vec<Operation>,
     /// Who may retire it beside the key's owner
     #[arg(long, value_name = "PRINCIPAL")]
     retiring: Option<String>,
@@ -77,9 +78,9 @@ impl GrantCommand {
                 let (name, store) = (key_name(&key)?, session.store()?);
                 list(session, |page| store.list_grants(&name, page).map_err(|e| by_the_name(&key, e)))
             }
-            GrantCommand::Retirable { principal } => {
+            GrantCommand::Retirable { whose } => {
                 let store = session.store()?;
-                list(session, |page| store.list_retirable_grants(&principal, page))
+                list(session, |page| store.list_retirable_grants(&whose, page))
             }
             GrantCommand::Retire(one) => {
                 on_key(&one.key, session.store()?.retire_grant(&key_name(&one.key)?, &one.grant))?;
@@ -111,7 +112,7 @@ impl Create {
         let request = CreateGrant {
             grantee_principal: self.to.clone(),
             retiring_principal: self.retiring,
-            operations: self.operation,
+            operations: self.operation.iter().map(ToString::to_string).collect(),
             encryption_context_equals: pairs(&self.context_equals)?,
             encryption_context_subset: pairs(&self.context_subset)?,
             name: self.name,

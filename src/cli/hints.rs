@@ -39,6 +39,24 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
                 _ => format!("see it with: keyfold key show {name}"),
             }],
         ),
+        Error::NothingSeals { name, .. } => match text.split_once("; ") {
+            Some((what, "rotate the key")) => {
+                (what.to_owned(), vec![format!("rotate it with: keyfold key rotate {name}")])
+            }
+            Some((what, _)) => (
+                what.to_owned(),
+                vec![format!("import it again: keyfold key import-parameters {name}, then import-material")],
+            ),
+            None => (text, Vec::new()),
+        },
+        Error::InvalidImportToken { .. } | Error::NoOperation { .. } => match text.split_once("; ") {
+            Some((what, todo)) => (what.to_owned(), one(todo)),
+            None => (text, Vec::new()),
+        },
+        Error::OtherPrincipal { .. } | Error::HandleNarrowed { .. } => match text.split_once("; ") {
+            Some((what, todo)) => (what.to_owned(), one(&todo.replace("the principal", "--principal"))),
+            None => (text, Vec::new()),
+        },
         Error::ContextRequired { name } => (
             text,
             vec![format!(
@@ -101,7 +119,7 @@ pub(super) fn words(error: &Error) -> (String, Vec<String>) {
     }
 }
 
-/// Who could do what was refused. What is no operation (opening the store as another) has its reason in the text.
+/// Who could do what was refused.
 fn who_could(principal: &str, operation: &str, name: &str) -> Vec<String> {
     match Operation::from_name(operation).map(|operation| operation.kind() == Kind::Use) {
         Ok(true) => vec![format!(

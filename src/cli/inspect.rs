@@ -10,7 +10,7 @@ use super::files::Input;
 use super::hints::flags;
 use super::opening::about;
 use super::output;
-use super::session::{self, Session, key_name};
+use super::session::{Session, key_name};
 use crate::Status;
 use crate::envelope::{self, Context};
 use crate::error::TABLE;
@@ -54,7 +54,7 @@ impl Explain {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let input = Input::open(Some(&self.file))?;
         session.claim_stdin(input.is_stdin())?;
-        let packed = session::context(&self.context.context)?;
+        let packed = session.context(&self.context.context)?;
         let context = Context::unpack(&packed)?;
         let allowed = self.key.iter().map(|name| key_name(name)).collect::<Result<Vec<_>>>()?;
         let (head, total) = input.read_head(MAX_HEAD)?;

@@ -183,11 +183,14 @@ impl Rotate {
 impl Delete {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let (name, store) = (key_name(&self.name)?, session.store()?);
+        let line =
+            format!("ScheduleKeyDeletion --key {} --param pendingWindowInDays={}", self.name, self.days);
         // For whoever is asked, before the question; else after it is done, so that a refusal has no report before it.
         let asked = match self.sure.yes {
             true => None,
             false => {
-                on_key(&self.name, store.dry_run(Operation::ScheduleKeyDeletion, &name, &Context::EMPTY))?;
+                let may = store.dry_run(Operation::ScheduleKeyDeletion, &name, &Context::EMPTY);
+                on_key(&self.name, may).map_err(|failure| approvals::needed(failure, &line))?;
                 Some(describe::before_deletion(session, &store, &self.name)?)
             }
         };
@@ -196,12 +199,8 @@ impl Delete {
             self.name, self.days
         );
         self.sure.confirm(session, &question)?;
-        let key = on_key(&self.name, store.schedule_key_deletion(&name, self.days)).map_err(|failure| {
-            approvals::needed(
-                failure,
-                &format!("ScheduleKeyDeletion --key {} --param pendingWindowInDays={}", self.name, self.days),
-            )
-        })?;
+        let key = on_key(&self.name, store.schedule_key_deletion(&name, self.days))
+            .map_err(|failure| approvals::needed(failure, &line))?;
         let last = match asked {
             Some(last) => last,
             None => describe::before_deletion(session, &store, &self.name)?,

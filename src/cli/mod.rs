@@ -27,6 +27,7 @@ mod life;
 mod mac;
 mod material;
 mod opening;
+mod operations;
 mod output;
 mod policy;
 mod progress;

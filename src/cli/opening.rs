@@ -135,7 +135,7 @@ pub(super) fn open_data_key(
     argument: &str,
     output: &Output,
 ) -> Result<()> {
-    let packed = session::context(&args.context.context)?;
+    let packed = session.context(&args.context.context)?;
     let context = Context::unpack(&packed)?;
     let failure = |e| args.failure(store, name, argument, e);
     let size = envelope::data_key_size(blob).map_err(failure)?;

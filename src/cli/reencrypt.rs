@@ -8,7 +8,7 @@ use super::data::FREE_CELL_FROM;
 use super::exit::Result;
 use super::files::{Input, MAX_ENVELOPE, Privacy};
 use super::opening::{OpenArgs, destination, is_data_key, output_for, report};
-use super::session::{self, Session};
+use super::session::Session;
 use crate::envelope::{self, Context, DecryptOptions, ReencryptOptions};
 use crate::error::Error;
 use crate::keystore::Key;
@@ -58,7 +58,7 @@ impl Reencrypt {
             accept_stored_context: self.accept_stored_context,
         };
         let (name, argument) = (input.name(), input.argument());
-        let packed = session::context(&open.context.context)?;
+        let packed = session.context(&open.context.context)?;
         let context = Context::unpack(&packed)?;
         let store = session.store()?;
         let keys = destination(&store, &self.key, &self.also_key)?;
@@ -70,9 +70,9 @@ impl Reencrypt {
             // The context that stays is the whole one, which may be partly the envelope's own.
             let whole;
             let new_packed = if self.no_context {
-                session::context(&[])?
+                session.context(&[])?
             } else if !self.new_context.is_empty() {
-                session::context(&self.new_context)?
+                session.context(&self.new_context)?
             } else if self.accept_stored_context {
                 let options = DecryptOptions { accept_stored_context: true, ..Default::default() };
                 whole =

@@ -103,7 +103,7 @@ struct Sum {
 
 impl Rewrap {
     pub(super) fn run(self, session: &Session) -> Result<()> {
-        let packed = session::context(&self.context.context)?;
+        let packed = session.context(&self.context.context)?;
         let context = Context::unpack(&packed)?;
         let context = (!self.context.context.is_empty()).then_some(&context);
         let store = session.store()?;

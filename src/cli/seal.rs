@@ -11,7 +11,7 @@ use super::exit::{Failure, Result};
 use super::files::{Input, Privacy};
 use super::opening::{output_for, report};
 use super::progress::Progress;
-use super::session::{self, Session, by_the_name, key_name};
+use super::session::{Session, by_the_name, key_name};
 use super::sys;
 use crate::envelope::{Context, Encryptor};
 use crate::keystore::SealingKey;
@@ -47,7 +47,7 @@ impl Seal {
     pub(super) fn run(self, session: &Session) -> Result<()> {
         let input = Input::open(self.input.input.as_deref())?;
         let output = output_for(session, &self.output, Privacy::Ordinary, Some(&input))?;
-        let packed = session::context(&self.context.context)?;
+        let packed = session.context(&self.context.context)?;
         let context = Context::unpack(&packed)?;
         let stored = self.store_context.of();
         let public = |path: &PathBuf| {

@@ -190,6 +190,17 @@ impl Session {
         }
     }
 
+    /// The canonical encoding of `NAME=VALUE` pairs, with a word about what should not be in one.
+    pub(super) fn context(&self, pairs: &[String]) -> Result<Vec<u8>> {
+        let packed = context(pairs)?;
+        if let Some(name) = Context::unpack(&packed)?.card_number() {
+            self.note(&format!(
+                "the context's \"{name}\" looks like a card number: a context is not secret, and stands in the trail and perhaps in the envelope"
+            ))?;
+        }
+        Ok(packed)
+    }
+
     /// A remark for people, on standard error.
     pub(super) fn note(&self, text: &str) -> Result<()> {
         if !self.global.quiet && !self.global.json {
@@ -228,6 +239,7 @@ pub(super) fn by_the_name(given: &str, error: Error) -> Error {
         Error::KeyDestroyed { .. } => Error::KeyDestroyed { name },
         Error::KeyStopped { .. } => Error::KeyStopped { name },
         Error::InvalidKeyState { state, .. } => Error::InvalidKeyState { name, state },
+        Error::NothingSeals { why, .. } => Error::NothingSeals { name, why },
         Error::InvalidKeyUsage { usage, .. } => Error::InvalidKeyUsage { name, usage },
         Error::CryptoperiodEnded { version, .. } => Error::CryptoperiodEnded { name, version },
         Error::AccessDenied { principal, operation, .. } => {
@@ -248,6 +260,7 @@ pub(super) fn by_an_alias(store: &Store, error: Error) -> Error {
     | Error::KeyDestroyed { name }
     | Error::KeyStopped { name }
     | Error::InvalidKeyState { name, .. }
+    | Error::NothingSeals { name, .. }
     | Error::InvalidKeyUsage { name, .. }
     | Error::CryptoperiodEnded { name, .. }
     | Error::AccessDenied { name, .. }) = &error

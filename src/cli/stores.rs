@@ -6,11 +6,11 @@ use serde_json::json;
 use super::backup::SecondRoot;
 use super::exit::{Failure, Result};
 use super::life::Sure;
-use super::output;
 use super::session::{Session, json_or_file};
-use crate::Status;
+use super::{operations, output};
 use crate::keystore::{Store, StoreSettings};
 use crate::root::Root;
+use crate::{Operation, Status};
 
 #[derive(Subcommand)]
 pub(super) enum StoreCommand {
@@ -29,8 +29,8 @@ pub(super) struct Set {
     #[arg(long, value_name = "FILE|JSON")]
     settings: Option<String>,
     /// An operation that needs two principals, such as ExportKey; those given replace all. With commas, or several times
-    #[arg(long, value_name = "OPERATION", value_delimiter = ',', conflicts_with = "no_dual_control")]
-    dual_control: Vec<String>,
+    #[arg(long, value_name = "OPERATION", value_delimiter = ',', conflicts_with = "no_dual_control", value_parser = operations::approved())]
+    dual_control: Vec<Operation>,
     /// No operation needs two principals
     #[arg(long)]
     no_dual_control: bool,
@@ -82,7 +82,7 @@ impl Set {
         if self.no_dual_control {
             settings.dual_control.clear();
         } else if !self.dual_control.is_empty() {
-            settings.dual_control = self.dual_control;
+            settings.dual_control = self.dual_control.iter().map(ToString::to_string).collect();
         }
         if let Some(seconds) = self.approval_seconds {
             settings.approval_seconds = seconds;

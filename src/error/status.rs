@@ -327,7 +327,7 @@ pub(crate) const TABLE: &[Row] = &[
         Status::InvalidKeyState,
         "INVALID_KEY_STATE",
         false,
-        "the key's state does not permit this; see it with: keyfold key show",
+        "the key's state does not permit this; describe the key to see it (keyfold key show NAME)",
         "KMSInvalidStateException",
     ),
     Row(

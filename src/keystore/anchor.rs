@@ -166,13 +166,13 @@ impl Anchor {
 }
 
 #[cfg(not(any(test, feature = "failpoints")))]
-fn automatic(store: &std::path::Path, store_id: &[u8; 16]) -> Option<PathBuf> {
+pub(super) fn automatic(store: &std::path::Path, store_id: &[u8; 16]) -> Option<PathBuf> {
     anchor_file::automatic(store, store_id, |name| std::env::var_os(name))
 }
 
 /// Test builds leave no anchors in anybody's home: they have an automatic one only where XDG_STATE_HOME says so.
 #[cfg(any(test, feature = "failpoints"))]
-fn automatic(store: &std::path::Path, store_id: &[u8; 16]) -> Option<PathBuf> {
+pub(super) fn automatic(store: &std::path::Path, store_id: &[u8; 16]) -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME").filter(|_| !cfg!(test))?;
     anchor_file::automatic(store, store_id, |name| (name == "XDG_STATE_HOME").then(|| state.clone()))
 }

@@ -33,6 +33,12 @@ pub(super) const DUAL_CONTROL: [Operation; 11] = [
     Operation::RepairStore,
     Operation::UpdateStoreSettings,
 ];
+/// Whether settings can put an operation under dual control.
+#[cfg(feature = "cli")]
+pub(crate) fn can_be_approved(operation: Operation) -> bool {
+    DUAL_CONTROL.contains(&operation)
+}
+
 /// Approvals that may wait at a time.
 const PENDING: usize = 64;
 /// The window where the settings name none: seconds.

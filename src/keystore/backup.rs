@@ -149,6 +149,16 @@ impl Store {
         restore::restore(backup, to, roots, options)
     }
 
+    /// The automatic anchor by which this host knows the store that a backup is of, where there is one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn known_here(
+        backup: &Path,
+        to: &Location,
+        options: &OpenOptions,
+    ) -> Result<Option<std::path::PathBuf>> {
+        restore::known_here(backup, to, options)
+    }
+
     /// Mends a store whose manifest, tree or other rows are damaged, from the rows that verify: a new incarnation, as after
     /// [`Store::restore`]. It is written beside the damaged file, which keeps another name; nobody may have it open. Two
     /// roots with different principals where the store's settings ask for that, or cannot be read.

@@ -244,16 +244,18 @@ impl Key {
 /// # Errors
 /// INVALID_ARGUMENT, with the operation.
 fn on_a_key(operation: Operation) -> Result<()> {
-    // Reading the trail is one where a key is named.
-    match states::answer(operation, KeyState::Enabled) == Answer::Any
-        && operation != Operation::ReadAuditTrail
-    {
-        true => Err(Error::InvalidField {
+    match is_on_a_key(operation) {
+        true => Ok(()),
+        false => Err(Error::InvalidField {
             field: operation.name().into(),
             why: "this operation is not on a key, so there is no dry run of it with one",
         }),
-        false => Ok(()),
     }
+}
+
+/// Whether an operation is one on a key, of which there is a dry run. Reading the trail is one where a key is named.
+pub(crate) fn is_on_a_key(operation: Operation) -> bool {
+    states::answer(operation, KeyState::Enabled) != Answer::Any || operation == Operation::ReadAuditTrail
 }
 
 /// The use as it is wished for when it is made: some have no context to look at.

@@ -149,6 +149,13 @@ pub(crate) use usage::VersionUsage;
 
 pub use usage::{KeyLastUsage, VersionCounts};
 
+#[cfg(feature = "cli")]
+pub(crate) use approvals::can_be_approved;
+#[cfg(feature = "cli")]
+pub(crate) use dry_run::is_on_a_key as can_be_tried;
+#[cfg(feature = "cli")]
+pub(crate) use scope::is_grantable as can_be_granted;
+
 use crate::error::Result;
 
 /// An open key store. Cheap to clone; may be used by many threads at once. It is closed when its last clone and the

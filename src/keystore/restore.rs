@@ -15,7 +15,7 @@ use super::epochs;
 use super::inner::Inner;
 use super::json::hex;
 use super::open::{on_fork, start};
-use super::options::{Location, OpenOptions};
+use super::options::{AnchorPolicy, Location, OpenOptions};
 use super::principal::Actor;
 use super::rebuild::Rebuild;
 use super::secrets::Secrets;
@@ -55,6 +55,20 @@ fn held<T>(found: Result<T>) -> Result<T> {
         Error::StoreIntegrity { what } | Error::TrailInvalid { what } => Error::BackupInvalid { what },
         error => error,
     })
+}
+
+/// The automatic anchor that a restored store would have, where it is there already: then this host has the store in use,
+/// or had. None for an anchor that the caller names, or none at all.
+pub(super) fn known_here(
+    backup: &Path,
+    to: &Location,
+    options: &OpenOptions,
+) -> Result<Option<std::path::PathBuf>> {
+    if options.anchor != AnchorPolicy::Automatic {
+        return Ok(None);
+    }
+    let store_id = Reader::open(backup)?.header.store_id;
+    Ok(super::anchor::automatic(&to.path, &store_id).filter(|path| path.exists()))
 }
 
 pub(super) fn restore(

@@ -66,7 +66,7 @@ pub(super) fn scope(operation: Operation) -> Scope {
 }
 
 /// Whether a grant can have the operation.
-pub(super) fn is_grantable(operation: Operation) -> bool {
+pub(crate) fn is_grantable(operation: Operation) -> bool {
     operation.kind() == Kind::Use
         || matches!(operation, Operation::DescribeKey | Operation::CreateGrant | Operation::RetireGrant)
 }

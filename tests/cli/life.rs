@@ -219,3 +219,52 @@ fn a_compromised_root_is_changed_for_one_that_knows_other_secrets() {
     let told = place.run(&[&again[..], &["--root", "file:root/new.key"]].concat());
     assert!(String::from_utf8_lossy(&told.stdout).contains("fingerprint "), "{}", told.stderr);
 }
+
+// Meant to fail when `grant retire` revokes, which the retiring principal may not.
+#[test]
+fn a_grant_is_retired_by_whom_it_names_and_permits_nothing_after() {
+    let place = Place::empty();
+    place.must(&["init", "--principal", "anna"]);
+    place.must(&["key", "create", "cards", "--principal", "anna"]);
+    let made = ["grant", "create", "cards", "--to", "ben", "--operation", "Encrypt", "--retiring", "carl"];
+    let grant = place.json(&[&made[..], &["--principal", "anna"]].concat());
+    let id = grant["grant_id"].as_str().unwrap();
+    place.must(&["can", "Encrypt", "cards", "--principal", "ben"]);
+    let revoked = place.run(&["grant", "revoke", "cards", id, "--principal", "carl"]);
+    assert_eq!(revoked.code, Some(4), "{}", revoked.stderr);
+    let retirable = place.json(&["grant", "retirable", "carl", "--principal", "carl"]);
+    assert_eq!(retirable["grants"][0]["grant_id"], id, "{retirable}");
+    let retired = place.json(&["grant", "retire", "cards", id, "--principal", "carl"]);
+    assert_eq!((retired["grant_id"].as_str(), &retired["retired"]), (Some(id), &true.into()));
+    assert_eq!(place.run(&["can", "Encrypt", "cards", "--principal", "ben"]).code, Some(4));
+}
+
+// Meant to fail when the second root is not asked for, or the same principal's will do.
+#[test]
+fn a_restore_under_dual_control_takes_the_roots_of_two_principals() {
+    let place = Place::empty();
+    place.must(&["init", "--principal", "anna"]);
+    for who in ["anna", "ben"] {
+        place.must(&[
+            "root",
+            "add",
+            "--new-root",
+            &format!("file:root/{who}.key"),
+            "--for",
+            who,
+            "--principal",
+            "anna",
+        ]);
+    }
+    let (anna, ben) = ("file:root/anna.key", "file:root/ben.key");
+    let set = ["store", "set", "--administrator", "anna,ben", "--dual-control", "RestoreStore"];
+    place.must(&[&set[..], &["--root", anna]].concat());
+    place.must(&["backup", "keys.backup", "--root", anna]);
+    let restore = ["restore", "keys.backup", "--to", "store/again.db", "--yes", "--root", anna];
+    let alone = place.run(&restore);
+    assert_eq!(alone.code, Some(4), "{}", alone.stderr);
+    assert!(alone.stderr.contains("--second-root URL"), "{}", alone.stderr);
+    assert_eq!(place.run(&[&restore[..], &["--second-root", anna]].concat()).code, Some(4));
+    let done = place.json(&[&restore[..], &["--second-root", ben]].concat());
+    assert_eq!(done["store"]["keys"], 0, "{done}");
+}

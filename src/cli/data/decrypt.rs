@@ -10,7 +10,7 @@ use super::super::exit::{Failure, Result};
 use super::super::files::{Input, Output, Privacy};
 use super::super::opening::{OpenArgs, Opening, is_data_key, open_data_key, tell};
 use super::super::progress::Progress;
-use super::super::session::{self, Session};
+use super::super::session::Session;
 use super::super::sys;
 use super::super::tree::{Plan, TreeArgs, convert_folder};
 use super::range::Range;
@@ -43,7 +43,7 @@ impl Decrypt {
         session.claim_stdin(input.is_stdin())?;
         let to = self.output.output.as_deref();
         let output = Output::new(to, Privacy::Secret, session.global.json, Some(&input))?;
-        let packed = session::context(&self.open.context.context)?;
+        let packed = session.context(&self.open.context.context)?;
         let context = Context::unpack(&packed)?;
         let store = session.store()?;
         let opening = Opening::new(&store, &self.open)?;

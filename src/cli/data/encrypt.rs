@@ -49,7 +49,7 @@ impl Encrypt {
         let input = Input::open(self.input.input.as_deref())?;
         session.claim_stdin(input.is_stdin())?;
         let output = output_for(session, &self.output, Privacy::Ordinary, Some(&input))?;
-        let packed = session::context(&self.context.context)?;
+        let packed = session.context(&self.context.context)?;
         let context = Context::unpack(&packed)?;
         let store = session.store()?;
         let keys = destination(&store, &self.key, &self.also_key)?;
