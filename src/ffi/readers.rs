@@ -212,7 +212,7 @@ pub unsafe extern "C" fn keyfold_reader_pread(
 /// @param reader   [in, shared]
 /// @param opened   [out, result]
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback source   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_reader_opened(
@@ -232,7 +232,7 @@ pub unsafe extern "C" fn keyfold_reader_opened(
 /// @param reader        [in, shared]
 /// @param out_context   [out, buffer]   a packed context
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE
-/// @threads  any   @callback never   @since 0.1
+/// @threads  any   @callback source   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfold_reader_context(
@@ -247,11 +247,11 @@ pub unsafe extern "C" fn keyfold_reader_context(
     })
 }
 
-/// Closes a reader. Calls under way on it finish first. NULL is fine.
+/// Closes a reader. Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
 ///
 /// @param reader   [in, closes]
 /// @errors   INVALID_HANDLE
-/// @threads  any   @callback sink   @since 0.1
+/// @threads  any   @callback sink, source   @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfold_reader_close(reader: *mut keyfold_reader) -> Status {
     close(|| handle::close(reader))

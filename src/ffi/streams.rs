@@ -407,7 +407,7 @@ pub unsafe extern "C" fn keyfold_stream_cancel(stream: *const keyfold_stream) ->
 ///
 /// @param stream   [in, closes]
 /// @errors   INVALID_HANDLE, STREAM_UNFINISHED
-/// @threads  any   @callback sink   @since 0.1
+/// @threads  any   @callback sink, source   @since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfold_stream_close(stream: *mut keyfold_stream) -> Status {
     close(|| match handle::close_and(stream, Stream::ended)? {

@@ -3119,7 +3119,7 @@ keyfold_status keyfold_stream_cancel(const struct keyfold_stream *stream);
  *
  * @param stream   [in, closes]
  * @errors   INVALID_HANDLE, STREAM_UNFINISHED
- * @threads  any   @callback sink   @since 0.1
+ * @threads  any   @callback sink, source   @since 0.1
  */
 keyfold_status keyfold_stream_close(struct keyfold_stream *stream);
 
@@ -3264,7 +3264,7 @@ keyfold_status keyfold_reader_pread(const struct keyfold_reader *reader,
  * @param reader   [in, shared]
  * @param opened   [out, result]
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_ARGUMENT
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback source   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_reader_opened(const struct keyfold_reader *reader,
@@ -3277,18 +3277,18 @@ keyfold_status keyfold_reader_opened(const struct keyfold_reader *reader,
  * @param reader        [in, shared]
  * @param out_context   [out, buffer]   a packed context
  * @errors   NULL_ARGUMENT, INVALID_HANDLE
- * @threads  any   @callback never   @since 0.1
+ * @threads  any   @callback source   @since 0.1
  */
 KEYFOLD_MUST_USE
 keyfold_status keyfold_reader_context(const struct keyfold_reader *reader,
                                       struct keyfold_buffer *out_context);
 
 /**
- * Closes a reader. Calls under way on it finish first. NULL is fine.
+ * Closes a reader. Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
  *
  * @param reader   [in, closes]
  * @errors   INVALID_HANDLE
- * @threads  any   @callback sink   @since 0.1
+ * @threads  any   @callback sink, source   @since 0.1
  */
 keyfold_status keyfold_reader_close(struct keyfold_reader *reader);
 

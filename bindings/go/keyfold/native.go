@@ -1806,18 +1806,10 @@ static inline keyfold_status kf_store_heartbeat(uintptr_t store, char *detail)
 #cgo nocallback kf_stream_context
 #cgo noescape kf_stream_cancel
 #cgo nocallback kf_stream_cancel
-#cgo noescape kf_stream_close
-#cgo nocallback kf_stream_close
 #cgo noescape kf_reader_open_fd
 #cgo nocallback kf_reader_open_fd
 #cgo noescape kf_reader_open_fd_any
 #cgo nocallback kf_reader_open_fd_any
-#cgo noescape kf_reader_opened
-#cgo nocallback kf_reader_opened
-#cgo noescape kf_reader_context
-#cgo nocallback kf_reader_context
-#cgo noescape kf_reader_close
-#cgo nocallback kf_reader_close
 #cgo noescape kf_ciphertext_range
 #cgo nocallback kf_ciphertext_range
 #cgo noescape kf_encrypt_file
@@ -6319,7 +6311,7 @@ func nativeReaderContext(reader *readerHandle) (outContext []byte, err error) {
 
 // nativeReaderClose closes a reader.
 //
-// Calls under way on it finish first. NULL is fine.
+// Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
 //
 // Errors: INVALID_HANDLE.
 func nativeReaderClose(reader uintptr) (err error) {

@@ -22,6 +22,9 @@ type EncryptOptions struct {
 	Also []*Key
 	// FreeCells is room for so many later wrappings, 0 to 8; one lets RewrapFile work in place.
 	FreeCells uint32
+	// Threads seal, the calling one among them: 1 is that one alone. 0 lets the library choose: one for each processor, 8 at
+	// most, where a message is large (4 MiB). Calls in place stay on the calling thread.
+	Threads int
 }
 
 // DecryptOptions are the options of decryption; the zero value is the default of each.
@@ -29,6 +32,8 @@ type DecryptOptions struct {
 	// AcceptStoredContext lets the envelope itself give values it stores. An envelope moved to another row then vouches for
 	// itself: read AuthenticatedContext and judge it.
 	AcceptStoredContext bool
+	// Threads open, as in EncryptOptions.
+	Threads int
 }
 
 // DataKeyOptions are the options of making data keys; the zero value is the default of each.
@@ -54,7 +59,9 @@ func (o *EncryptOptions) native() (chosen []byte, native nativeEncryptOptions, e
 	if o == nil {
 		return
 	}
-	native = nativeEncryptOptions{storeContext: uint32(o.StoreContext), freeCells: o.FreeCells}
+	native = nativeEncryptOptions{
+		storeContext: uint32(o.StoreContext), freeCells: o.FreeCells, work: threadsOf(o.Threads),
+	}
 	if o.StoreValues != nil {
 		native.storeContext = storeContextChosen
 		chosen, err = names(o.StoreValues)
@@ -77,10 +84,29 @@ func (o *EncryptOptions) isGeneral() bool {
 }
 
 func (o *DecryptOptions) native() (native nativeDecryptOptions) {
-	if o != nil && o.AcceptStoredContext {
+	if o == nil {
+		return
+	}
+	if o.AcceptStoredContext {
 		native.flags = decryptAcceptStoredContext
 	}
+	native.work = threadsOf(o.Threads)
 	return
+}
+
+// threads are those of calls on what stays open.
+func (o *EncryptOptions) threads() int {
+	if o == nil {
+		return 0
+	}
+	return o.Threads
+}
+
+func (o *DecryptOptions) threads() int {
+	if o == nil {
+		return 0
+	}
+	return o.Threads
 }
 
 func (o *DataKeyOptions) native() (native nativeEncryptOptions) {

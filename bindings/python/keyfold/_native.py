@@ -5440,7 +5440,7 @@ keyfold_reader_close: Callable[
 )
 """Closes a reader.
 
-Calls under way on it finish first. NULL is fine.
+Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
 
 - reader [in, closes]
 
