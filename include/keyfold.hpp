@@ -22,8 +22,10 @@
 #include "keyfold.h"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
@@ -149,8 +151,16 @@ inline void wipe(bytes_span secret) noexcept
 
 namespace detail {
 
+/** What a callback of this thread's call threw: the library is C's, so it is kept until the call has returned. */
+inline std::exception_ptr &raised() noexcept
+{
+    static thread_local std::exception_ptr exception;
+    return exception;
+}
+
 [[noreturn]] inline void fail(keyfold_status status)
 {
+    if (auto exception = std::exchange(raised(), nullptr)) std::rethrow_exception(std::move(exception));
     char detail[KEYFOLD_ERROR_SIZE] = "";
     (void)keyfold_last_error(detail, sizeof detail, nullptr);
     switch (status) {
@@ -423,26 +433,73 @@ struct Narrowing {
     std::uint64_t millis = 0;
 };
 
+/** How calls that may take long go about it: keyfold_work. It must stay where it is until they have returned, and may serve any
+ * number of them, one after another or at once. */
+class Work {
+public:
+    /** Told the bytes done and those of the whole (0 where it is not known), on the calling thread; false stops the call with
+     * CANCELLED, and what it throws is thrown by the call. */
+    using Progress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+
+    /** Threads that seal or open, the calling one among them; zero: the library chooses. */
+    explicit Work(std::uint32_t threads = 0, Progress progress = nullptr) : progress_(std::move(progress))
+    {
+        raw_.threads = threads;
+        raw_.cancel = reinterpret_cast<const std::uint32_t *>(&cancel_);
+        raw_.user_data = this;
+        if (progress_) raw_.progress = told;
+    }
+    Work(const Work &) = delete;
+    Work &operator=(const Work &) = delete;
+
+    /** Stops the calls that it is given to, now and later, within one chunk: they throw Error with CANCELLED. From any thread. */
+    void cancel() noexcept { cancel_.store(1, std::memory_order_relaxed); }
+    const keyfold_work *c() const noexcept { return &raw_; }
+
+private:
+    static std::int32_t told(void *data, std::uint64_t done, std::uint64_t total)
+    {
+        try {
+            return static_cast<Work *>(data)->progress_(done, total) ? KEYFOLD_CALLBACK_OK : 0;
+        } catch (...) {
+            detail::raised() = std::current_exception();
+            return 0;
+        }
+    }
+
+    static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t),
+                  "the flag is what C reads");
+    keyfold_work raw_ = KEYFOLD_WORK_INIT;
+    std::atomic<std::uint32_t> cancel_{0};
+    Progress progress_;
+};
+
 struct EncryptOptions {
     StoreContext store_context = StoreContext::none;
     std::uint32_t free_cells = 0;
+    /** For calls in memory and on files; streams take theirs with each call. */
+    const Work *work = nullptr;
 
     keyfold_encrypt_options c() const noexcept
     {
         keyfold_encrypt_options options = KEYFOLD_ENCRYPT_OPTIONS_INIT;
         options.store_context = static_cast<std::uint32_t>(store_context);
         options.free_cells = free_cells;
+        options.work = work ? work->c() : nullptr;
         return options;
     }
 };
 
 struct DecryptOptions {
     bool accept_stored_context = false;
+    /** For calls in memory and on files; streams and readers take theirs with each call. */
+    const Work *work = nullptr;
 
     keyfold_decrypt_options c() const noexcept
     {
         keyfold_decrypt_options options = KEYFOLD_DECRYPT_OPTIONS_INIT;
         if (accept_stored_context) options.flags |= KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT;
+        options.work = work ? work->c() : nullptr;
         return options;
     }
 };
@@ -1535,6 +1592,8 @@ inline void require_abi()
 }
 
 } // namespace keyfold
+
+#include "keyfold_streams.hpp"
 
 #endif
 #endif

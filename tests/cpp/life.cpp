@@ -1,9 +1,7 @@
 // The C++ header, through every method: plain checks, no framework.
-#include "keyfold.hpp"
+#include "check.hpp"
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -11,28 +9,6 @@
 #if __cplusplus >= 202002L
 #include <span>
 #endif
-
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
-            std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-            std::exit(1); \
-        } \
-    } while (0)
-
-// Whether the call throws exactly this class with this status.
-template <class Exception, class Call>
-bool throws(keyfold_status status, Call call)
-{
-    try {
-        call();
-    } catch (const Exception &e) {
-        return e.status() == status && e.what()[0] != 0;
-    } catch (const std::exception &e) {
-        std::fprintf(stderr, "another exception: %s\n", e.what());
-    }
-    return false;
-}
 
 static bool has(const std::string &text, const char *part)
 {
