@@ -20,12 +20,10 @@ mod rewrap_file;
 mod seal;
 mod size;
 mod stored;
-#[allow(dead_code)]
 mod stream;
 mod suite;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code)]
 mod work;
 
 pub use crate::context::Context;
