@@ -69,11 +69,6 @@ impl Decryptor {
         Ok(Decryptor { part, state: State::Open })
     }
 
-    /// Goes on behind a head that was opened.
-    pub(in crate::envelope) fn behind(unlocked: Unlocked) -> Decryptor {
-        Decryptor { part: Part::Payload(Payload::of(unlocked)), state: State::Open }
-    }
-
     /// No less than what [`Decryptor::update`] gives for an input of this size.
     pub fn update_size(&self, input: usize) -> usize {
         let waiting = match &self.part {
