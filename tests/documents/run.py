@@ -160,14 +160,15 @@ def links(page: Path) -> list[str]:
 
 def assurance(page: Path) -> list[str]:
     """Tests that the page names and nobody wrote."""
-    named = re.findall(r"`([a-z0-9_/.]+)`", " ".join(re.findall(r"\|([^|]*)\|$", page.read_text(encoding="utf-8"), re.MULTILINE)))
+    named = re.findall(r"`([A-Za-z0-9_/.]+)`", " ".join(re.findall(r"\|([^|]*)\|$", page.read_text(encoding="utf-8"), re.MULTILINE)))
     wrong = []
     for name in named:
         if "/" in name:
             exists = (TOP / name).exists()
         else:
-            search = ["grep", "-rqwE", f"(fn|def|void) {name}", "src", "tests", "bindings/python/tests", "--include=*.rs", "--include=*.py"]
-            exists = subprocess.run([*search, "--include=*.c", "--include=*.cpp"], cwd=TOP, check=False).returncode == 0
+            search = ["grep", "-rqwE", f"(fn|def|void|func) {name}", "src", "tests", "bindings"]
+            kinds = [f"--include=*.{kind}" for kind in ("rs", "py", "c", "cpp", "go")]
+            exists = subprocess.run([*search, *kinds], cwd=TOP, check=False).returncode == 0
         if not exists:
             wrong.append(f"{page.name}: there is no test {name}")
     return wrong if named else [f"{page.name}: names no test"]
