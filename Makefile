@@ -245,7 +245,7 @@ $(TESTS)/interop-c: tests/interop/interop.c include/keyfold.h $(SHARED)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(STRICT) $< -o $@ $(SHARED_FLAGS)
 
-$(TESTS)/interop-cpp: tests/interop/interop.cpp include/keyfold.h include/keyfold.hpp $(SHARED)
+$(TESTS)/interop-cpp: tests/interop/interop.cpp include/keyfold.h include/keyfold.hpp include/keyfold_streams.hpp $(SHARED)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(STRICT) $< -o $@ $(SHARED_FLAGS)
 

@@ -44,7 +44,8 @@ pub use size::{
 };
 pub use stored::StoredContext;
 pub use stream::{
-    AllowedKeys, CiphertextRange, Decryptor, Encryptor, Pull, ReadAt, Reader, Source, ciphertext_range,
+    AllowedKeys, CiphertextRange, Decryptor, Encryptor, FileAt, Pull, ReadAt, Reader, Source,
+    ciphertext_range,
 };
 pub use work::Work;
 

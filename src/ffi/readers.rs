@@ -1,10 +1,7 @@
 //! Readers: any range of the message of an envelope, and where the bytes for it lie.
 
 use std::ffi::c_void;
-use std::fs::File;
-use std::io::{ErrorKind, Seek, SeekFrom};
 use std::os::fd::{BorrowedFd, RawFd};
-use std::os::unix::fs::FileExt;
 
 use super::guard::{close, guard};
 use super::handle::{self, Object};
@@ -13,7 +10,7 @@ use super::source::Pread;
 use super::types::*;
 use super::work::Given;
 use super::{args, options};
-use crate::envelope::{self, AllowedKeys, ReadAt, Reader};
+use crate::envelope::{self, AllowedKeys, FileAt, ReadAt, Reader};
 use crate::error::{Error, Result, Status};
 use crate::keystore::Store;
 
@@ -119,7 +116,7 @@ pub unsafe extern "C" fn keyfold_reader_open_fd(
     guard(|| {
         let out = unsafe { out::Handle::claim(out_reader, "out_reader")? };
         let allowed = unsafe { named(keys, keys_len)? };
-        let source = Descriptor::copied(descriptor)?;
+        let source = copied(descriptor)?;
         unsafe { open(allowed, Box::new(source), context, context_len, options, out) }
     })
 }
@@ -149,7 +146,7 @@ pub unsafe extern "C" fn keyfold_reader_open_fd_any(
         let out = unsafe { out::Handle::claim(out_reader, "out_reader")? };
         let store = handle::store(store)?;
         let allowed = AllowedKeys::AnyKeyOf(Store::clone(&store));
-        let source = Descriptor::copied(descriptor)?;
+        let source = copied(descriptor)?;
         unsafe { open(allowed, Box::new(source), context, context_len, options, out) }
     })
 }
@@ -324,56 +321,16 @@ unsafe fn open(
     Ok(())
 }
 
-/// A file by its descriptor.
-struct Descriptor(File);
-
-impl Descriptor {
-    fn copied(descriptor: RawFd) -> Result<Descriptor> {
-        if descriptor < 0 {
-            return Err(Error::InvalidArgument { what: "the descriptor is negative; open the file first" });
-        }
-        // SAFETY: not -1; the caller promises that it stays open for the call, and one that is not is refused by the
-        // system.
-        let theirs = unsafe { BorrowedFd::borrow_raw(descriptor) };
-        let ours = theirs.try_clone_to_owned().map_err(|e| Descriptor::failed("copying", &e))?;
-        Ok(Descriptor(ours.into()))
+/// A copy of the caller's descriptor.
+fn copied(descriptor: RawFd) -> Result<FileAt> {
+    if descriptor < 0 {
+        return Err(Error::InvalidArgument { what: "the descriptor is negative; open the file first" });
     }
-
-    #[cold]
-    fn failed(doing: &'static str, error: &std::io::Error) -> Error {
-        Error::io(doing, "the file descriptor".as_ref(), error)
-    }
+    // SAFETY: not -1; the caller promises that it stays open for the call, and one that is not is refused by the
+    // system.
+    let theirs = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    let ours = theirs.try_clone_to_owned().map_err(|e| Error::io("copying", THE_FILE.as_ref(), &e))?;
+    Ok(FileAt::new(ours.into(), THE_FILE))
 }
 
-impl ReadAt for Descriptor {
-    fn size(&self) -> Result<u64> {
-        let told = self.0.metadata().map_err(|e| Descriptor::failed("looking at", &e))?;
-        if told.is_file() {
-            return Ok(told.len());
-        }
-        // A block device tells its size by its end alone; what has none is refused. This moves a position that the
-        // caller shares, but only of a device.
-        let mut device = &self.0;
-        let end = device.stream_position().and_then(|was| {
-            let end = device.seek(SeekFrom::End(0));
-            device.seek(SeekFrom::Start(was)).and(end)
-        });
-        end.map_err(|_| Error::InvalidArgument {
-            what: "the descriptor cannot be read at any place; open a stream instead",
-        })
-    }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<usize> {
-        let mut done = 0;
-        while done < into.len() {
-            let Some(at) = offset.checked_add(done as u64) else { break };
-            match self.0.read_at(&mut into[done..], at) {
-                Ok(0) => break,
-                Ok(n) => done += n,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(Descriptor::failed("reading", &e)),
-            }
-        }
-        Ok(done)
-    }
-}
+const THE_FILE: &str = "the file descriptor";

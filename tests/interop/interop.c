@@ -8,9 +8,10 @@
  *   make    KIND KEYS CONTEXT STORED  PLAINTEXT  FILE    writes FILE (data keys: also FILE.key, the key itself)
  *   refuse  KIND KEYS CONTEXT ACCEPT  HEAD_SIZE  FILE    every bit of the head flipped, every truncation: all refused
  *
- * KIND is envelope or datakey; KEYS aliases between commas, or * for any key of the store; CONTEXT name:value pairs in
+ * KIND is envelope, stream (made and opened in pieces, and a range read in its middle) or datakey; KEYS aliases between commas, or * for any key of the store; CONTEXT name:value pairs in
  * hexadecimal between commas, or -; ACCEPT 0 or 1; STORED none, names or all; PLAINTEXT hexadecimal or - when empty
  * (for `make datakey` the number of bytes). Prints one line for each failure, then "passed N". */
+#define _POSIX_C_SOURCE 200809L
 #include <keyfold.h>
 
 #include <stdio.h>
@@ -135,6 +136,42 @@ static keyfold_status open_message(int datakey, const keyfold_key *const keys[],
     return keyfold_decrypt_with_keys(keys, count, data, size, context, context_len, options, out, cap, len, NULL);
 }
 
+/* Pushes all of it in pieces; 0 where a step fails. */
+static int push(keyfold_stream *stream, const uint8_t *in, size_t size, size_t step, uint8_t *out, size_t cap, size_t *length)
+{
+    size_t n;
+    *length = 0;
+    for (size_t at = 0; at < size; at += step) {
+        if (keyfold_stream_update(stream, in + at, step < size - at ? step : size - at, NULL, out + *length, cap - *length, &n)) return 0;
+        *length += n;
+    }
+    if (keyfold_stream_finish(stream, out + *length, cap - *length, &n)) return 0;
+    *length += n;
+    return keyfold_stream_close(stream) == KEYFOLD_STATUS_OK;
+}
+
+static void open_streamed(char *const field[FIELDS], const keyfold_key *const keys[], size_t count, const uint8_t *data, size_t size,
+                          const uint8_t *context, size_t context_len, const keyfold_decrypt_options *options,
+                          const uint8_t *plaintext, size_t wanted)
+{
+    keyfold_stream *stream;
+    keyfold_reader *reader;
+    uint8_t *out = malloc(size + 65536);
+    size_t length, first = wanted / 3, part = wanted / 2;
+    uint64_t told;
+    FILE *file = fopen(field[6], "rb");
+    if (!out || !file) die(field[6]);
+    if (keyfold_stream_decrypt(keys, count, context, context_len, options, NULL, NULL, NULL, &stream) ||
+        !push(stream, data, size, 5000, out, size + 65536, &length) || length != wanted || memcmp(out, plaintext, wanted))
+        failed(field, "streams to something else");
+    if (keyfold_reader_open_fd(keys, count, context, context_len, options, fileno(file), &reader) ||
+        keyfold_reader_pread(reader, first, NULL, out, part, &length) || length != part || memcmp(out, plaintext + first, part) ||
+        keyfold_reader_size(reader, &told) || told != wanted || keyfold_reader_close(reader))
+        failed(field, "reads as something else");
+    fclose(file);
+    free(out);
+}
+
 static void do_open(char *const field[FIELDS])
 {
     const keyfold_key *keys[MAX_KEYS];
@@ -144,7 +181,9 @@ static void do_open(char *const field[FIELDS])
                                        .flags = field[4][0] == '1' ? KEYFOLD_DECRYPT_ACCEPT_STORED_CONTEXT : 0};
     uint8_t *data = read_file(field[6], &size), *plaintext = unhex(field[5], &wanted), *out = malloc(size);
 
-    if (open_message(field[1][0] == 'd', keys, count, data, size, context, context_len, &options, out, size, &length))
+    if (field[1][0] == 's')
+        open_streamed(field, keys, count, data, size, context, context_len, &options, plaintext, wanted);
+    else if (open_message(field[1][0] == 'd', keys, count, data, size, context, context_len, &options, out, size, &length))
         failed(field, "does not open");
     else if (length != wanted || memcmp(out, plaintext, wanted))
         failed(field, "opens to something else");
@@ -174,9 +213,14 @@ static void do_make(char *const field[FIELDS])
         uint8_t *plaintext = unhex(field[5], &size);
         size_t cap = size + size / 1024 + 32768;
         uint8_t *out = malloc(cap);
-        status = count == 1 ? keyfold_encrypt(keys[0], plaintext, size, context, context_len, &options, out, cap, &length)
-                            : keyfold_encrypt_to(keys, count, plaintext, size, context, context_len, NULL, 0, &options,
-                                                 out, cap, &length);
+        if (field[1][0] == 's') {
+            keyfold_stream *stream;
+            status = keyfold_stream_encrypt(keys, count, context, context_len, NULL, 0, &options, NULL, NULL, NULL, &stream);
+            if (!status && !push(stream, plaintext, size, 7000, out, cap, &length)) failed(field, "is not streamed");
+        } else
+            status = count == 1 ? keyfold_encrypt(keys[0], plaintext, size, context, context_len, &options, out, cap, &length)
+                                : keyfold_encrypt_to(keys, count, plaintext, size, context, context_len, NULL, 0, &options,
+                                                     out, cap, &length);
         if (!status) write_file(field[6], "", out, length);
         free(plaintext), free(out);
     }

@@ -80,7 +80,31 @@ struct Command {
     {
         keyfold::DecryptOptions options;
         options.accept_stored_context = field[4] == "1";
+        if (field[1] == "stream") return open_streamed(options);
         return opened(read_file(field.at(6)), options) == unhex(field[5]) ? "" : "opens to something else";
+    }
+
+    // Pulls it out of the file in pieces, then reads a range in its middle.
+    std::string open_streamed(const keyfold::DecryptOptions &options) const
+    {
+        const bytes wanted = unhex(field[5]), sealed = read_file(field.at(6));
+        std::ifstream file(field[6], std::ios::binary);
+        keyfold::DecryptPull stream({&keys[0]}, [&](keyfold::bytes_span out) {
+            file.read(reinterpret_cast<char *>(out.data()), static_cast<std::streamsize>(out.size()));
+            return static_cast<std::size_t>(file.gcount());
+        }, context, options);
+        bytes made, piece(5000);
+        while (const std::size_t n = stream.read(piece)) made.insert(made.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n));
+        if (made != wanted) return "streams to something else";
+        const keyfold::Reader reader({&keys[0]}, sealed.size(), [&](keyfold::bytes_span out, std::uint64_t offset) {
+            const std::size_t from = std::min<std::size_t>(sealed.size(), offset), n = std::min(out.size(), sealed.size() - from);
+            std::copy_n(sealed.data() + from, n, out.data());
+            return n;
+        }, context, options);
+        bytes part(wanted.size() / 2);
+        const std::size_t first = wanted.size() / 3, n = reader.pread(part, first);
+        const bool same = n == part.size() && std::equal(part.begin(), part.end(), wanted.begin() + static_cast<std::ptrdiff_t>(first));
+        return same && reader.size() == wanted.size() ? "" : "reads as something else";
     }
 
     std::string make() const
@@ -92,6 +116,15 @@ struct Command {
             const keyfold::DataKey made = keys[0].generate_data_key(std::stoul(field[5]), context, options);
             write_file(field.at(6), made.blob);
             write_file(field[6] + ".key", made.plaintext);
+        } else if (field[1] == "stream") {
+            const bytes plaintext = unhex(field[5]);
+            keyfold::EncryptStream stream({&keys[0]}, context, options);
+            bytes made;
+            const auto add = [&made](const bytes &more) { made.insert(made.end(), more.begin(), more.end()); };
+            for (std::size_t at = 0; at < plaintext.size(); at += 7000)
+                add(stream.update(keyfold::bytes_view(plaintext.data() + at, std::min<std::size_t>(7000, plaintext.size() - at))));
+            add(stream.finish());
+            write_file(field.at(6), made);
         } else if (keys.size() == 1) {
             write_file(field.at(6), keys[0].encrypt(unhex(field[5]), context, options));
         } else {

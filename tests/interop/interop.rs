@@ -4,7 +4,10 @@ use std::error::Error;
 use std::fs;
 use std::process::ExitCode;
 
-use keyfold::envelope::{self, Allowed, Context, DecryptOptions, EncryptOptions, StoredContext};
+use keyfold::envelope::{
+    self, Allowed, AllowedKeys, Context, DecryptOptions, Decryptor, EncryptOptions, Encryptor, FileAt,
+    Reader, StoredContext, Work,
+};
 use keyfold::keystore::{Key, OpenOptions, Store};
 use keyfold::root::KeyFile;
 
@@ -14,6 +17,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 struct Command<'a> {
     verb: &'a str,
     is_data_key: bool,
+    is_stream: bool,
     /// Empty for "any key of the store".
     keys: Vec<Key>,
     context: Vec<u8>,
@@ -37,7 +41,16 @@ impl<'a> Command<'a> {
         }
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let context = Context::pack(&pairs)?;
-        Ok(Command { verb, is_data_key: kind == "datakey", keys: opened, context, fourth, fifth, file })
+        Ok(Command {
+            verb,
+            is_data_key: kind == "datakey",
+            is_stream: kind == "stream",
+            keys: opened,
+            context,
+            fourth,
+            fifth,
+            file,
+        })
     }
 
     fn run(&self, store: &Store) -> Outcome<()> {
@@ -51,8 +64,44 @@ impl<'a> Command<'a> {
 
     fn open(&self, store: &Store) -> Outcome<()> {
         let options = DecryptOptions { accept_stored_context: self.fourth == "1", ..Default::default() };
+        if self.is_stream {
+            return self.open_streamed(store, &options);
+        }
         let plaintext = self.opened(store, &fs::read(self.file)?, &options)?;
         if plaintext == unhex(self.fifth) { Ok(()) } else { Err("opens to something else".into()) }
+    }
+
+    /// Pushes it in pieces, then reads a range in its middle.
+    fn open_streamed(&self, store: &Store, options: &DecryptOptions<'_>) -> Outcome<()> {
+        let allowed = || match self.keys.is_empty() {
+            true => AllowedKeys::AnyKeyOf(store.clone()),
+            false => AllowedKeys::Keys(self.keys.clone()),
+        };
+        let (sealed, wanted, context) =
+            (fs::read(self.file)?, unhex(self.fifth), Context::unpack(&self.context)?);
+        let (mut stream, mut made) = (Decryptor::new(allowed(), &context, options)?, Vec::new());
+        for piece in sealed.chunks(5_000) {
+            let mut out = vec![0; stream.update_size(piece.len())];
+            let n = stream.update(piece, &mut out, &Work::default())?;
+            made.extend_from_slice(&out[..n]);
+        }
+        let mut out = vec![0; stream.finish_size()];
+        let n = stream.finish(&mut out)?;
+        made.extend_from_slice(&out[..n]);
+        let reader = Reader::open(
+            &allowed(),
+            Box::new(FileAt::new(fs::File::open(self.file)?, self.file)),
+            &context,
+            options,
+        )?;
+        let (first, mut part) = (wanted.len() / 3, vec![0; wanted.len() / 2]);
+        let n = reader.pread(first as u64, &mut part, &Work::default())?;
+        match (made == wanted, n == part.len() && part == wanted[first..][..n], reader.len()?) {
+            (true, true, len) if len == wanted.len() as u64 => Ok(()),
+            (same, ..) => {
+                Err(if same { "reads as something else" } else { "streams to something else" }.into())
+            }
+        }
     }
 
     fn make(&self) -> Outcome<()> {
@@ -78,7 +127,16 @@ impl<'a> Command<'a> {
             let size =
                 envelope::encrypted_size(plaintext.len(), keys.len(), stored.size(&context)?, &options)?;
             let mut out = vec![0; size];
-            envelope::encrypt_into(&keys, &plaintext, &context, &stored, &options, &mut out)?;
+            if self.is_stream {
+                let mut stream = Encryptor::new(&keys, &context, &stored, &options)?;
+                let mut at = 0;
+                for piece in plaintext.chunks(7_000) {
+                    at += stream.update(piece, &mut out[at..], &Work::default())?;
+                }
+                stream.finish(&mut out[at..])?;
+            } else {
+                envelope::encrypt_into(&keys, &plaintext, &context, &stored, &options, &mut out)?;
+            }
             fs::write(self.file, out)?;
         }
         Ok(())

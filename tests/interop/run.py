@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -130,6 +130,14 @@ def by_command(store: Store, verb: str, case: Case) -> list[str]:
     options = [argument for key in keys for argument in ("--key", key)] + context
     if case.accept_stored_context:
         options.append("--accept-stored-context")
+    if verb == "open" and case.kind == "stream":
+        first, size = len(case.plaintext) // 3, len(case.plaintext) // 2
+        for what, expected in ([], case.plaintext), (["--range", f"{first}:{size}"], case.plaintext[first : first + size]):
+            sealed = case.file.read_bytes() if not what else b""
+            done = store.keyfold("decrypt", *what, *options, "-o", "-", "-" if not what else str(case.file), stdin=sealed)
+            if done.returncode or done.stdout != expected:
+                return [f"stream {case.file.name} {what}: exit {done.returncode}, {done.stderr.decode()}"]
+        return []
     if verb == "open":
         opens = ["datakey", "--open", str(case.file)] if case.kind == "datakey" else ["decrypt", str(case.file)]
         done = store.keyfold(*opens, *options, "-o", "-")
@@ -199,6 +207,7 @@ def wanted(folder: Path) -> list[Case]:
         Case(folder / f"size-{size}.kfe", keys=["cards"], context=row, plaintext=bytes(i * 7 % 251 for i in range(size)))
         for size in SIZES
     ]
+    cases += [replace(case, file=folder / f"stream-{case.file.name}", kind="stream") for case in cases]
     cases.append(Case(folder / "no-context.kfe", keys=["cards"], plaintext=b"no context"))
     cases.append(Case(folder / "names.kfe", keys=["cards"], context=row, stored="names", plaintext=b"names stored"))
     cases.append(Case(folder / "all.kfe", keys=["cards"], context=row, stored="all", plaintext=b"all stored"))
@@ -210,12 +219,17 @@ def wanted(folder: Path) -> list[Case]:
 
 
 def to_open(made: list[Case]) -> list[Case]:
-    """How the others open it: by the key, by any key of the store, by stored context, by the second key alone."""
+    """How the others open it: by the key, streamed or at once, by any key of the store, by stored context, by the second key alone."""
     cases = []
     for case in made:
         if case.kind == "datakey":
             case.plaintext = Path(f"{case.file}.key").read_bytes()
         cases.append(case)
+        if case.kind == "stream":
+            cases.append(replace(case, kind="envelope"))
+            continue
+        if case.kind == "envelope":
+            cases.append(replace(case, kind="stream"))
         cases.append(Case(case.file, case.kind, "*", case.context, False, case.plaintext))
         if case.stored == "all":
             cases.append(Case(case.file, case.kind, case.keys, {}, True, case.plaintext))

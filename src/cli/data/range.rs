@@ -1,7 +1,6 @@
 //! `keyfold decrypt --range`: some bytes of a message, touching only the chunks that hold them.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::str::FromStr;
 
 use zeroize::Zeroizing;
@@ -12,8 +11,7 @@ use super::super::opening::{Opening, tell};
 use super::super::session::Session;
 use super::super::sys;
 use super::MAX_SHOWN;
-use crate::envelope::{Context, Opened, ReadAt, Reader, Work};
-use crate::error::Error;
+use crate::envelope::{Context, FileAt, Opened, Reader, Work};
 
 /// Bytes that are read at once.
 const PIECE: u64 = 1 << 20;
@@ -62,7 +60,7 @@ impl Range {
         let name = input.name();
         let failure = |e| opening.args.failure(opening.store, &name, &input.argument(), e);
         let open = |file: File| {
-            let source = Box::new(Source { file, name: name.clone() });
+            let source = Box::new(FileAt::new(file, &name));
             Reader::open(&opening.keys(), source, context, &opening.options())
         };
         let reader = match (open(input.source()?), input.again()) {
@@ -117,36 +115,6 @@ impl Range {
         }
         let opened = Opened { len: written, ..reader.opened().clone() };
         tell(session, opening.store, opening.args, &opened, output)
-    }
-}
-
-struct Source {
-    file: File,
-    name: String,
-}
-
-impl ReadAt for Source {
-    fn size(&self) -> crate::Result<u64> {
-        Ok(self.file.metadata().map_err(|e| self.failed(&e))?.len())
-    }
-
-    fn read_at(&self, offset: u64, into: &mut [u8]) -> crate::Result<usize> {
-        let mut len = 0;
-        while len < into.len() {
-            match self.file.read_at(&mut into[len..], offset + len as u64) {
-                Ok(0) => break,
-                Ok(n) => len += n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(self.failed(&e)),
-            }
-        }
-        Ok(len)
-    }
-}
-
-impl Source {
-    fn failed(&self, error: &std::io::Error) -> Error {
-        Error::io("reading", std::path::Path::new(&self.name), error)
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod decryptor;
 mod encryptor;
+mod file_at;
 mod pull;
 mod range;
 mod reader;
@@ -16,6 +17,7 @@ use super::Allowed;
 use crate::keystore::{Key, Store};
 pub use decryptor::Decryptor;
 pub use encryptor::Encryptor;
+pub use file_at::FileAt;
 pub use pull::{Pull, Source};
 pub(super) use range::Layout;
 pub use range::{CiphertextRange, ciphertext_range};

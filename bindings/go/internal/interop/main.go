@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,13 +17,13 @@ import (
 
 // command is one line, its fields decoded.
 type command struct {
-	store         *keyfold.Store
-	verb          string
-	isDataKey     bool
-	keys          []*keyfold.Key // none: any key of the store
-	context       keyfold.Context
-	fourth, fifth string
-	file          string
+	store               *keyfold.Store
+	verb                string
+	isDataKey, isStream bool
+	keys                []*keyfold.Key // none: any key of the store
+	context             keyfold.Context
+	fourth, fifth       string
+	file                string
 }
 
 func main() {
@@ -66,7 +68,7 @@ func must(err error) {
 func parse(store *keyfold.Store, line string) *command {
 	field := strings.Split(line, "\t")
 	c := &command{
-		store: store, verb: field[0], isDataKey: field[1] == "datakey", fourth: field[4], fifth: field[5], file: field[6],
+		store: store, verb: field[0], isDataKey: field[1] == "datakey", isStream: field[1] == "stream", fourth: field[4], fifth: field[5], file: field[6],
 	}
 	if field[2] != "*" {
 		for _, name := range strings.Split(field[2], ",") {
@@ -107,6 +109,9 @@ func (c *command) run() error {
 }
 
 func (c *command) open() error {
+	if c.isStream {
+		return c.openStreamed()
+	}
 	data, err := os.ReadFile(c.file)
 	must(err)
 	made, err := c.opened(data, &keyfold.DecryptOptions{AcceptStoredContext: c.fourth == "1"})
@@ -114,6 +119,39 @@ func (c *command) open() error {
 		err = errors.New("opens to something else")
 	}
 	return err
+}
+
+// openStreamed reads it in pieces, then a range in its middle.
+func (c *command) openStreamed() error {
+	options, wanted := &keyfold.DecryptOptions{AcceptStoredContext: c.fourth == "1"}, unhex(c.fifth)
+	file, err := os.Open(c.file)
+	must(err)
+	defer file.Close()
+	information, err := file.Stat()
+	must(err)
+	stream, err := c.keys[0].NewDecryptReader(file, c.context, options)
+	if err != nil {
+		return err
+	}
+	defer stream.Abort()
+	made, err := io.ReadAll(stream)
+	if err != nil || !bytes.Equal(made, wanted) {
+		return fmt.Errorf("streams to something else: %w", err)
+	}
+	reader, err := c.keys[0].OpenReader(file, information.Size(), c.context, options)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	first, part := len(wanted)/3, make([]byte, len(wanted)/2)
+	size, err := reader.Size()
+	if err != nil || size != int64(len(wanted)) {
+		return fmt.Errorf("reads as something else: %w", err)
+	}
+	if _, err := reader.ReadAt(part, int64(first)); err != nil || !bytes.Equal(part, wanted[first:first+len(part)]) {
+		return fmt.Errorf("reads as something else: %w", err)
+	}
+	return nil
 }
 
 func (c *command) make() error {
@@ -131,11 +169,31 @@ func (c *command) make() error {
 		return os.WriteFile(c.file, made.Blob, 0o600)
 	}
 	options := &keyfold.EncryptOptions{StoreContext: stored, Also: c.keys[1:]}
+	if c.isStream {
+		return c.makeStreamed(options)
+	}
 	made, err := c.keys[0].Encrypt(nil, unhex(c.fifth), c.context, options)
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(c.file, made, 0o600)
+}
+
+func (c *command) makeStreamed(options *keyfold.EncryptOptions) error {
+	file, err := os.Create(c.file)
+	must(err)
+	defer file.Close()
+	stream, err := c.keys[0].NewEncryptWriter(file, c.context, options)
+	if err != nil {
+		return err
+	}
+	defer stream.Abort()
+	for piece := range slices.Chunk(unhex(c.fifth), 7000) {
+		if _, err := stream.Write(piece); err != nil {
+			return err
+		}
+	}
+	return stream.Close()
 }
 
 // refuse: every bit of the head flipped and every truncation must be refused as damaged data is.
