@@ -43,6 +43,8 @@ mod repair;
 #[cfg(feature = "sqlite")]
 mod root_change;
 #[cfg(feature = "sqlite")]
+mod streamed;
+#[cfg(feature = "sqlite")]
 mod support;
 #[cfg(feature = "sqlite")]
 mod tamper;
