@@ -97,6 +97,27 @@ pub(super) fn open_copied(
     open_one(key, at, k, private, out)
 }
 
+/// Seals the chunk `k` after the first where it lies; `buffer` has room for its tag behind it.
+#[inline]
+pub(super) fn seal_one_in_place(key: &AeadKey, at: Position, k: usize, buffer: &mut [u8]) {
+    key.seal_in_place(&at.nonce(k), &[], buffer);
+}
+
+/// Opens the chunk `k` after the first where it lies, in memory that nobody else writes to; its message is then in front of
+/// its tag's room.
+///
+/// # Errors
+/// [`Unauthentic`], also for less than a tag; `buffer` is then zero.
+#[inline]
+pub(super) fn open_one_in_place(
+    key: &AeadKey,
+    at: Position,
+    k: usize,
+    buffer: &mut [u8],
+) -> Result<(), Unauthentic> {
+    key.open_in_place(&at.nonce(k), &[], buffer)
+}
+
 /// Seals a whole message, out of place. `out` has exactly [`sealed_len`] bytes.
 pub(super) fn seal(key: &AeadKey, at: Position, plain: &[u8], out: &mut [u8]) {
     let full = plain.len() / CHUNK;

@@ -16,7 +16,7 @@ pub(crate) use at_fork::{Bell, ForkGuard, ForkLock, at_fork};
 pub(crate) use beside::beside;
 pub(crate) use clock::{clocks_ahead, coarse_millis, ticks};
 pub(crate) use entropy::kernel_random;
-pub(crate) use file::{appends, preallocate, will_read_in_order};
+pub(crate) use file::{appends, preallocate, read_scattered, will_read_in_order, write_gathered};
 pub(crate) use fork::{ForkDetection, fork_detection, fork_id};
 pub(crate) use process::{effective_user, processors};
 pub(crate) use quiet::write_quietly;

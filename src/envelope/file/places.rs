@@ -1,7 +1,7 @@
 //! Regular files: parts read, sealed or opened, and written by position, by several threads.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Seek, SeekFrom};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,10 +14,10 @@ use crate::envelope::stream::Layout;
 use crate::envelope::{ReadAt, Work};
 use crate::error::{Error, Result};
 use crate::secret::wipe;
-use crate::sync::{appends, beside, preallocate, will_read_in_order};
+use crate::sync::{appends, beside, preallocate, read_scattered, will_read_in_order, write_gathered};
 
 /// Chunks of a part: what a thread has in hand stays in its processor's cache.
-const PART: usize = 16;
+const PART: usize = 32;
 
 /// How a file is converted.
 pub(super) enum Ends<'a> {
@@ -76,8 +76,8 @@ impl Slice<'_> {
     }
 
     /// Reads a range that the file had when it was looked at.
-    fn read(&self, offset: u64, into: &mut [u8]) -> Result<()> {
-        self.file.read_exact_at(into, self.at + offset).map_err(|error| match error.kind() {
+    fn read(&self, offset: u64, into: &mut [IoSliceMut<'_>]) -> Result<()> {
+        read_scattered(self.file, self.at + offset, into).map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => Error::Io {
                 doing: "reading",
                 path: self.name.into(),
@@ -115,8 +115,8 @@ impl Place<'_> {
         prepared.map_err(|e| self.failed(&e))
     }
 
-    fn write(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        self.file.write_all_at(bytes, self.at + offset).map_err(|e| self.failed(&e))
+    fn write(&self, offset: u64, pieces: &mut [IoSlice<'_>]) -> Result<()> {
+        write_gathered(self.file, self.at + offset, pieces).map_err(|e| self.failed(&e))
     }
 }
 
@@ -136,25 +136,26 @@ pub(super) fn seal_parts(
     }
     let chunks = size / CHUNK as u64 + 1;
     let whole = head + size + TAG as u64 * chunks;
-    let job = Job { work: &options.work, bytes: size, chunks, units: (CHUNK, SEALED) };
-    let done = to.prepare(whole).and_then(|()| to.write(0, &begun.head)).and_then(|()| {
-        begun.key.with(|lane| {
-            job.run(|part, buffers, shared| {
-                let place = part.first * CHUNK as u64;
-                let plain = (size - place).min((part.chunks * CHUNK) as u64) as usize;
-                let input = &mut buffers.input[..plain];
-                from.read(place, input)?;
-                let output = &mut buffers.output[..plain + part.chunks * TAG];
-                for (k, out) in output.chunks_mut(SEALED).enumerate() {
-                    shared.go_on()?;
-                    let message = &input[k * CHUNK..k * CHUNK + out.len() - TAG];
-                    chunks::seal_one(&lane.payload, part.position(), k, message, out);
-                }
-                to.write(head + part.first * SEALED as u64, output)?;
-                Ok(plain as u64)
+    let job = Job { work: &options.work, bytes: size, chunks };
+    let done =
+        to.prepare(whole).and_then(|()| to.write(0, &mut [IoSlice::new(&begun.head)])).and_then(|()| {
+            begun.key.with(|lane| {
+                job.run(|part, buffer, shared| {
+                    let place = part.first * CHUNK as u64;
+                    let plain = (size - place).min((part.chunks * CHUNK) as u64) as usize;
+                    let sealed = &mut buffer[..plain + part.chunks * TAG];
+                    // Each where it will stand when it has its tag.
+                    let mut pieces: Vec<_> = sealed.chunks_mut(SEALED).map(without_tag).collect();
+                    from.read(place, &mut pieces)?;
+                    for (k, chunk) in sealed.chunks_mut(SEALED).enumerate() {
+                        shared.go_on()?;
+                        chunks::seal_one_in_place(&lane.payload, part.position(), k, chunk);
+                    }
+                    to.write(head + part.first * SEALED as u64, &mut [IoSlice::new(sealed)])?;
+                    Ok(plain as u64)
+                })
             })
-        })
-    });
+        });
     end(done, &begun.uses, (from, size), (to, whole))
 }
 
@@ -170,23 +171,23 @@ pub(super) fn open_parts(
     options: &FileOptions<'_>,
 ) -> Result<Converted> {
     let chunks = layout.last() + 1;
-    let job = Job { work: &options.work, bytes: layout.plain, chunks, units: (SEALED, CHUNK) };
+    let job = Job { work: &options.work, bytes: layout.plain, chunks };
     let done = to.prepare(layout.plain).and_then(|()| {
         unlocked.key.with(|lane| {
-            job.run(|part, buffers, shared| {
+            job.run(|part, buffer, shared| {
                 let place = layout.chunk_at(part.first);
-                let sealed = layout.chunk_end(part.first + part.chunks as u64 - 1) - place;
-                let input = &mut buffers.input[..sealed as usize];
-                from.read(place, input)?;
-                let output = &mut buffers.output[..sealed as usize - part.chunks * TAG];
-                for (k, sealed) in input.chunks(SEALED).enumerate() {
+                let size = layout.chunk_end(part.first + part.chunks as u64 - 1) - place;
+                let sealed = &mut buffer[..size as usize];
+                from.read(place, &mut [IoSliceMut::new(sealed)])?;
+                for (k, chunk) in sealed.chunks_mut(SEALED).enumerate() {
                     shared.go_on()?;
-                    let out = &mut output[k * CHUNK..k * CHUNK + sealed.len() - TAG];
-                    chunks::open_one(&lane.payload, part.position(), k, sealed, out)
+                    chunks::open_one_in_place(&lane.payload, part.position(), k, chunk)
                         .map_err(|_| Error::Auth)?;
                 }
-                to.write(part.first * CHUNK as u64, output)?;
-                Ok(output.len() as u64)
+                let mut pieces: Vec<_> =
+                    sealed.chunks(SEALED).map(|chunk| IoSlice::new(&chunk[..chunk.len() - TAG])).collect();
+                to.write(part.first * CHUNK as u64, &mut pieces)?;
+                Ok(size - (part.chunks * TAG) as u64)
             })
         })
     });
@@ -226,8 +227,6 @@ struct Job<'w> {
     /// Bytes of the message.
     bytes: u64,
     chunks: u64,
-    /// A chunk's bytes, as it comes and as it goes.
-    units: (usize, usize),
 }
 
 /// What one of them does at once.
@@ -236,11 +235,8 @@ struct Part {
     chunks: usize,
 }
 
-/// One thread's.
-struct Buffers {
-    input: Vec<u8>,
-    output: Vec<u8>,
-}
+/// One thread's room for a part, sealed.
+struct Buffer(Vec<u8>);
 
 impl Part {
     fn position(&self) -> Position {
@@ -249,21 +245,20 @@ impl Part {
 }
 
 impl Job<'_> {
-    fn run(&self, f: impl Fn(Part, &mut Buffers, &Shared<'_>) -> Result<u64> + Sync) -> Result<()> {
+    fn run(&self, f: impl Fn(Part, &mut [u8], &Shared<'_>) -> Result<u64> + Sync) -> Result<()> {
         let (shared, next) = (Shared::new(self.work), AtomicU64::new(0));
         let chunks = self.chunks;
         let parts = chunks.div_ceil(PART as u64);
         let most = chunks.min(PART as u64) as usize;
-        let (input, output) = self.units;
-        let buffers = move || Buffers { input: vec![0; most * input], output: vec![0; most * output] };
-        let step = |buffers: &mut Buffers| {
+        let room = move || Buffer(vec![0; most * SEALED]);
+        let step = |buffer: &mut Buffer| {
             let part = next.fetch_add(1, Ordering::Relaxed);
             if part >= parts || shared.is_stopped() {
                 return None;
             }
             let first = part * PART as u64;
             let part = Part { first, chunks: (chunks - first).min(PART as u64) as usize };
-            match f(part, buffers, &shared) {
+            match f(part, &mut buffer.0, &shared) {
                 Ok(bytes) => Some(shared.add(bytes)),
                 Err(error) => {
                     shared.fail(error);
@@ -272,13 +267,13 @@ impl Job<'_> {
             }
         };
         let other = || {
-            let mut buffers = buffers();
-            while step(&mut buffers).is_some() {}
+            let mut buffer = room();
+            while step(&mut buffer).is_some() {}
         };
         let threads = self.work.threads_for(self.bytes, parts);
         beside(threads - 1, &other, || {
-            let mut buffers = buffers();
-            while let Some(done) = step(&mut buffers) {
+            let mut buffer = room();
+            while let Some(done) = step(&mut buffer) {
                 if let Err(error) = self.work.report(done, self.bytes) {
                     return shared.fail(error);
                 }
@@ -289,10 +284,14 @@ impl Job<'_> {
     }
 }
 
-impl Drop for Buffers {
+impl Drop for Buffer {
     fn drop(&mut self) {
-        // One of them held plaintext.
-        wipe(&mut self.input);
-        wipe(&mut self.output);
+        // It held plaintext.
+        wipe(&mut self.0);
     }
+}
+
+fn without_tag(chunk: &mut [u8]) -> IoSliceMut<'_> {
+    let len = chunk.len() - TAG;
+    IoSliceMut::new(&mut chunk[..len])
 }
