@@ -22,10 +22,13 @@ fn seal(aead: &AeadKey, nonce: &[u8; 12], aad: &[u8], plaintext: &[u8]) -> Vec<u
     out
 }
 
-/// Opens both ways into output that held other bytes; a refusal must leave zeros.
+/// Opens all ways into output that held other bytes; a refusal must leave zeros.
 fn open(aead: &AeadKey, nonce: &[u8; 12], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     let mut out = vec![0xa5; sealed.len() - TAG_SIZE];
     let result = aead.open(nonce, aad, sealed, &mut out);
+    let mut once = vec![0x5a; out.len()];
+    assert_eq!(aead.open_once(nonce, aad, sealed, &mut once), result);
+    assert_eq!(once, out);
     let mut in_place = sealed.to_vec();
     let in_place_result = aead.open_in_place(nonce, aad, &mut in_place);
     assert_eq!(result, in_place_result);

@@ -127,12 +127,12 @@ pub(super) fn seal(key: &AeadKey, at: Position, plain: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Opens a whole payload, out of place, each chunk after its tag. `sealed` has a size that [`plain_len`] takes, `out`
-/// exactly the size it gives. On failure `out` is all zero.
+/// Opens a whole payload, out of place, each chunk after its tag, whoever else writes to `sealed` meanwhile. `sealed` has a
+/// size that [`plain_len`] takes, `out` exactly the size it gives. On failure `out` is all zero.
 pub(super) fn open(key: &AeadKey, at: Position, sealed: &[u8], out: &mut [u8]) -> Result<(), Unauthentic> {
     for (k, chunk) in sealed.chunks(SEALED).enumerate() {
         let end = k * CHUNK + chunk.len() - TAG;
-        if let Err(e) = key.open(&at.nonce(k), &[], chunk, &mut out[k * CHUNK..end]) {
+        if let Err(e) = key.open_once(&at.nonce(k), &[], chunk, &mut out[k * CHUNK..end]) {
             out.fill(0);
             return Err(e);
         }

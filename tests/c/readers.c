@@ -245,43 +245,59 @@ static void *change(void *at)
     return NULL;
 }
 
-static void shared_pages_that_change_give_the_message_or_nothing(void)
+/* Opens it again and again while a byte of it changes; whether `threads` or a reader does it. */
+static void open_what_changes(const keyfold_key *key, size_t size, size_t from_the_end, uint32_t threads, int read, int times)
 {
-    fixture f = in_memory();
-    const keyfold_key *key = f.key;
-    uint8_t *plain = message(SIZE), *back = malloc(ROOM);
+    uint8_t *plain = message(size), *back = malloc(size + 1);
     CHECK(back);
     size_t len, n;
-    uint8_t *envelope = sealed(key, plain, SIZE, &len);
+    uint8_t *envelope = sealed(key, plain, size, &len);
     uint8_t *shared = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
     memcpy(shared, envelope, len);
     object o = {.bytes = shared, .len = len};
     keyfold_reader *reader = reader_of(key, &o, len);
+    keyfold_work work = KEYFOLD_WORK_INIT;
+    work.threads = threads;
+    keyfold_decrypt_options options = KEYFOLD_DECRYPT_OPTIONS_INIT;
+    options.work = &work;
     pthread_t thread;
     atomic_store(&stop, 0);
-    CHECK(!pthread_create(&thread, NULL, change, shared + len - 10000));
-    int refused = 0, whole = 0;
-    for (int i = 0; i < rounds(3000); i++)
-        /* By one thread, through the reader, and now and then by two threads, which take longer to start. */
-        for (int way = 0; way < (i % 100 ? 2 : 3); way++) {
-            keyfold_work work = KEYFOLD_WORK_INIT;
-            work.threads = way == 2 ? 2 : 1;
-            keyfold_decrypt_options options = KEYFOLD_DECRYPT_OPTIONS_INIT;
-            options.work = &work;
-            keyfold_status status = way == 1
-                ? keyfold_reader_pread(reader, 0, &work, back, ROOM, &n)
-                : keyfold_decrypt(key, shared, len, NULL, 0, &options, back, ROOM, &n);
-            if (status) CHECK(status == KEYFOLD_STATUS_AUTH && !n && zero(back, ROOM));
-            else CHECK(n == SIZE && !memcmp(back, plain, SIZE));
-            *(status ? &refused : &whole) += 1;
+    CHECK(!pthread_create(&thread, NULL, change, shared + len - from_the_end));
+    int refused = 0;
+    for (int i = 0; i < times; i++) {
+        keyfold_status status = read ? keyfold_reader_pread(reader, 0, &work, back, size, &n)
+                                     : keyfold_decrypt(key, shared, len, NULL, 0, &options, back, size, &n);
+        if (status) {
+            CHECK(status == KEYFOLD_STATUS_AUTH && !n && zero(back, size));
+            refused++;
+        } else {
+            CHECK(n == size && !memcmp(back, plain, size));
         }
+    }
     atomic_store(&stop, 1);
     CHECK(!pthread_join(thread, NULL));
-    printf("  c: %d openings gave the message, %d nothing\n", whole, refused);
+    printf("  c: %zu bytes, %s: %d of %d openings refused\n", size, read ? "read" : "decrypted", refused, times);
     GIVES(OK, keyfold_reader_close(reader));
     CHECK(!munmap(shared, len));
     free(plain), free(back), free(envelope);
+}
+
+/* Valgrind runs one thread at a time: nothing changes during an opening. */
+static int often(int times)
+{
+    return getenv("VALGRIND") ? 5 : times;
+}
+
+/* Seen to fail, on a processor without AVX-512, with `chunks::open` that decrypts out of the caller's memory. */
+static void shared_pages_that_change_give_the_message_or_nothing(void)
+{
+    fixture f = in_memory();
+    open_what_changes(f.key, CHUNK - 1, 8000, 1, 0, often(40000));
+    open_what_changes(f.key, 5000, 2500, 1, 0, often(40000));
+    open_what_changes(f.key, SIZE, CHUNK + 8000, 1, 0, often(10000));
+    open_what_changes(f.key, SIZE, 10000, 1, 1, often(10000));
+    open_what_changes(f.key, BIG, BIG / 2, 2, 0, often(50));
     end(&f);
 }
 
