@@ -11,7 +11,7 @@ use super::{bytes, decrypt, encrypt, store_and_key};
 use crate::error::{Error, Result, Status};
 
 /// Gives bytes in pieces of the sizes it was told, in turn; then what it was told to answer.
-struct Pieces<'a> {
+pub(super) struct Pieces<'a> {
     bytes: &'a [u8],
     sizes: Vec<usize>,
     next: usize,
@@ -19,7 +19,7 @@ struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    fn new(bytes: &'a [u8], sizes: &[usize]) -> Pieces<'a> {
+    pub(super) fn new(bytes: &'a [u8], sizes: &[usize]) -> Pieces<'a> {
         Pieces { bytes, sizes: sizes.to_vec(), next: 0, end: Ok(0) }
     }
 }
@@ -39,7 +39,11 @@ impl Source for Pieces<'_> {
 }
 
 /// Reads to the end into buffers of these sizes, in turn. Only the last may be short.
-fn drain<S: Source>(pull: &mut Pull<S>, sizes: &[usize], work: &Work<'_>) -> (Vec<u8>, Result<()>) {
+pub(super) fn drain<S: Source>(
+    pull: &mut Pull<S>,
+    sizes: &[usize],
+    work: &Work<'_>,
+) -> (Vec<u8>, Result<()>) {
     let mut all = Vec::new();
     for size in sizes.iter().cycle() {
         let mut out = vec![0xA5; size + 1];

@@ -17,7 +17,7 @@ use crate::keystore::Key;
 
 /// Bytes in memory that note what was asked for, and can be told how to answer.
 #[derive(Clone, Default)]
-struct Object(Arc<Shared>);
+pub(super) struct Object(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -30,7 +30,7 @@ struct Shared {
 }
 
 impl Object {
-    fn new(bytes: Vec<u8>) -> Object {
+    pub(super) fn new(bytes: Vec<u8>) -> Object {
         Object(Arc::new(Shared { bytes, ..Shared::default() }))
     }
 

@@ -3,9 +3,11 @@
 use serde_json::Value;
 
 use super::super::{
-    Allowed, Context, DecryptOptions, authenticated_context, data_key_size, decrypt_data_key_into,
-    decrypt_in_place, decrypt_into, decrypted_size,
+    Allowed, AllowedKeys, Context, DecryptOptions, Decryptor, Pull, Reader, Work, authenticated_context,
+    data_key_size, decrypt_data_key_into, decrypt_in_place, decrypt_into, decrypted_size,
 };
+use super::pulling::{Pieces, drain};
+use super::reading_at::Object;
 use super::vectors::{
     cell_version, data, envelope_of, list, load, packed_context, plaintext, text, unhex, unhex_array,
 };
@@ -51,6 +53,21 @@ fn open(
     let opened = decrypt_into(allowed, envelope, &context, &options, &mut out);
     let mut buffer = envelope.to_vec();
     let in_place = decrypt_in_place(allowed, &mut buffer, &context, &options);
+    let streamed = streamed(allowed, envelope, &context, &options);
+    let read = read_at(allowed, envelope, &context, &options);
+    match (&opened, &streamed, &read) {
+        (Ok(opened), Ok(streamed), Ok(read)) => {
+            assert!(*streamed == out[..opened.len] && read == streamed);
+        }
+        // A stream does not know how much is to come, so it may find at the end what one call sees at once.
+        (Err(_), Err(streamed), Err(read)) => {
+            for error in [streamed, read] {
+                let status = error.status() as i32;
+                assert!((200..400).contains(&status), "{error:?}");
+            }
+        }
+        _ => panic!("in one call {opened:?}, streamed {streamed:?}, read {read:?}"),
+    }
     match (opened, in_place) {
         (Ok(opened), Ok(in_place)) => {
             assert_eq!((opened.key_id, opened.version), (in_place.key_id, in_place.version));
@@ -69,6 +86,60 @@ fn open(
         }
         (one, other) => panic!("out of place {one:?}, in place {other:?}"),
     }
+}
+
+fn held(allowed: Allowed<'_>) -> AllowedKeys {
+    match allowed {
+        Allowed::Keys(keys) => AllowedKeys::Keys(keys.iter().map(|&key| key.clone()).collect()),
+        Allowed::AnyKeyOf(store) => AllowedKeys::AnyKeyOf(store.clone()),
+    }
+}
+
+/// Pushed in pieces of a few hundred bytes, and pulled, which must come to the same.
+fn streamed(
+    allowed: Allowed<'_>,
+    envelope: &[u8],
+    context: &Context<'_>,
+    options: &DecryptOptions<'_>,
+) -> Result<Vec<u8>> {
+    let begin = || Decryptor::new(held(allowed), context, options).unwrap();
+    let (mut pushed, mut all) = (begin(), Vec::new());
+    let mut push = || -> Result<()> {
+        for piece in envelope.chunks(777) {
+            let mut out = vec![0; pushed.update_size(piece.len())];
+            let len = pushed.update(piece, &mut out, &Work::default())?;
+            all.extend_from_slice(&out[..len]);
+        }
+        let mut out = vec![0; pushed.finish_size()];
+        let len = pushed.finish(&mut out)?;
+        all.extend_from_slice(&out[..len]);
+        Ok(())
+    };
+    let pushed = push().map(|()| all);
+    let mut pull = Pull::decrypting(begin(), Pieces::new(envelope, &[1, 5_000, 300]));
+    let (pulled, end) = drain(&mut pull, &[40_000, 1], &Work::default());
+    match (&pushed, &end) {
+        (Ok(pushed), Ok(())) => assert_eq!(*pushed, pulled),
+        (Err(pushed), Err(end)) => assert_eq!(pushed.status(), end.status()),
+        other => panic!("pushed and pulled: {other:?}"),
+    }
+    pushed
+}
+
+/// Read at random access, from its middle on and then its front.
+fn read_at(
+    allowed: Allowed<'_>,
+    envelope: &[u8],
+    context: &Context<'_>,
+    options: &DecryptOptions<'_>,
+) -> Result<Vec<u8>> {
+    let object = Box::new(Object::new(envelope.to_vec()));
+    let reader = Reader::open(&held(allowed), object, context, options)?;
+    let mut out = vec![0xA5; reader.len()? as usize];
+    let (front, back) = out.split_at_mut(reader.len()? as usize / 2);
+    assert_eq!(reader.pread(front.len() as u64, back, &Work::default())?, back.len());
+    assert_eq!(reader.pread(0, front, &Work::default())?, front.len());
+    Ok(out)
 }
 
 fn open_blob(allowed: Allowed<'_>, blob: &[u8], packed: &[u8]) -> Result<Vec<u8>> {
