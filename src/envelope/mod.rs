@@ -34,6 +34,8 @@ pub use head::Kind;
 pub use inspect::{CellInfo, CellKey, Inspection, StoredPair, inspect};
 pub(crate) use open::Sealed;
 pub use open::{authenticated_context, decrypt_in_place, decrypt_into};
+#[cfg(feature = "cli")]
+pub(crate) use reencrypt::reencrypt_front;
 pub use reencrypt::{ReencryptOptions, reencrypt, reencrypt_head};
 pub use rewrap::{Rewrapped, rewrap};
 pub use rewrap_file::{RewrapFile, read_file, rewrap_file, rewrap_file_with};

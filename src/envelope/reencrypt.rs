@@ -41,18 +41,46 @@ pub fn reencrypt(
     new_stored: &StoredContext<'_>,
     options: &ReencryptOptions,
 ) -> Result<Vec<u8>> {
-    let read = parse(envelope).and_then(|head| {
-        let payload = &envelope[head.len()..];
-        match head.kind == Kind::Envelope && chunks::plain_len(payload.len()).is_none() {
-            true => Err(Error::Auth),
-            false => Ok(payload),
-        }
-    });
-    let payload = allowed.read(Operation::ReEncryptFrom, context, read)?;
-    let mut out = reencrypt_head(allowed, envelope, context, keys, new_context, new_stored, options)?;
+    let mut out = reencrypt_front(
+        allowed,
+        envelope,
+        envelope.len() as u64,
+        context,
+        keys,
+        new_context,
+        new_stored,
+        options,
+    )?;
+    let payload = &envelope[super::head_len(envelope)?..];
     out.try_reserve_exact(payload.len()).map_err(|_| Error::OutOfMemory { locked: false })?;
     out.extend_from_slice(payload);
     Ok(out)
+}
+
+/// The new head of an envelope of `whole` bytes, of which `front` has the head at least.
+///
+/// # Errors
+/// As [`reencrypt`].
+#[expect(clippy::too_many_arguments, reason = "those of a reencryption, and the size")]
+pub(crate) fn reencrypt_front(
+    allowed: Allowed<'_>,
+    front: &[u8],
+    whole: u64,
+    context: &Context<'_>,
+    keys: &[&Key],
+    new_context: &Context<'_>,
+    new_stored: &StoredContext<'_>,
+    options: &ReencryptOptions,
+) -> Result<Vec<u8>> {
+    let read = parse(front).and_then(|head| {
+        let payload = whole.saturating_sub(head.len() as u64);
+        match head.kind == Kind::Envelope && chunks::plain_len_far(payload).is_none() {
+            true => Err(Error::Auth),
+            false => Ok(()),
+        }
+    });
+    allowed.read(Operation::ReEncryptFrom, context, read)?;
+    reencrypt_head(allowed, front, context, keys, new_context, new_stored, options)
 }
 
 /// The new head alone, for callers that copy a large payload themselves: it takes the place of the old head's

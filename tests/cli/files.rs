@@ -202,12 +202,31 @@ fn what_is_taken_into_memory_whole_is_refused_when_it_is_too_large_before_it_is_
         "{}",
         done.stderr
     );
-    File::create(place.path("sparse")).unwrap().set_len((2 << 30) + (4 << 20) + 1).unwrap();
-    assert_eq!(place.run(&["reencrypt", "-k", "cards", "-o", "new", "sparse"]).code, Some(1));
     // Descriptors without a size are bounded as they are read.
     let done = with_input(&mut place.command(&["key", "import", "mine", "--material", "-"]), &[7; 5000]);
     assert_eq!(done.code, Some(1));
     assert!(done.stderr.contains("longer than 32 bytes"), "{}", done.stderr);
+}
+
+#[test]
+fn a_reencrypted_file_keeps_its_payload_and_one_cut_off_is_refused() {
+    let place = Place::with_key();
+    place.must(&["key", "create", "other"]);
+    let message: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
+    fs::write(place.path("message"), &message).unwrap();
+    place.must(&["encrypt", "-k", "cards", "-o", "old.kf", "message"]);
+    place.must(&["reencrypt", "-k", "other", "-o", "new.kf", "old.kf"]);
+    place.must(&["decrypt", "-k", "other", "-o", "back", "new.kf"]);
+    assert!(place.read("back") == message);
+    assert_ne!(place.run(&["decrypt", "-k", "cards", "-o", "none", "new.kf"]).code, Some(0));
+    let mut bytes = place.read("old.kf");
+    // A whole number of chunks but for five bytes, which no chunk has.
+    let payload = message.len() + message.len().div_ceil(16_384) * 16;
+    bytes.truncate(bytes.len() - payload + 16_400 * 6 + 5);
+    fs::write(place.path("cut.kf"), bytes).unwrap();
+    let cut = place.run(&["reencrypt", "-k", "other", "-o", "none", "cut.kf"]);
+    assert_eq!(cut.code, Some(3), "{}", cut.stderr);
+    assert!(!place.path("none").exists());
 }
 
 #[test]
