@@ -235,6 +235,65 @@ static void callbacks_come_on_the_thread_that_called_however_many_work(void)
     end(&f);
 }
 
+/* A source that stops its own stream, and has another thread close it: it is given back when its last call has ended. */
+typedef struct {
+    keyfold_stream *stream;
+    pthread_t only, closer;
+    int closes;
+    atomic_int calls, released;
+} endless;
+
+static void *close_it(void *data)
+{
+    GIVES(OK, keyfold_stream_close(((endless *)data)->stream));
+    return NULL;
+}
+
+static int32_t never_ends(void *data, uint8_t *into, size_t cap, size_t *out_len)
+{
+    endless *e = data;
+    CHECK(pthread_equal(e->only, pthread_self()) && !e->released);
+    if (atomic_fetch_add(&e->calls, 1) == 1) {
+        GIVES(OK, keyfold_stream_cancel(e->stream));
+        if (e->closes) CHECK(!pthread_create(&e->closer, NULL, close_it, e));
+    }
+    memset(into, 1, cap);
+    return *out_len = cap, KEYFOLD_CALLBACK_OK;
+}
+
+static void endless_released(void *data)
+{
+    atomic_fetch_add(&((endless *)data)->released, 1);
+}
+
+static void a_stream_can_be_cancelled_and_closed_while_its_source_is_asked(void)
+{
+    fixture f = in_memory();
+    const keyfold_key *key = f.key;
+    uint8_t *out = malloc(BIG);
+    CHECK(out);
+    for (int closes = 0; closes < 2; closes++) {
+        endless e = {.only = pthread_self(), .closes = closes};
+        keyfold_work work = KEYFOLD_WORK_INIT;
+        work.threads = 3;
+        size_t n;
+        GIVES(OK, keyfold_stream_encrypt(&key, 1, NULL, 0, NULL, 0, NULL, never_ends, &e, endless_released, &e.stream));
+        memset(out, 7, BIG);
+        GIVES(CANCELLED, keyfold_stream_read(e.stream, &work, out, BIG, &n));
+        CHECK(!n && zero(out, BIG));
+        if (closes) CHECK(!pthread_join(e.closer, NULL));
+        else {
+            GIVES(CANCELLED, keyfold_stream_read(e.stream, &work, out, BIG, &n));
+            CHECK(!e.released);
+            GIVES(OK, keyfold_stream_close(e.stream));
+        }
+        CHECK(e.released == 1);
+        GIVES(INVALID_HANDLE, keyfold_stream_read(e.stream, NULL, out, BIG, &n));
+    }
+    free(out);
+    end(&f);
+}
+
 /* T-37: pages that somebody else writes to meanwhile. */
 static atomic_int stop;
 
@@ -430,6 +489,7 @@ int main(void)
     RUN(readers_refuse_what_is_no_reader_no_file_and_no_place);
     RUN(a_cut_object_never_gives_its_end);
     RUN(callbacks_come_on_the_thread_that_called_however_many_work);
+    RUN(a_stream_can_be_cancelled_and_closed_while_its_source_is_asked);
     RUN(shared_pages_that_change_give_the_message_or_nothing);
     RUN(a_file_that_fails_leaves_its_target_and_nothing_beside_it);
     RUN(a_pipe_can_be_read_and_not_be_the_target);
