@@ -8,8 +8,9 @@
  *   make    KIND KEYS CONTEXT STORED  PLAINTEXT  FILE    writes FILE (data keys: also FILE.key, the key itself)
  *   refuse  KIND KEYS CONTEXT ACCEPT  HEAD_SIZE  FILE    every bit of the head flipped, every truncation: all refused
  *
- * KIND is envelope, stream (made and opened in pieces, and a range read in its middle) or datakey; KEYS aliases between commas, or * for any key of the store; CONTEXT name:value pairs in
- * hexadecimal between commas, or -; ACCEPT 0 or 1; STORED none, names or all; PLAINTEXT hexadecimal or - when empty
+ * KIND is envelope, stream (made and opened in pieces, and a range read in its middle), file (made from FILE.plain and opened into
+ * FILE.opened, by the calls for files) or datakey; KEYS aliases between commas, or * for any key of the store; CONTEXT name:value
+ * pairs in hexadecimal between commas, or -; ACCEPT 0 or 1; STORED none, names or all; PLAINTEXT hexadecimal or - when empty
  * (for `make datakey` the number of bytes). Prints one line for each failure, then "passed N". */
 #define _POSIX_C_SOURCE 200809L
 #include <keyfold.h>
@@ -172,6 +173,22 @@ static void open_streamed(char *const field[FIELDS], const keyfold_key *const ke
     free(out);
 }
 
+static void open_file(char *const field[FIELDS], const keyfold_key *const keys[], size_t count, const uint8_t *context,
+                      size_t context_len, const keyfold_decrypt_options *options, const uint8_t *plaintext, size_t wanted)
+{
+    char to[4096];
+    uint64_t told;
+    size_t size;
+    snprintf(to, sizeof to, "%s.opened", field[6]);
+    if (keyfold_decrypt_file(keys, count, field[6], to, context, context_len, options, &told, NULL)) {
+        failed(field, "does not open into a file");
+        return;
+    }
+    uint8_t *made = read_file(to, &size);
+    if (size != wanted || told != wanted || memcmp(made, plaintext, wanted)) failed(field, "opens into another file");
+    free(made);
+}
+
 static void do_open(char *const field[FIELDS])
 {
     const keyfold_key *keys[MAX_KEYS];
@@ -183,6 +200,8 @@ static void do_open(char *const field[FIELDS])
 
     if (field[1][0] == 's')
         open_streamed(field, keys, count, data, size, context, context_len, &options, plaintext, wanted);
+    else if (field[1][0] == 'f')
+        open_file(field, keys, count, context, context_len, &options, plaintext, wanted);
     else if (open_message(field[1][0] == 'd', keys, count, data, size, context, context_len, &options, out, size, &length))
         failed(field, "does not open");
     else if (length != wanted || memcmp(out, plaintext, wanted))
@@ -197,7 +216,7 @@ static void do_make(char *const field[FIELDS])
     uint8_t context[KEYFOLD_CONTEXT_MAX_SIZE];
     size_t count = open_keys(field[2], keys), context_len = pack_context(field[3], context), size, length = 0;
     keyfold_encrypt_options options = {.size = sizeof options};
-    keyfold_status status;
+    keyfold_status status = KEYFOLD_STATUS_OK;
     if (!strcmp(field[4], "names")) options.store_context = KEYFOLD_STORE_CONTEXT_NAMES;
     if (!strcmp(field[4], "all")) options.store_context = KEYFOLD_STORE_CONTEXT_ALL;
 
@@ -217,11 +236,17 @@ static void do_make(char *const field[FIELDS])
             keyfold_stream *stream;
             status = keyfold_stream_encrypt(keys, count, context, context_len, NULL, 0, &options, NULL, NULL, NULL, &stream);
             if (!status && !push(stream, plaintext, size, 7000, out, cap, &length)) failed(field, "is not streamed");
-        } else
+        } else if (field[1][0] == 'e')
             status = count == 1 ? keyfold_encrypt(keys[0], plaintext, size, context, context_len, &options, out, cap, &length)
                                 : keyfold_encrypt_to(keys, count, plaintext, size, context, context_len, NULL, 0, &options,
                                                      out, cap, &length);
-        if (!status) write_file(field[6], "", out, length);
+        if (field[1][0] == 'f') {
+            char from[4096];
+            snprintf(from, sizeof from, "%s.plain", field[6]);
+            write_file(from, "", plaintext, size);
+            status = keyfold_encrypt_file(keys, count, from, field[6], context, context_len, NULL, 0, &options, NULL);
+        } else if (!status)
+            write_file(field[6], "", out, length);
         free(plaintext), free(out);
     }
     if (status) failed(field, keyfold_status_name(status));

@@ -81,6 +81,10 @@ struct Command {
         keyfold::DecryptOptions options;
         options.accept_stored_context = field[4] == "1";
         if (field[1] == "stream") return open_streamed(options);
+        if (field[1] == "file") {
+            keyfold::decrypt_file({&keys[0]}, field.at(6), field[6] + ".opened", context, options);
+            return read_file(field[6] + ".opened") == unhex(field[5]) ? "" : "opens into another file";
+        }
         return opened(read_file(field.at(6)), options) == unhex(field[5]) ? "" : "opens to something else";
     }
 
@@ -107,6 +111,32 @@ struct Command {
         return same && reader.size() == wanted.size() ? "" : "reads as something else";
     }
 
+    bytes pushed(const bytes &plaintext, const keyfold::EncryptOptions &options) const
+    {
+        keyfold::EncryptStream stream({&keys[0]}, context, options);
+        bytes made;
+        const auto add = [&made](const bytes &more) { made.insert(made.end(), more.begin(), more.end()); };
+        for (std::size_t at = 0; at < plaintext.size(); at += 7000)
+            add(stream.update(keyfold::bytes_view(plaintext.data() + at, std::min<std::size_t>(7000, plaintext.size() - at))));
+        add(stream.finish());
+        return made;
+    }
+
+    bytes pulled(const bytes &plaintext, const keyfold::EncryptOptions &options) const
+    {
+        std::size_t at = 0;
+        keyfold::EncryptPull stream({&keys[0]}, [&](keyfold::bytes_span out) {
+            const std::size_t n = std::min({out.size(), plaintext.size() - at, std::size_t{7000}});
+            std::copy_n(plaintext.data() + at, n, out.data());
+            at += n;
+            return n;
+        }, context, options);
+        bytes made, piece(5000);
+        while (const std::size_t n = stream.read(piece)) made.insert(made.end(), piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(n));
+        return made;
+    }
+
+    // Streams of an even size are pushed, others pulled.
     std::string make() const
     {
         keyfold::EncryptOptions options;
@@ -118,13 +148,10 @@ struct Command {
             write_file(field[6] + ".key", made.plaintext);
         } else if (field[1] == "stream") {
             const bytes plaintext = unhex(field[5]);
-            keyfold::EncryptStream stream({&keys[0]}, context, options);
-            bytes made;
-            const auto add = [&made](const bytes &more) { made.insert(made.end(), more.begin(), more.end()); };
-            for (std::size_t at = 0; at < plaintext.size(); at += 7000)
-                add(stream.update(keyfold::bytes_view(plaintext.data() + at, std::min<std::size_t>(7000, plaintext.size() - at))));
-            add(stream.finish());
-            write_file(field.at(6), made);
+            write_file(field.at(6), plaintext.size() % 2 == 0 ? pushed(plaintext, options) : pulled(plaintext, options));
+        } else if (field[1] == "file") {
+            write_file(field.at(6) + ".plain", unhex(field[5]));
+            keyfold::encrypt_file({&keys[0]}, field[6] + ".plain", field[6], context, options);
         } else if (keys.size() == 1) {
             write_file(field.at(6), keys[0].encrypt(unhex(field[5]), context, options));
         } else {

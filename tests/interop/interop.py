@@ -25,6 +25,10 @@ class Command:
         """Opens the file and compares."""
         if self.kind == "stream":
             return self.open_streamed()
+        if self.kind == "file":
+            made, first = Path(f"{self.file}.opened"), self.keys[0]
+            first.decrypt_file(self.file, made, context=self.context, accept_stored_context=self.fourth == "1")
+            return "" if made.read_bytes() == bytes.fromhex(self.fifth.strip("-")) else "opens into another file"
         opened = self.opened(Path(self.file).read_bytes(), self.fourth == "1")
         return "" if opened == bytes.fromhex(self.fifth.strip("-")) else "opens to something else"
 
@@ -55,6 +59,9 @@ class Command:
             with open(self.file, "wb") as file, first.encrypting(file, **options) as stream:
                 for at in range(0, len(plaintext), 7000):
                     stream.write(plaintext[at : at + 7000])
+        elif self.kind == "file":
+            Path(f"{self.file}.plain").write_bytes(plaintext)
+            first.encrypt_file(f"{self.file}.plain", self.file, **options)
         else:
             Path(self.file).write_bytes(first.encrypt(plaintext, **options))
         return ""

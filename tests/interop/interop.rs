@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use keyfold::envelope::{
     self, Allowed, AllowedKeys, Context, DecryptOptions, Decryptor, EncryptOptions, Encryptor, FileAt,
-    Reader, StoredContext, Work,
+    FileOptions, Reader, StoredContext, Work,
 };
 use keyfold::keystore::{Key, OpenOptions, Store};
 use keyfold::root::KeyFile;
@@ -16,8 +16,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// A command, its fields decoded.
 struct Command<'a> {
     verb: &'a str,
-    is_data_key: bool,
-    is_stream: bool,
+    kind: &'a str,
     /// Empty for "any key of the store".
     keys: Vec<Key>,
     context: Vec<u8>,
@@ -41,16 +40,7 @@ impl<'a> Command<'a> {
         }
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let context = Context::pack(&pairs)?;
-        Ok(Command {
-            verb,
-            is_data_key: kind == "datakey",
-            is_stream: kind == "stream",
-            keys: opened,
-            context,
-            fourth,
-            fifth,
-            file,
-        })
+        Ok(Command { verb, kind, keys: opened, context, fourth, fifth, file })
     }
 
     fn run(&self, store: &Store) -> Outcome<()> {
@@ -64,8 +54,10 @@ impl<'a> Command<'a> {
 
     fn open(&self, store: &Store) -> Outcome<()> {
         let options = DecryptOptions { accept_stored_context: self.fourth == "1", ..Default::default() };
-        if self.is_stream {
-            return self.open_streamed(store, &options);
+        match self.kind {
+            "stream" => return self.open_streamed(store, &options),
+            "file" => return self.open_file(store, &options),
+            _ => {}
         }
         let plaintext = self.opened(store, &fs::read(self.file)?, &options)?;
         if plaintext == unhex(self.fifth) { Ok(()) } else { Err("opens to something else".into()) }
@@ -104,6 +96,16 @@ impl<'a> Command<'a> {
         }
     }
 
+    fn open_file(&self, store: &Store, options: &DecryptOptions<'_>) -> Outcome<()> {
+        let keys: Vec<&Key> = self.keys.iter().collect();
+        let allowed = if keys.is_empty() { Allowed::AnyKeyOf(store) } else { Allowed::Keys(&keys) };
+        let (from, path) = (fs::File::open(self.file)?, format!("{}.opened", self.file));
+        let (to, context) = (fs::File::create(&path)?, Context::unpack(&self.context)?);
+        let names = FileOptions { work: Work::default(), input: self.file, output: &path };
+        envelope::decrypt_file(allowed, &from, &to, &context, options, &names)?;
+        if fs::read(&path)? == unhex(self.fifth) { Ok(()) } else { Err("opens into another file".into()) }
+    }
+
     fn make(&self) -> Outcome<()> {
         let keys: Vec<&Key> = self.keys.iter().collect();
         let context = Context::unpack(&self.context)?;
@@ -115,19 +117,25 @@ impl<'a> Command<'a> {
             "all" => StoredContext::All,
             _ => StoredContext::ValuesOf(&chosen),
         };
-        if self.is_data_key {
+        if self.kind == "datakey" {
             let mut key = vec![0; self.fifth.parse()?];
             let mut blob =
                 vec![0; envelope::data_key_blob_size(key.len(), keys.len(), stored.size(&context)?)?];
             envelope::generate_data_key(&keys, key.len(), &context, &stored, Some(&mut key), &mut blob)?;
             fs::write(self.file, blob)?;
             fs::write(format!("{}.key", self.file), key)?;
+        } else if self.kind == "file" {
+            let plain = format!("{}.plain", self.file);
+            fs::write(&plain, unhex(self.fifth))?;
+            let (from, to) = (fs::File::open(&plain)?, fs::File::create(self.file)?);
+            let names = FileOptions { work: Work::default(), input: &plain, output: self.file };
+            envelope::encrypt_file(&keys, &from, &to, &context, &stored, &EncryptOptions::default(), &names)?;
         } else {
             let (plaintext, options) = (unhex(self.fifth), EncryptOptions::default());
             let size =
                 envelope::encrypted_size(plaintext.len(), keys.len(), stored.size(&context)?, &options)?;
             let mut out = vec![0; size];
-            if self.is_stream {
+            if self.kind == "stream" {
                 let mut stream = Encryptor::new(&keys, &context, &stored, &options)?;
                 let mut at = 0;
                 for piece in plaintext.chunks(7_000) {
@@ -168,7 +176,7 @@ impl<'a> Command<'a> {
         let keys: Vec<&Key> = self.keys.iter().collect();
         let allowed = if keys.is_empty() { Allowed::AnyKeyOf(store) } else { Allowed::Keys(&keys) };
         let context = Context::unpack(&self.context)?;
-        if self.is_data_key {
+        if self.kind == "datakey" {
             let mut out = vec![0; envelope::data_key_size(data)?];
             envelope::decrypt_data_key_into(allowed, data, &context, options, &mut out)?;
             Ok(out)

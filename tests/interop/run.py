@@ -120,10 +120,14 @@ def by_command(store: Store, verb: str, case: Case) -> list[str]:
                 "--plaintext-out", f"{case.file}.key", "-o", str(case.file),
             )  # fmt: skip
         else:
+            source = "-"
+            if case.kind == "file":
+                source = f"{case.file}.plain"
+                Path(source).write_bytes(case.plaintext)
             also = [argument for key in keys[1:] for argument in ("--also-key", key)]
             done = store.keyfold(
-                "encrypt", "--key", keys[0], *also, *context, "--store-context", case.stored, "-o", str(case.file), "-",
-                stdin=case.plaintext,
+                "encrypt", "--key", keys[0], *also, *context, "--store-context", case.stored, "-o", str(case.file), source,
+                stdin=case.plaintext if source == "-" else b"",
             )  # fmt: skip
         return [] if done.returncode == 0 else [f"make {case.file.name}: {done.stderr.decode()}"]
 
@@ -138,6 +142,12 @@ def by_command(store: Store, verb: str, case: Case) -> list[str]:
             if done.returncode or done.stdout != expected:
                 return [f"stream {case.file.name} {what}: exit {done.returncode}, {done.stderr.decode()}"]
         return []
+    if verb == "open" and case.kind == "file":
+        made = Path(f"{case.file}.opened")
+        made.unlink(missing_ok=True)
+        done = store.keyfold("decrypt", *options, "-o", str(made), str(case.file))
+        same = done.returncode == 0 and made.read_bytes() == case.plaintext
+        return [] if same else [f"file {case.file.name}: exit {done.returncode}, {done.stderr.decode()}"]
     if verb == "open":
         opens = ["datakey", "--open", str(case.file)] if case.kind == "datakey" else ["decrypt", str(case.file)]
         done = store.keyfold(*opens, *options, "-o", "-")
@@ -207,7 +217,9 @@ def wanted(folder: Path) -> list[Case]:
         Case(folder / f"size-{size}.kfe", keys=["cards"], context=row, plaintext=bytes(i * 7 % 251 for i in range(size)))
         for size in SIZES
     ]
-    cases += [replace(case, file=folder / f"stream-{case.file.name}", kind="stream") for case in cases]
+    cases += [
+        replace(case, file=folder / f"{kind}-{case.file.name}", kind=kind) for kind in ("stream", "file") for case in cases
+    ]
     cases.append(Case(folder / "no-context.kfe", keys=["cards"], plaintext=b"no context"))
     cases.append(Case(folder / "names.kfe", keys=["cards"], context=row, stored="names", plaintext=b"names stored"))
     cases.append(Case(folder / "all.kfe", keys=["cards"], context=row, stored="all", plaintext=b"all stored"))
@@ -219,14 +231,14 @@ def wanted(folder: Path) -> list[Case]:
 
 
 def to_open(made: list[Case]) -> list[Case]:
-    """How the others open it: by the key, streamed or at once, by any key of the store, by stored context, by the second key alone."""
+    """How the others open it: by the key, streamed, into a file or at once, by any key of the store, by stored context, by the second key alone."""
     cases = []
     for case in made:
         if case.kind == "datakey":
             case.plaintext = Path(f"{case.file}.key").read_bytes()
         cases.append(case)
-        if case.kind == "stream":
-            cases.append(replace(case, kind="envelope"))
+        if case.kind in ("stream", "file"):
+            cases += [replace(case, kind=kind) for kind in ("envelope", "stream", "file") if kind != case.kind]
             continue
         if case.kind == "envelope":
             cases.append(replace(case, kind="stream"))

@@ -257,8 +257,8 @@ func TestFilesAreEncryptedUnderAContext(t *testing.T) {
 	equal(t, len(ok(os.ReadDir(folder))(t)), 2)
 }
 
-// T-74: cancelled at some point, the call returns when C is out, and its buffers are the caller's again. Fails (hangs)
-// without kf_work_cancel in begin.
+// T-74: cancelled at some point, the call returns when C is out, and its buffers are the caller's again. Without
+// kf_work_cancel in begin it fails when the disk is full.
 func TestAContextThatEndsStopsAFile(t *testing.T) {
 	key := aKey(t)
 	target := filepath.Join(t.TempDir(), "target")

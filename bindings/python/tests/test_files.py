@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,7 +133,6 @@ def test_a_function_gives_the_bytes_of_an_envelope(key: keyfold.Key) -> None:
         key.reader(3.5)  # type: ignore[arg-type]
 
 
-# Mutation: with 0 for CALLBACK_OK an exception was the end of the envelope, and the error another one.
 @pytest.mark.parametrize(
     "bad", [OSError("down"), KeyboardInterrupt(), "raise later", None, "text", b"x" * 100_000]
 )
@@ -177,6 +178,27 @@ def test_many_threads_read_one_file_at_once(key: keyfold.Key) -> None:
         for thread in threads:
             thread.join()
     assert not failed
+
+
+def test_what_takes_files_takes_encrypted_ones(key: keyfold.Key, tmp_path: Path) -> None:
+    path, plain = tmp_path / "rows.csv", tmp_path / "plain.csv"
+    rows = [[str(n), f"name {n}", 'with "quotes", and\nlines'] for n in range(3000)]
+    with keyfold.open_encrypted(path, key, "wb", context=ROW) as raw:
+        with io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", newline="") as text:
+            csv.writer(text).writerows(rows)
+    with keyfold.open_encrypted(path, key, context=ROW) as raw:
+        assert list(csv.reader(io.TextIOWrapper(raw, "utf-8", newline=""))) == rows
+    with keyfold.open_encrypted(path, key, context=ROW) as source, open(plain, "wb") as target:
+        shutil.copyfileobj(source, target)
+    with keyfold.open_encrypted(path, key, context=ROW) as raw, open(plain, "rb") as same:
+        buffered = io.BufferedReader(raw, 5000)
+        assert buffered.peek(10)[:10] == same.peek(10)[:10]
+        for offset, whence in ((60_000, 0), (-20, 2), (-30_000, 1), (3, 0)):
+            assert buffered.seek(offset, whence) == same.seek(offset, whence) == buffered.tell()
+            assert buffered.readline() == same.readline() and buffered.read(9) == same.read(9)
+    with plain.open("rb") as source, keyfold.open_encrypted(path, key, "wb", context=ROW) as target:
+        shutil.copyfileobj(source, target, 1000)
+    assert key.decrypt(path.read_bytes(), context=ROW) == plain.read_bytes()
 
 
 def test_a_file_is_written_whole_or_not_at_all(key: keyfold.Key, tmp_path: Path) -> None:
@@ -278,7 +300,6 @@ with keyfold.in_memory() as store:
 """
 
 
-# Mutation: without the look at `_raised` after a call that succeeded, one interrupt in two is lost.
 @pytest.mark.parametrize(
     "call",
     ["key.encrypt(data, threads=1)", "key.encrypt(data)", "key.encrypt_file('/dev/zero', {target!r})"],

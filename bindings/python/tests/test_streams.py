@@ -85,7 +85,7 @@ def test_a_large_read_is_decrypted_straight_into_the_callers_memory(key: keyfold
     assert out[:at] == data
 
 
-# T-31, and mutation: with `_over = True` set without `_rest()`, every one of these read the front as a whole message.
+# T-31. Fails with `_over = True` set without `_rest()`.
 @pytest.mark.parametrize("size", [0, 1, 16384, 40_000, 70_000])
 def test_a_cut_off_envelope_raises_at_the_read_that_meets_its_end(key: keyfold.Key, size: int) -> None:
     data, sealed = message(size), streamed(key, message(size))

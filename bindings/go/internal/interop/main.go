@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,13 +18,12 @@ import (
 
 // command is one line, its fields decoded.
 type command struct {
-	store               *keyfold.Store
-	verb                string
-	isDataKey, isStream bool
-	keys                []*keyfold.Key // none: any key of the store
-	context             keyfold.Context
-	fourth, fifth       string
-	file                string
+	store         *keyfold.Store
+	verb, kind    string
+	keys          []*keyfold.Key // none: any key of the store
+	context       keyfold.Context
+	fourth, fifth string
+	file          string
 }
 
 func main() {
@@ -68,7 +68,7 @@ func must(err error) {
 func parse(store *keyfold.Store, line string) *command {
 	field := strings.Split(line, "\t")
 	c := &command{
-		store: store, verb: field[0], isDataKey: field[1] == "datakey", isStream: field[1] == "stream", fourth: field[4], fifth: field[5], file: field[6],
+		store: store, verb: field[0], kind: field[1], fourth: field[4], fifth: field[5], file: field[6],
 	}
 	if field[2] != "*" {
 		for _, name := range strings.Split(field[2], ",") {
@@ -84,9 +84,9 @@ func parse(store *keyfold.Store, line string) *command {
 			pairs = append(pairs, keyfold.Pair{Name: string(unhex(name)), Value: string(unhex(value))})
 		}
 	}
-	context, err := keyfold.PackContext(pairs...)
+	packed, err := keyfold.PackContext(pairs...)
 	must(err)
-	c.context = context
+	c.context = packed
 	return c
 }
 
@@ -109,8 +109,11 @@ func (c *command) run() error {
 }
 
 func (c *command) open() error {
-	if c.isStream {
+	switch c.kind {
+	case "stream":
 		return c.openStreamed()
+	case "file":
+		return c.openFile()
 	}
 	data, err := os.ReadFile(c.file)
 	must(err)
@@ -154,11 +157,23 @@ func (c *command) openStreamed() error {
 	return nil
 }
 
+func (c *command) openFile() error {
+	to, options := c.file+".opened", &keyfold.DecryptOptions{AcceptStoredContext: c.fourth == "1"}
+	if _, err := c.keys[0].DecryptFile(context.Background(), c.file, to, c.context, options, nil); err != nil {
+		return err
+	}
+	made, err := os.ReadFile(to)
+	if err == nil && !bytes.Equal(made, unhex(c.fifth)) {
+		err = errors.New("opens into another file")
+	}
+	return err
+}
+
 func (c *command) make() error {
 	stored := map[string]keyfold.StoreContext{
 		"none": keyfold.StoreNone, "names": keyfold.StoreNames, "all": keyfold.StoreAll,
 	}[c.fourth]
-	if c.isDataKey {
+	if c.kind == "datakey" {
 		size, err := strconv.Atoi(c.fifth)
 		must(err)
 		made, err := c.keys[0].GenerateDataKey(size, c.context, &keyfold.DataKeyOptions{StoreContext: stored})
@@ -169,8 +184,13 @@ func (c *command) make() error {
 		return os.WriteFile(c.file, made.Blob, 0o600)
 	}
 	options := &keyfold.EncryptOptions{StoreContext: stored, Also: c.keys[1:]}
-	if c.isStream {
+	switch c.kind {
+	case "stream":
 		return c.makeStreamed(options)
+	case "file":
+		must(os.WriteFile(c.file+".plain", unhex(c.fifth), 0o600))
+		_, err := c.keys[0].EncryptFile(context.Background(), c.file+".plain", c.file, c.context, options, nil)
+		return err
 	}
 	made, err := c.keys[0].Encrypt(nil, unhex(c.fifth), c.context, options)
 	if err != nil {
@@ -222,7 +242,7 @@ func (c *command) refuse() error {
 }
 
 func (c *command) opened(data []byte, options *keyfold.DecryptOptions) ([]byte, error) {
-	if c.isDataKey {
+	if c.kind == "datakey" {
 		var made keyfold.DataKey
 		var err error
 		if len(c.keys) > 0 {
