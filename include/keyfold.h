@@ -1716,7 +1716,7 @@ keyfold_status keyfold_key_open(const struct keyfold_store *store,
                                 struct keyfold_key **out_key);
 
 /**
- * Closes a key handle. Calls under way in other threads finish first; the key itself stays in its store.
+ * Closes a key handle. Calls under way in other threads go on to their end; the key itself stays in its store.
  *
  * @param key   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
  * @errors   INVALID_HANDLE
@@ -3112,7 +3112,7 @@ KEYFOLD_MUST_USE
 keyfold_status keyfold_stream_cancel(const struct keyfold_stream *stream);
 
 /**
- * Closes a stream. NULL is fine. A call under way in another thread finishes first.
+ * Closes a stream. NULL is fine. A call under way in another thread goes on to its end, which this does not wait for.
  *
  * STREAM_UNFINISHED says that it is closed, but had neither reached its end nor failed nor been cancelled: what it gave is worth
  * nothing (encrypting), or is only the front of a message (decrypting).
@@ -3284,7 +3284,8 @@ keyfold_status keyfold_reader_context(const struct keyfold_reader *reader,
                                       struct keyfold_buffer *out_context);
 
 /**
- * Closes a reader. Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
+ * Closes a reader. Calls under way on it go on to their end, which this does not wait for; the last of them gives its callback
+ * back. NULL is fine.
  *
  * @param reader   [in, closes]
  * @errors   INVALID_HANDLE

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keyfold::Status;
 use keyfold::envelope::{Context, EncryptOptions, StoredContext, encrypt_into};
-use keyfold::keystore::{CreateKey, Key, KeyMetadata, KeyName, KeyPolicy, OpenOptions, Store};
+use keyfold::keystore::{CreateKey, Key, KeyMetadata, KeyName, OpenOptions, Store};
 use keystore_support::{Place, long, named, told, with_alias};
 
 fn newest(key: &KeyMetadata) -> String {
@@ -83,7 +83,7 @@ fn uses_a_key_when_told() {
 fn eight_processes_at_one_due_date_rotate_once() {
     let place = Place::new();
     let store = place.init(OpenOptions::default());
-    let policy = KeyPolicy { rotation_period_days: Some(90), ..KeyPolicy::default() };
+    let policy = keyfold::keystore::KeyPolicy { rotation_period_days: Some(90), ..Default::default() };
     store.create_key(&CreateKey { policy, ..with_alias("k") }).unwrap();
     let mut running: Vec<_> = (0..8).map(|_| place.spawn_at("uses_a_key_when_told", 91 * 86_400)).collect();
     for (_, lines) in &mut running {

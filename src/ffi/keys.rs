@@ -350,7 +350,7 @@ pub unsafe extern "C" fn keyfold_key_open(
     })
 }
 
-/// Closes a key handle. Calls under way in other threads finish first; the key itself stays in its store.
+/// Closes a key handle. Calls under way in other threads go on to their end; the key itself stays in its store.
 ///
 /// @param key   [in, closes, nullable]   NULL is OK; a second close is INVALID_HANDLE
 /// @errors   INVALID_HANDLE

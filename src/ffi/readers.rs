@@ -244,7 +244,8 @@ pub unsafe extern "C" fn keyfold_reader_context(
     })
 }
 
-/// Closes a reader. Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
+/// Closes a reader. Calls under way on it go on to their end, which this does not wait for; the last of them gives its callback
+/// back. NULL is fine.
 ///
 /// @param reader   [in, closes]
 /// @errors   INVALID_HANDLE

@@ -400,7 +400,7 @@ pub unsafe extern "C" fn keyfold_stream_cancel(stream: *const keyfold_stream) ->
     })
 }
 
-/// Closes a stream. NULL is fine. A call under way in another thread finishes first.
+/// Closes a stream. NULL is fine. A call under way in another thread goes on to its end, which this does not wait for.
 ///
 /// STREAM_UNFINISHED says that it is closed, but had neither reached its end nor failed nor been cancelled: what it gave is worth
 /// nothing (encrypting), or is only the front of a message (decrypting).

@@ -15,7 +15,9 @@ use super::epochs;
 use super::inner::Inner;
 use super::json::hex;
 use super::open::{on_fork, start};
-use super::options::{AnchorPolicy, Location, OpenOptions};
+#[cfg(feature = "cli")]
+use super::options::AnchorPolicy;
+use super::options::{Location, OpenOptions};
 use super::principal::Actor;
 use super::rebuild::Rebuild;
 use super::secrets::Secrets;
@@ -59,6 +61,7 @@ fn held<T>(found: Result<T>) -> Result<T> {
 
 /// The automatic anchor that a restored store would have, where it is there already: then this host has the store in use,
 /// or had. None for an anchor that the caller names, or none at all.
+#[cfg(feature = "cli")]
 pub(super) fn known_here(
     backup: &Path,
     to: &Location,

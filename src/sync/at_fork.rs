@@ -192,7 +192,6 @@ mod tests {
         assert_eq!(*lock.lock(), 16_000);
     }
 
-    /// Meant to fail with: `wake(&self.rings, 1)`.
     #[test]
     fn all_who_wait_for_a_bell_hear_it_ring() {
         let bell = Bell::default();

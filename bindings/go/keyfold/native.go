@@ -3912,7 +3912,7 @@ func nativeKeyOpen(store *storeHandle, name string) (outKey uintptr, err error) 
 
 // nativeKeyClose closes a key handle.
 //
-// Calls under way in other threads finish first; the key itself stays in its store.
+// Calls under way in other threads go on to their end; the key itself stays in its store.
 //
 // Errors: INVALID_HANDLE.
 func nativeKeyClose(key uintptr) (err error) {
@@ -6061,7 +6061,7 @@ func nativeStreamCancel(stream *streamHandle) (err error) {
 
 // nativeStreamClose closes a stream.
 //
-// NULL is fine. A call under way in another thread finishes first.
+// NULL is fine. A call under way in another thread goes on to its end, which this does not wait for.
 //
 // STREAM_UNFINISHED says that it is closed, but had neither reached its end nor failed nor been
 // cancelled: what it gave is worth nothing (encrypting), or is only the front of a message
@@ -6311,7 +6311,8 @@ func nativeReaderContext(reader *readerHandle) (outContext []byte, err error) {
 
 // nativeReaderClose closes a reader.
 //
-// Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
+// Calls under way on it go on to their end, which this does not wait for; the last of them gives its
+// callback back. NULL is fine.
 //
 // Errors: INVALID_HANDLE.
 func nativeReaderClose(reader uintptr) (err error) {

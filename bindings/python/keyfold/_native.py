@@ -2597,7 +2597,7 @@ keyfold_key_close: Callable[
 )
 """Closes a key handle.
 
-Calls under way in other threads finish first; the key itself stays in its store.
+Calls under way in other threads go on to their end; the key itself stays in its store.
 
 - key [in, closes, nullable]: NULL is OK; a second close is INVALID_HANDLE
 
@@ -5121,7 +5121,7 @@ keyfold_stream_close: Callable[
 )
 """Closes a stream.
 
-NULL is fine. A call under way in another thread finishes first.
+NULL is fine. A call under way in another thread goes on to its end, which this does not wait for.
 
 STREAM_UNFINISHED says that it is closed, but had neither reached its end nor failed nor been cancelled:
 what it gave is worth nothing (encrypting), or is only the front of a message (decrypting).
@@ -5440,7 +5440,8 @@ keyfold_reader_close: Callable[
 )
 """Closes a reader.
 
-Calls under way on it finish first; the last of them gives its callback back. NULL is fine.
+Calls under way on it go on to their end, which this does not wait for; the last of them gives its
+callback back. NULL is fine.
 
 - reader [in, closes]
 

@@ -318,7 +318,7 @@ def test_an_interrupt_reaches_long_calls(call: str, tmp_path: Path) -> None:
         time.sleep(0.3)
         child.send_signal(signal.SIGINT)
         try:
-            out, errors = child.communicate(timeout=120)
+            out, errors = child.communicate(timeout=30)
         finally:
             child.kill()
     assert "interrupted in" in out and "still works" in out and errors == "", (out, errors)
