@@ -1,4 +1,4 @@
-"""Reads a range of an encrypted object that a web server keeps: only the head and the chunks that hold the range are fetched."""
+"""Reads a range of an encrypted object that a web server keeps by two requests: its head, and the chunks that hold the range."""
 
 from __future__ import annotations
 
@@ -9,16 +9,26 @@ import urllib.request
 
 import keyfold
 
+HEAD = 4096  # more than most heads have; a longer one is fetched further
+
 
 class Remote:
     """An object on a server that answers range requests (RFC 9110, section 14)."""
 
     def __init__(self, url: str) -> None:
         self.url, self.fetched = url, 0
-        _, self.size = self._get(0, 1)
+        head, self.size = self._get(0, HEAD)
+        self._kept = [(0, head)]
+
+    def keep(self, offset: int, size: int) -> None:
+        """Fetches a range before it is asked for piece by piece."""
+        self._kept.append((offset, self._get(offset, size)[0]))
 
     def __call__(self, offset: int, size: int) -> bytes:
         """At most so many bytes from there: what `Key.reader` asks for."""
+        for at, data in self._kept:
+            if at <= offset < at + len(data):
+                return data[offset - at :][:size]
         return self._get(offset, size)[0]
 
     def _get(self, offset: int, size: int) -> tuple[bytes, int]:
@@ -46,6 +56,7 @@ def main() -> int:
     offset, size = (int(number) for number in wanted.split(":"))
     try:
         remote = Remote(url)
+        remote.keep(*keyfold.ciphertext_range(remote(0, HEAD), remote.size, offset, size))
         with keyfold.open(location, root=keyfold.KeyFile(root.removeprefix("file:"))) as store:
             with store.key(name) as key, key.reader(remote, size=remote.size) as reader:
                 sys.stdout.buffer.write(reader.pread(size, offset))
