@@ -263,8 +263,10 @@ fixtures: build $(TESTS)/interop-rust
 
 SECONDS ?= 60
 
+# At random, and then guided by coverage.
 fuzz: | $(TOOLS)
 	$(CARGO) run --locked --quiet --features cli,failpoints --example fuzz $(SECONDS)
+	CARGO='$(CARGO)' scripts/fuzz $(SECONDS)
 
 # --- measurements ----------------------------------------------------------------------------------------------
 
