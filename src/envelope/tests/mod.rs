@@ -2,6 +2,7 @@
 
 mod attacks;
 mod chunks;
+mod cobblestone;
 mod files;
 mod opening;
 mod pulling;

@@ -96,7 +96,7 @@ fn held(allowed: Allowed<'_>) -> AllowedKeys {
 }
 
 /// Pushed in pieces of a few hundred bytes, and pulled, which must come to the same.
-fn streamed(
+pub(super) fn streamed(
     allowed: Allowed<'_>,
     envelope: &[u8],
     context: &Context<'_>,
@@ -127,7 +127,7 @@ fn streamed(
 }
 
 /// Read at random access, from its middle on and then its front.
-fn read_at(
+pub(super) fn read_at(
     allowed: Allowed<'_>,
     envelope: &[u8],
     context: &Context<'_>,
