@@ -102,7 +102,12 @@ impl Anchor {
             Some((life, size, root)) if life == snapshot.manifest.life => {
                 let edge = super::trail::Head::read(snapshot)?.edge;
                 let what = match edge.size() {
-                    found if found < size => format!("it has {found} events; the anchor knows of {size}"),
+                    found if found < size => {
+                        let anchor = self.path.as_deref().unwrap_or(Path::new("")).display();
+                        format!(
+                            "it has {found} events, and the anchor {anchor} knows of {size}: this is an older copy of the store, or events were taken away; a copy is opened with an anchor of its own, or with none"
+                        )
+                    }
                     found if found == size && !ct_eq(&edge.root(), &root) => {
                         format!("its {size} events are not those that the anchor knows")
                     }
