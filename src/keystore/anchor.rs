@@ -103,7 +103,8 @@ impl Anchor {
                 let edge = super::trail::Head::read(snapshot)?.edge;
                 let what = match edge.size() {
                     found if found < size => {
-                        let anchor = self.path.as_deref().unwrap_or(Path::new("")).display();
+                        let anchor = self.path.clone().unwrap_or_default();
+                        let anchor = anchor.display();
                         format!(
                             "it has {found} events, and the anchor {anchor} knows of {size}: this is an older copy of the store, or events were taken away; a copy is opened with an anchor of its own, or with none"
                         )
