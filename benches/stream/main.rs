@@ -137,7 +137,8 @@ fn push(key: &Key, plaintext: &[u8], out: &mut [u8]) -> Result<()> {
 fn push_open(key: &Key, sealed: &[u8], out: &mut [u8]) -> Result<()> {
     let allowed = AllowedKeys::Keys(vec![key.clone()]);
     let mut stream = Decryptor::new(allowed, &Context::EMPTY, &DecryptOptions::default())?;
-    let mut room = vec![0; stream.update_size(PIECE)];
+    // A piece, and what of a chunk waited before it.
+    let mut room = vec![0; PIECE + SEALED];
     let mut at = 0;
     for piece in sealed.chunks(PIECE) {
         let written = stream.update(piece, &mut room, &by(1))?;
