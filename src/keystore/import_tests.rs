@@ -278,8 +278,7 @@ fn new_material_waits_until_a_rotation_makes_it_current_and_none_is_ever_drawn()
     store.verify(&mut |_, _| {}).unwrap();
 }
 
-/// The rows of docs/KEYS.md, "Where a key of origin EXTERNAL needs more than its state". Mutations seen to fail it: a cell
-/// of the page changed; `serves` that is always false.
+/// The rows of docs/KEYS.md, "Where a key of origin EXTERNAL needs more than its state".
 #[test]
 fn imports_and_rotations_of_external_keys_answer_what_the_page_says() {
     let page = include_str!("../../docs/KEYS.md");
