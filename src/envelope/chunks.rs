@@ -130,14 +130,22 @@ pub(super) fn seal(key: &AeadKey, at: Position, plain: &[u8], out: &mut [u8]) {
 /// Opens a whole payload, out of place, each chunk after its tag, whoever else writes to `sealed` meanwhile. `sealed` has a
 /// size that [`plain_len`] takes, `out` exactly the size it gives. On failure `out` is all zero.
 pub(super) fn open(key: &AeadKey, at: Position, sealed: &[u8], out: &mut [u8]) -> Result<(), Unauthentic> {
-    for (k, chunk) in sealed.chunks(SEALED).enumerate() {
-        let end = k * CHUNK + chunk.len() - TAG;
-        if let Err(e) = key.open_once(&at.nonce(k), &[], chunk, &mut out[k * CHUNK..end]) {
-            out.fill(0);
-            return Err(e);
+    let opened = match sealed.len() <= SEALED {
+        // No copy is worth clearing room for.
+        true => key.open_once(&at.nonce(0), &[], sealed, out),
+        // A copy in room that is warm: one into `out` would have gone past the caches before it is opened there.
+        false => {
+            let mut private = [0; SEALED];
+            sealed.chunks(SEALED).enumerate().try_for_each(|(k, chunk)| {
+                let end = k * CHUNK + chunk.len() - TAG;
+                open_copied(key, at, k, chunk, &mut private, &mut out[k * CHUNK..end])
+            })
         }
+    };
+    if opened.is_err() {
+        out.fill(0);
     }
-    Ok(())
+    opened
 }
 
 /// Seals a message that lies in `buffer[from..from + len]`; its payload then begins at `to`, which is at most `from`.
