@@ -97,7 +97,7 @@ impl AeadKey {
         sealed: &[u8],
         out: &mut [u8],
     ) -> Result<(), Unauthentic> {
-        let result = self.try_open(nonce, aad, sealed, out);
+        let result = self.try_open(nonce, aad, sealed, out, false);
         if result.is_err() {
             wipe(out);
         }
@@ -114,48 +114,40 @@ impl AeadKey {
         sealed: &[u8],
         out: &mut [u8],
     ) -> Result<(), Unauthentic> {
-        let result = self.try_open_once(nonce, aad, sealed, out);
+        let result = self.try_open(nonce, aad, sealed, out, true);
         if result.is_err() {
             wipe(out);
         }
         result
     }
 
-    fn try_open_once(
-        &self,
-        nonce: &[u8; 12],
-        aad: &[u8],
-        sealed: &[u8],
-        out: &mut [u8],
-    ) -> Result<(), Unauthentic> {
-        let (body, tag) = sealed.split_last_chunk().ok_or(Unauthentic)?;
-        if body.len() != out.len() {
-            return Err(Unauthentic);
-        }
-        out.copy_from_slice(body);
-        #[cfg(feature = "aws-lc")]
-        if let Some(context) = self.context.a() {
-            return context.open_in_place(nonce, aad, out, tag);
-        }
-        self.portable().open_in_place(nonce, aad, out, tag)
-    }
-
+    #[inline]
     fn try_open(
         &self,
         nonce: &[u8; 12],
         aad: &[u8],
         sealed: &[u8],
         out: &mut [u8],
+        once: bool,
     ) -> Result<(), Unauthentic> {
         let (body, tag) = sealed.split_last_chunk().ok_or(Unauthentic)?;
         if body.len() != out.len() {
             return Err(Unauthentic);
         }
+        if once {
+            out.copy_from_slice(body);
+        }
         #[cfg(feature = "aws-lc")]
         if let Some(context) = self.context.a() {
-            return context.open(nonce, aad, body, tag, out);
+            return match once {
+                true => context.open_in_place(nonce, aad, out, tag),
+                false => context.open(nonce, aad, body, tag, out),
+            };
         }
-        self.portable().open(nonce, aad, body, tag, out)
+        match once {
+            true => self.portable().open_in_place(nonce, aad, out, tag),
+            false => self.portable().open(nonce, aad, body, tag, out),
+        }
     }
 
     /// Opens in place; the plaintext is `buf[..buf.len() - 16]`. On failure all of `buf` is zero.

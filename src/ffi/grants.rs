@@ -101,7 +101,8 @@ pub unsafe extern "C" fn keyfold_grant_list_retirable(
 /// @param name       [in, text]   a key id, "alias/NAME" or NAME
 /// @param grant_id   [in, text]   a grant_id of keyfold_grant_list
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
-///           GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+///           INVALID_ARGUMENT, GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+///           STORE_FULL
 /// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
@@ -125,8 +126,8 @@ pub unsafe extern "C" fn keyfold_grant_retire(
 /// @param name       [in, text]   a key id, "alias/NAME" or NAME
 /// @param grant_id   [in, text]   a grant_id of keyfold_grant_list
 /// @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
-///           GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
-///           STORE_FULL
+///           INVALID_ARGUMENT, GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY,
+///           STORE_IO, STORE_FULL
 /// @threads  any   @callback sink   @since 0.1
 #[unsafe(no_mangle)]
 #[must_use]

@@ -2089,7 +2089,8 @@ keyfold_status keyfold_grant_list_retirable(const struct keyfold_store *store,
  * @param name       [in, text]   a key id, "alias/NAME" or NAME
  * @param grant_id   [in, text]   a grant_id of keyfold_grant_list
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
- *           GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL
+ *           INVALID_ARGUMENT, GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+ *           STORE_FULL
  * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE
@@ -2105,8 +2106,8 @@ keyfold_status keyfold_grant_retire(const struct keyfold_store *store,
  * @param name       [in, text]   a key id, "alias/NAME" or NAME
  * @param grant_id   [in, text]   a grant_id of keyfold_grant_list
  * @errors   NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED, FORKED,
- *           GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
- *           STORE_FULL
+ *           INVALID_ARGUMENT, GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY,
+ *           STORE_IO, STORE_FULL
  * @threads  any   @callback sink   @since 0.1
  */
 KEYFOLD_MUST_USE

@@ -4552,7 +4552,8 @@ func nativeGrantListRetirable(store *storeHandle, principal string, after string
 // retiring principal, or the key's owner.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
-// FORKED, GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO, STORE_FULL.
+// FORKED, INVALID_ARGUMENT, GRANT_NOT_FOUND, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
+// STORE_FULL.
 func nativeGrantRetire(store *storeHandle, name string, grantID string) (err error) {
 	storeRaw, err := store.read()
 	if err != nil {
@@ -4580,8 +4581,8 @@ func nativeGrantRetire(store *storeHandle, name string, grantID string) (err err
 // Handles that are ready feel it at their next call, in other processes within the refresh interval.
 //
 // Errors: NULL_ARGUMENT, INVALID_HANDLE, INVALID_UTF8, INVALID_NAME, KEY_NOT_FOUND, ACCESS_DENIED,
-// FORKED, GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY, STORE_INTEGRITY, STORE_IO,
-// STORE_FULL.
+// FORKED, INVALID_ARGUMENT, GRANT_NOT_FOUND, ANCHOR_UNAVAILABLE, STORE_READ_ONLY, STORE_BUSY,
+// STORE_INTEGRITY, STORE_IO, STORE_FULL.
 func nativeGrantRevoke(store *storeHandle, name string, grantID string) (err error) {
 	storeRaw, err := store.read()
 	if err != nil {
